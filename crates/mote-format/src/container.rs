@@ -1,0 +1,252 @@
+//! The safetensors container: a JSON header, then the bytes of the tensors without gaps.
+//!
+//! Written by ourselves, not by the `safetensors` crate, for three reasons: equal input has to give
+//! equal bytes, the reader has to refuse more than the standard demands (duplicate names, limits,
+//! a digest over every byte), and it has to do so without `std`. The crate is the oracle in tests.
+//! Source of the layout: <https://huggingface.co/docs/safetensors>.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{error::Error, limits, shape, verify::limit};
+
+/// Tensors begin at a multiple of this, so that a mapped file can be read in place.
+const ALIGNMENT: usize = 64;
+const METADATA: &str = "__metadata__";
+const DIGEST: &str = "mote.digest";
+const DIGEST_DIGITS: usize = 64;
+
+/// What one element of a tensor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// IEEE 754 single precision, little endian.
+    F32,
+}
+
+impl Dtype {
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::F32].into_iter().find(|d| d.name() == name)
+    }
+
+    /// The size of one element.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+        }
+    }
+}
+
+/// A tensor as it lies in the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor<'a> {
+    /// What its elements are.
+    pub dtype: Dtype,
+    /// Lengths of its axes, row major.
+    pub shape: Vec<usize>,
+    /// Its elements, little endian.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Tensor<'a> {
+    /// The elements in place, or `None` where the bytes do not lie at a multiple of four.
+    #[must_use]
+    pub fn as_f32(&self) -> Option<&'a [f32]> {
+        bytemuck::try_cast_slice(self.bytes).ok()
+    }
+}
+
+/// The container, read and checked, with its digest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container<'a> {
+    /// By name.
+    pub tensors: BTreeMap<String, Tensor<'a>>,
+    /// Everything in `__metadata__` but the digest.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The bytes of a file that holds `tensors` and `metadata`. The same input gives the same bytes.
+#[must_use]
+pub fn write(
+    tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    metadata: &BTreeMap<String, String>,
+) -> Vec<u8> {
+    let mut header = Map::new();
+    let mut meta: Map<String, Value> =
+        metadata.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
+    meta.insert(DIGEST.into(), Value::String("0".repeat(DIGEST_DIGITS)));
+    header.insert(METADATA.into(), Value::Object(meta));
+    let mut offset = 0;
+    for (name, (shape, data)) in tensors {
+        let end = offset + data.len() * 4;
+        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
+        header.insert(name.clone(), entry);
+        offset = end;
+    }
+    let mut json = Value::Object(header).to_string().into_bytes();
+    json.resize((8 + json.len()).next_multiple_of(ALIGNMENT) - 8, b' ');
+
+    let mut file = Vec::with_capacity(8 + json.len() + offset);
+    file.extend_from_slice(&(json.len() as u64).to_le_bytes());
+    file.extend_from_slice(&json);
+    for (_, data) in tensors.values() {
+        for v in data {
+            file.extend_from_slice(&v.to_le_bytes());
+        }
+    }
+    let place = digest_place(&file[8..8 + json.len()]).expect("the header was just given a digest");
+    let digest = digest(&file, 8 + place);
+    file[8 + place..][..DIGEST_DIGITS].copy_from_slice(digest.as_bytes());
+    file
+}
+
+/// Reads and checks a whole file; the tensors stay where they are.
+///
+/// # Errors
+///
+/// [`Error::Length`], [`Error::Limit`], [`Error::Header`], [`Error::Tensor`], [`Error::Foreign`]
+/// or [`Error::Digest`].
+pub fn parse(file: &[u8]) -> Result<Container<'_>, Error> {
+    let short = |what, wanted: u64| Error::Length { what, wanted, found: file.len() as u64 };
+    let (prefix, rest) =
+        file.split_first_chunk::<8>().ok_or_else(|| short("the header length", 8))?;
+    let length = u64::from_le_bytes(*prefix);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    limit("bytes of header", limits::HEADER_BYTES, length)?;
+    if rest.len() < length {
+        return Err(short("the header", 8 + length as u64));
+    }
+    let (json, data) = rest.split_at(length);
+    let header: Header =
+        serde_json::from_slice(json).map_err(|e| Error::Header { why: e.to_string() })?;
+    limit("tensors", limits::TENSORS, header.tensors.len())?;
+
+    let place = digest_place(json).ok_or(Error::Foreign { key: DIGEST })?;
+    let (wanted, found) = (&json[place..][..DIGEST_DIGITS], digest(file, 8 + place));
+    if wanted != found.as_bytes() {
+        let head = |s: &[u8]| String::from_utf8_lossy(&s[..16]).into_owned();
+        return Err(Error::Digest { wanted: head(wanted), found: head(found.as_bytes()) });
+    }
+    Ok(Container { tensors: tensors(header.tensors, data)?, metadata: header.metadata })
+}
+
+fn tensors(
+    entries: Vec<(String, Entry)>,
+    data: &[u8],
+) -> Result<BTreeMap<String, Tensor<'_>>, Error> {
+    let mut entries = entries;
+    entries.sort_by_key(|(_, e)| e.data_offsets);
+    let mut next = 0;
+    let mut tensors = BTreeMap::new();
+    for (name, entry) in entries {
+        let fault =
+            |wanted: String, found: String| Error::Tensor { name: name.clone(), wanted, found };
+        let dtype = Dtype::parse(&entry.dtype)
+            .ok_or_else(|| fault("a known data type (F32)".into(), format!("{:?}", entry.dtype)))?;
+        limit("axes of a tensor", limits::RANK, entry.shape.len())?;
+        let size =
+            shape::elements(&entry.shape).and_then(|n| n.checked_mul(dtype.bytes())).ok_or_else(
+                || fault("a shape within the limits".into(), format!("{:?}", entry.shape)),
+            )?;
+        let [start, end] = entry.data_offsets;
+        if start != next || end.checked_sub(start) != Some(size) {
+            let wanted =
+                format!("bytes {next}..{} for shape {:?}", next.saturating_add(size), entry.shape);
+            return Err(fault(wanted, format!("{start}..{end}")));
+        }
+        let bytes = data.get(start..end).ok_or(Error::Length {
+            what: "the tensors",
+            wanted: end as u64,
+            found: data.len() as u64,
+        })?;
+        next = end;
+        tensors.insert(name, Tensor { dtype, shape: entry.shape, bytes });
+    }
+    if next != data.len() {
+        let (wanted, found) = (next as u64, data.len() as u64);
+        return Err(Error::Length { what: "the tensors", wanted, found });
+    }
+    Ok(tensors)
+}
+
+/// Where in the header the digits of the digest stand.
+fn digest_place(json: &[u8]) -> Option<usize> {
+    let key = format!("\"{DIGEST}\":\"");
+    let start = json.windows(key.len()).position(|w| w == key.as_bytes())? + key.len();
+    let digits = json.get(start..start + DIGEST_DIGITS)?;
+    digits.iter().all(u8::is_ascii_hexdigit).then_some(start)
+}
+
+/// BLAKE3 of the file with zeros in place of the digest.
+fn digest(file: &[u8], place: usize) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&file[..place]);
+    hasher.update(&[b'0'; DIGEST_DIGITS]);
+    hasher.update(&file[place + DIGEST_DIGITS..]);
+    hasher.finalize().to_hex().as_str().into()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+#[derive(Default)]
+struct Header {
+    metadata: BTreeMap<String, String>,
+    tensors: Vec<(String, Entry)>,
+}
+
+/// By hand, because a derived map would let the last of two equal names win.
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut header = Header::default();
+                let mut names = alloc::collections::BTreeSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if !names.insert(name.clone()) {
+                        return Err(A::Error::custom(format!("the name `{name}` twice")));
+                    }
+                    if name == METADATA {
+                        header.metadata = map.next_value()?;
+                        header.metadata.remove(DIGEST);
+                    } else {
+                        header.tensors.push((name, map.next_value()?));
+                    }
+                }
+                Ok(header)
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}

@@ -1,0 +1,18 @@
+//! How large anything in a file may be. Readers refuse more before they allocate for it.
+
+/// Bytes of the JSON header of a file.
+pub const HEADER_BYTES: usize = 16 << 20;
+/// Tensors in a file.
+pub const TENSORS: usize = 1 << 16;
+/// Programs in a file.
+pub const PROGRAMS: usize = 64;
+/// Values in a program.
+pub const VALUES: usize = 1 << 16;
+/// Operations in a program.
+pub const OPS: usize = 1 << 16;
+/// Axes of a value.
+pub const RANK: usize = 4;
+/// Elements of one value, per sample: one gigabyte of `f32`.
+pub const ELEMENTS: usize = 1 << 28;
+/// Columns of a schema.
+pub const COLUMNS: usize = 1 << 14;

@@ -1,0 +1,206 @@
+//! Shape rules: for each operation, the shape of its result from the shapes that it reads.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    limits,
+    program::{Op, ValueId},
+};
+
+/// The number of elements of `shape`, or `None` if it is beyond [`limits::ELEMENTS`].
+#[must_use]
+pub fn elements(shape: &[usize]) -> Option<usize> {
+    let n = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
+    (n <= limits::ELEMENTS).then_some(n)
+}
+
+/// The shape that both broadcast to, or `None` if they do not.
+#[must_use]
+pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let axis = |s: &[usize], i: usize| (i + s.len()).checked_sub(rank).map_or(1, |j| s[j]);
+    (0..rank)
+        .map(|i| match (axis(a, i), axis(b, i)) {
+            (x, y) if x == y => Some(x),
+            (1, y) => Some(y),
+            (x, 1) => Some(x),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The number of rows that a convolution yields, or `None` if the kernel does not fit.
+#[must_use]
+pub fn conv_rows(
+    time: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+) -> Option<usize> {
+    if kernel == 0 || stride == 0 || dilation == 0 {
+        return None;
+    }
+    let padded = time.checked_add(padding[0])?.checked_add(padding[1])?;
+    let span = (kernel - 1).checked_mul(dilation)?.checked_add(1)?;
+    Some(padded.checked_sub(span)? / stride + 1)
+}
+
+/// The number of rows that a transposed convolution yields, or `None` if too many are cut off.
+#[must_use]
+pub fn conv_transpose_rows(
+    time: usize,
+    kernel: usize,
+    stride: usize,
+    trim: [usize; 2],
+) -> Option<usize> {
+    if kernel == 0 || stride == 0 {
+        return None;
+    }
+    let full = time.checked_sub(1)?.checked_mul(stride)?.checked_add(kernel)?;
+    full.checked_sub(trim[0])?.checked_sub(trim[1])
+}
+
+/// The shape of what `op` writes.
+///
+/// # Errors
+///
+/// A sentence saying which shapes do not fit each other.
+pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<usize>, String> {
+    match op {
+        Op::Linear { x, w, bias, .. } => {
+            let (x, w) = (shape(*x), shape(*w));
+            let (Some((&n, rows)), &[o, i]) = (x.split_last(), w) else {
+                return Err(format!(
+                    "wants x (.., inputs) and w (outputs, inputs), found {x:?} and {w:?}"
+                ));
+            };
+            same("inputs of x and w", n, i)?;
+            vector("bias", bias.map(&shape), o)?;
+            Ok(rows.iter().copied().chain([o]).collect())
+        }
+        Op::Conv1d { x, w, bias, stride, dilation, padding, .. } => {
+            let (x, w) = (shape(*x), shape(*w));
+            let (&[t, i], &[o, k, wi]) = (x, w) else {
+                return Err(format!(
+                    "wants x (time, inputs) and w (outputs, kernel, inputs), found {x:?} and {w:?}"
+                ));
+            };
+            same("inputs of x and w", i, wi)?;
+            vector("bias", bias.map(&shape), o)?;
+            let rows = conv_rows(t, k, *stride, *dilation, *padding).ok_or_else(|| {
+                format!("kernel {k}, stride {stride}, dilation {dilation} do not fit {t} rows with padding {padding:?}")
+            })?;
+            Ok([rows, o].into())
+        }
+        Op::ConvTranspose1d { x, w, bias, stride, trim, .. } => {
+            let (x, w) = (shape(*x), shape(*w));
+            let (&[t, i], &[k, o, wi]) = (x, w) else {
+                return Err(format!(
+                    "wants x (time, inputs) and w (kernel, outputs, inputs), found {x:?} and {w:?}"
+                ));
+            };
+            same("inputs of x and w", i, wi)?;
+            vector("bias", bias.map(&shape), o)?;
+            let rows = conv_transpose_rows(t, k, *stride, *trim).ok_or_else(|| {
+                format!("kernel {k}, stride {stride}, trim {trim:?} leave no rows of {t}")
+            })?;
+            Ok([rows, o].into())
+        }
+        Op::LayerNorm { x, gain, bias, epsilon, .. } => {
+            let x = shape(*x);
+            let Some(&n) = x.last() else { return Err("wants x (.., n), found a scalar".into()) };
+            vector("gain", Some(shape(*gain)), n)?;
+            vector("bias", bias.map(&shape), n)?;
+            if !(epsilon.is_finite() && *epsilon > 0.0) {
+                return Err(format!("epsilon {epsilon} is not positive"));
+            }
+            Ok(x.into())
+        }
+        Op::Softmax { x, .. } => match shape(*x) {
+            [] => Err("wants x (.., n), found a scalar".into()),
+            x => Ok(x.into()),
+        },
+        Op::Unary { x, .. } => Ok(shape(*x).into()),
+        Op::Affine { x, scale, offset, .. } => {
+            if !(scale.is_finite() && offset.is_finite()) {
+                return Err(format!("scale {scale} or offset {offset} is not finite"));
+            }
+            Ok(shape(*x).into())
+        }
+        Op::Clamp { x, low, high, .. } => {
+            if low.is_nan() || high.is_nan() || low > high {
+                return Err(format!("low {low} is not below high {high}"));
+            }
+            Ok(shape(*x).into())
+        }
+        Op::Binary { a, b, .. } => {
+            let (a, b) = (shape(*a), shape(*b));
+            broadcast(a, b).ok_or_else(|| format!("{a:?} and {b:?} do not broadcast"))
+        }
+        Op::Reduce { x, axis, .. } => {
+            let mut y: Vec<usize> = shape(*x).into();
+            match y.get_mut(*axis) {
+                Some(0) => Err(format!("axis {axis} of {:?} is empty", shape(*x))),
+                Some(n) => {
+                    *n = 1;
+                    Ok(y)
+                }
+                None => Err(format!("axis {axis} of {:?} does not exist", shape(*x))),
+            }
+        }
+        Op::Slice { x, axis, start, end, .. } => {
+            let mut y: Vec<usize> = shape(*x).into();
+            match y.get_mut(*axis) {
+                Some(n) if start <= end && *end <= *n => {
+                    *n = end - start;
+                    Ok(y)
+                }
+                _ => Err(format!("{start}..{end} of axis {axis} is outside {:?}", shape(*x))),
+            }
+        }
+        Op::Concat { xs, axis, .. } => concat(xs, *axis, shape),
+        Op::Reshape { .. } => Err("has no shape of its own".into()),
+        Op::Permute { x, axes, .. } => {
+            let x = shape(*x);
+            let is_permutation = axes.len() == x.len() && (0..x.len()).all(|i| axes.contains(&i));
+            if !is_permutation {
+                return Err(format!("axes {axes:?} are not a permutation of those of {x:?}"));
+            }
+            Ok(axes.iter().map(|&a| x[a]).collect())
+        }
+    }
+}
+
+fn concat<'a>(
+    xs: &[ValueId],
+    axis: usize,
+    shape: impl Fn(ValueId) -> &'a [usize],
+) -> Result<Vec<usize>, String> {
+    let Some(&first) = xs.first() else { return Err("wants at least one operand".into()) };
+    let mut y: Vec<usize> = shape(first).into();
+    if axis >= y.len() {
+        return Err(format!("axis {axis} of {y:?} does not exist"));
+    }
+    for &x in &xs[1..] {
+        let x = shape(x);
+        let fits = x.len() == y.len() && (0..x.len()).all(|i| i == axis || x[i] == y[i]);
+        if !fits {
+            return Err(format!("{x:?} does not fit {y:?} along axis {axis}"));
+        }
+        y[axis] = y[axis].checked_add(x[axis]).ok_or("the sum of the axis overflows")?;
+    }
+    Ok(y)
+}
+
+fn same(what: &str, a: usize, b: usize) -> Result<(), String> {
+    if a == b { Ok(()) } else { Err(format!("{what} differ: {a} and {b}")) }
+}
+
+fn vector(what: &str, shape: Option<&[usize]>, n: usize) -> Result<(), String> {
+    match shape {
+        None => Ok(()),
+        Some(&[m]) if m == n => Ok(()),
+        Some(other) => Err(format!("{what} is {other:?}, wanted [{n}]")),
+    }
+}

@@ -1,0 +1,245 @@
+//! Slides a window over a stream, scores each sample and joins alarms into events.
+//!
+//! The `score` program sees the newest `length` samples and says how improbable each value of them
+//! is. The score of a sample is the mean over the newest `tail` samples, in nats per observed value,
+//! so that windows with missing values compare. Files and streams go through this one machine:
+//! that is why they agree sample by sample.
+
+use alloc::{vec, vec::Vec};
+
+use mote_format::{Model, ValueId, manifest};
+
+use crate::execute::{Instance, LoadError, Loaded};
+
+/// One time step.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// `(features,)`, in the units of the data; anything finite where the mask is 0.
+    pub values: &'a [f32],
+    /// `(features,)`, 1 where observed, 0 where missing.
+    pub mask: &'a [f32],
+}
+
+/// What is known once a sample has been seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// Nats per observed value; higher is stranger.
+    pub score: f64,
+    /// Whether it lies above the threshold.
+    pub alarm: bool,
+    /// The event that ended with this sample, if one did.
+    pub ended: Option<Event>,
+}
+
+/// A run of alarms. Times are numbers of samples, counted from the first one that was pushed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Event {
+    /// The first alarm.
+    pub start: u64,
+    /// The last alarm.
+    pub end: u64,
+    /// The sample with the highest score.
+    pub peak: u64,
+    /// That score.
+    pub peak_score: f64,
+}
+
+/// Calm samples after which an event is over: fewer would cut one fault into many events.
+const PATIENCE: u64 = 5;
+
+/// Scores a stream with a model. Memory is fixed when it is made.
+#[derive(Clone, Debug)]
+pub struct Detector<'m> {
+    score: Instance<'m>,
+    ports: Ports,
+    window: manifest::Window,
+    settings: Option<manifest::Detector>,
+    features: usize,
+    /// `(length, features)`, a ring that begins at row `next`.
+    values: Vec<f32>,
+    /// `(length, features)`, likewise.
+    mask: Vec<f32>,
+    next: usize,
+    /// Samples of this segment that are in the window.
+    filled: usize,
+    /// Samples pushed, ever.
+    seen: u64,
+    /// `(features,)`: what each adds to the latest score.
+    shares: Vec<f32>,
+    open: Option<Event>,
+    /// `(features,)`: how far each was above its usual share at the peak of the event.
+    cause: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    x: ValueId,
+    mask: ValueId,
+    nll: ValueId,
+    kl: Option<ValueId>,
+}
+
+impl<'m> Detector<'m> {
+    /// Loads the `score` program: inputs `x` and `mask`, outputs `nll`, all `(length, features)`, and
+    /// optionally `kl` with one element.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if there is no such program or its ports differ.
+    pub fn new(model: &'m Model<'_>) -> Result<Self, LoadError> {
+        let score = Loaded::new(model, "score")?.instance();
+        let window = model.manifest.window;
+        let features = model.manifest.schema.features();
+        let ports = ports(&score, window.length, features)?;
+        let elements = window.length * features;
+        Ok(Self {
+            score,
+            ports,
+            window,
+            settings: model.manifest.detector.clone(),
+            features,
+            values: vec![0.0; elements],
+            mask: vec![0.0; elements],
+            next: 0,
+            filled: 0,
+            seen: 0,
+            shares: vec![0.0; features],
+            open: None,
+            cause: vec![0.0; features],
+        })
+    }
+
+    /// Forgets the window, as after a gap in the data. Ends an event that is open.
+    pub fn reset(&mut self) -> Option<Event> {
+        self.filled = 0;
+        self.open.take()
+    }
+
+    /// Takes the next sample. `None` while the window fills, and where nothing in it was observed.
+    ///
+    /// # Panics
+    ///
+    /// If the sample does not have as many values as the model has features.
+    pub fn push(&mut self, sample: Sample<'_>) -> Option<Scored> {
+        assert_eq!(sample.values.len(), self.features, "values of a sample");
+        assert_eq!(sample.mask.len(), self.features, "mask of a sample");
+        let row = self.next * self.features..(self.next + 1) * self.features;
+        self.values[row.clone()].copy_from_slice(sample.values);
+        self.mask[row].copy_from_slice(sample.mask);
+        self.next = (self.next + 1) % self.window.length;
+        self.filled = (self.filled + 1).min(self.window.length);
+        let index = self.seen;
+        self.seen += 1;
+        if self.filled < self.window.length {
+            return None;
+        }
+        self.evaluate().map(|score| self.judge(index, score))
+    }
+
+    /// What each feature adds to the latest score, in nats per observed value.
+    #[must_use]
+    pub fn shares(&self) -> &[f32] {
+        &self.shares
+    }
+
+    /// How far each feature's share was above its usual one at the peak of the latest event, in
+    /// standard deviations on normal data.
+    #[must_use]
+    pub fn cause(&self) -> &[f32] {
+        &self.cause
+    }
+
+    /// The event that is open, if one is.
+    #[must_use]
+    pub fn open(&self) -> Option<Event> {
+        self.open
+    }
+
+    /// Bytes that it holds beside the weights.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let own = self.values.len() + self.mask.len() + self.shares.len() + self.cause.len();
+        own * size_of::<f32>() + self.score.arena_bytes()
+    }
+
+    fn evaluate(&mut self) -> Option<f64> {
+        let split = self.next * self.features;
+        for (id, ring) in [(self.ports.x, &self.values), (self.ports.mask, &self.mask)] {
+            let input = self.score.input(id);
+            let (old, new) = input.split_at_mut(ring.len() - split);
+            old.copy_from_slice(&ring[split..]);
+            new.copy_from_slice(&ring[..split]);
+        }
+        self.score.run();
+
+        let nll = self.score.output(self.ports.nll);
+        let first = (self.window.length - self.window.tail) * self.features;
+        let mut observed = 0.0;
+        for t in self.window.length - self.window.tail..self.window.length {
+            let row = (self.next + t) % self.window.length * self.features;
+            observed += self.mask[row..row + self.features].iter().sum::<f32>();
+        }
+        if observed == 0.0 {
+            return None;
+        }
+        self.shares.fill(0.0);
+        for row in nll[first..].chunks_exact(self.features) {
+            for (share, &nll) in self.shares.iter_mut().zip(row) {
+                *share += nll / observed;
+            }
+        }
+        let kl = self.ports.kl.map_or(0.0, |kl| self.score.output(kl)[0]);
+        let all: f32 = self.mask.iter().sum();
+        let sum: f64 = self.shares.iter().map(|&s| f64::from(s)).sum();
+        Some(sum + f64::from(kl) / f64::from(all))
+    }
+
+    fn judge(&mut self, index: u64, score: f64) -> Scored {
+        let alarm = self.settings.as_ref().is_some_and(|s| score > s.threshold);
+        let mut ended = None;
+        match &mut self.open {
+            Some(event) if alarm => {
+                event.end = index;
+                if score > event.peak_score {
+                    (event.peak, event.peak_score) = (index, score);
+                    self.blame();
+                }
+            }
+            Some(event) if index - event.end >= PATIENCE => ended = self.open.take(),
+            None if alarm => {
+                self.open =
+                    Some(Event { start: index, end: index, peak: index, peak_score: score });
+                self.blame();
+            }
+            _ => {}
+        }
+        Scored { score, alarm, ended }
+    }
+
+    fn blame(&mut self) {
+        let Some(settings) = &self.settings else { return };
+        for (i, cause) in self.cause.iter_mut().enumerate() {
+            *cause = (self.shares[i] - settings.feature_mean[i]) / settings.feature_deviation[i];
+        }
+    }
+}
+
+fn ports(score: &Instance<'_>, length: usize, features: usize) -> Result<Ports, LoadError> {
+    let program = score.program();
+    let window = [length, features];
+    let port = |name: &'static str, id: Option<ValueId>| match id {
+        Some(id) if program.shape(id) == window => Ok(id),
+        id => Err(LoadError::Port {
+            program: program.name.clone(),
+            port: name,
+            wanted: window.into(),
+            found: id.map(|id| program.shape(id).into()),
+        }),
+    };
+    Ok(Ports {
+        x: port("x", program.input("x"))?,
+        mask: port("mask", program.input("mask"))?,
+        nll: port("nll", program.output("nll"))?,
+        kl: program.output("kl").filter(|&id| program.elements(id) == 1),
+    })
+}

@@ -1,0 +1,35 @@
+//! What each operation does, in plain `f32`.
+//!
+//! These are the oracle: short, in the order of the formula, the same bits on every machine.
+//! Sums run in eight lanes that are added at the end; that order is part of the definition, and
+//! lets compilers use vector registers without changing a result.
+
+mod conv;
+mod elementwise;
+mod layout;
+mod normalize;
+
+pub use conv::{Window, conv_transpose1d, conv1d, linear};
+pub use elementwise::{affine, binary, clamp, unary};
+pub use layout::{concat, permute, slice};
+pub use normalize::{layer_norm, reduce, softmax};
+
+const LANES: usize = 8;
+
+/// `Σ a[i] · b[i]` over the shorter of both.
+#[inline]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let tail: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        for i in 0..LANES {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    sum_lanes(lanes) + tail
+}
+
+fn sum_lanes(l: [f32; LANES]) -> f32 {
+    ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+}

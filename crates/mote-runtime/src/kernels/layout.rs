@@ -1,0 +1,56 @@
+//! Copies that change only where numbers lie.
+
+const RANK: usize = mote_format::limits::RANK;
+
+/// `y` is `x` from `start` to `start + taken` along an axis of `length`, which has `inner` elements
+/// behind it.
+pub fn slice(x: &[f32], length: usize, inner: usize, start: usize, taken: usize, y: &mut [f32]) {
+    if taken * inner == 0 {
+        return;
+    }
+    let blocks = x.chunks_exact(length * inner).zip(y.chunks_exact_mut(taken * inner));
+    for (x, y) in blocks {
+        y.copy_from_slice(&x[start * inner..][..taken * inner]);
+    }
+}
+
+/// Writes `x` into `y` from `start` on along an axis of `length`; `x` has `taken` there.
+pub fn concat(x: &[f32], taken: usize, inner: usize, start: usize, length: usize, y: &mut [f32]) {
+    if taken * inner == 0 {
+        return;
+    }
+    let blocks = x.chunks_exact(taken * inner).zip(y.chunks_exact_mut(length * inner));
+    for (x, y) in blocks {
+        y[start * inner..][..taken * inner].copy_from_slice(x);
+    }
+}
+
+/// `y` has axis `axes[i]` of `x` as its axis `i`.
+pub fn permute(x: &[f32], shape: &[usize], axes: &[usize], y: &mut [f32]) {
+    let rank = shape.len();
+    let mut strides = [0; RANK];
+    let mut stride = 1;
+    for axis in (0..rank).rev() {
+        strides[axis] = stride;
+        stride *= shape[axis];
+    }
+    // The walk over `y`: for each of its axes a length and a step in `x`.
+    let (mut lengths, mut steps) = ([1; RANK], [0; RANK]);
+    for (i, &axis) in axes.iter().enumerate() {
+        lengths[RANK - rank + i] = shape[axis];
+        steps[RANK - rank + i] = strides[axis];
+    }
+    let mut y = y.iter_mut();
+    for i in 0..lengths[0] {
+        for j in 0..lengths[1] {
+            for k in 0..lengths[2] {
+                let start = i * steps[0] + j * steps[1] + k * steps[2];
+                for l in 0..lengths[3] {
+                    if let Some(y) = y.next() {
+                        *y = x[start + l * steps[3]];
+                    }
+                }
+            }
+        }
+    }
+}

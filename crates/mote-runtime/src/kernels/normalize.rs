@@ -1,0 +1,51 @@
+//! Folds along an axis, and what is normalized by them.
+
+use mote_format::program::Reduction;
+
+/// Folds an axis of `length` with `inner` elements behind it.
+pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    if length * inner == 0 {
+        return;
+    }
+    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
+        let (first, rest) = x.split_at(inner);
+        y.copy_from_slice(first);
+        for x in rest.chunks_exact(inner) {
+            for (y, &x) in y.iter_mut().zip(x) {
+                match f {
+                    Reduction::Sum | Reduction::Mean => *y += x,
+                    Reduction::Max => *y = if *y < x { x } else { *y },
+                }
+            }
+        }
+        if f == Reduction::Mean {
+            y.iter_mut().for_each(|y| *y /= length as f32);
+        }
+    }
+}
+
+/// `y = e^x / Σ e^x` over rows of `n`.
+pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
+        let top = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = libm::expf(x - top);
+            sum += *y;
+        }
+        y.iter_mut().for_each(|y| *y /= sum);
+    }
+}
+
+/// `y = (x - mean) / √(variance + epsilon) · gain + bias` over rows as long as `gain`.
+pub fn layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
+    let n = gain.len().max(1);
+    for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+        let mean = x.iter().sum::<f32>() / n as f32;
+        let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / n as f32;
+        let scale = 1.0 / libm::sqrtf(variance + epsilon);
+        for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+            *y = (x - mean) * scale * gain[i] + bias.map_or(0.0, |b| b[i]);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Places every value of a program in one arena, by lifetime.
+//!
+//! A value lives from the operation that writes it to the last one that reads it; inputs live from
+//! the start, outputs to the end. Reshaped values share their memory. Values are placed largest
+//! first, each at the lowest offset that is free for its whole life: the greedy rule of Pisarchyk
+//! and Lee (2020, arXiv 2001.03288), which comes within a few per cent of the optimum on networks.
+
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+use mote_format::{Op, Program, ValueId, Verified};
+
+/// Where each value lies, and how large the arena is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// For each value its elements in the arena; empty for tensors of the file.
+    places: Vec<Range<usize>>,
+    elements: usize,
+}
+
+/// When a block of memory is in use, by operation number; inputs are written before number zero.
+#[derive(Clone, Debug)]
+struct Life {
+    first: usize,
+    last: usize,
+    elements: usize,
+    offset: usize,
+}
+
+impl Plan {
+    /// Plans `program`.
+    ///
+    /// Quadratic in the number of values that are computed, at worst.
+    #[must_use]
+    pub fn new(program: &Verified) -> Self {
+        let owner = owners(program);
+        let mut lives = lives(program, &owner);
+        place(&mut lives);
+        let places = (0..program.values.len())
+            .map(|i| match &lives[owner[i]] {
+                Some(life) => life.offset..life.offset + life.elements,
+                None => 0..0,
+            })
+            .collect();
+        let elements = lives.iter().flatten().map(|l| l.offset + l.elements).max().unwrap_or(0);
+        Self { places, elements }
+    }
+
+    /// Elements of the arena: the peak of what is alive at once, plus what the greedy rule wastes.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.elements
+    }
+
+    /// Where in the arena `id` lies; empty for a tensor of the file.
+    #[must_use]
+    pub fn place(&self, id: ValueId) -> Range<usize> {
+        self.places[id.index()].clone()
+    }
+
+    /// The least that any plan needs: the most that is alive during one operation.
+    #[must_use]
+    pub fn lower_bound(program: &Verified) -> usize {
+        let lives = lives(program, &owners(program));
+        (0..=program.ops.len())
+            .map(|t| {
+                let alive = lives.iter().flatten().filter(|l| l.first <= t && t <= l.last);
+                alive.map(|l| l.elements).sum()
+            })
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// For each value the one whose memory it uses: itself, or through reshapes another.
+fn owners(program: &Program) -> Vec<usize> {
+    let mut owner: Vec<usize> = (0..program.values.len()).collect();
+    for op in &program.ops {
+        if let Op::Reshape { x, y } = op
+            && program.values[x.index()].tensor.is_none()
+        {
+            owner[y.index()] = owner[x.index()];
+        }
+    }
+    owner
+}
+
+/// The life of each owner; `None` for tensors, which need no memory, and for what owns nothing.
+fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
+    let mut lives: Vec<Option<Life>> = vec![None; program.values.len()];
+    let mut touch = |id: ValueId, t: usize| {
+        if program.values[id.index()].tensor.is_some() {
+            return;
+        }
+        let fresh = Life { first: t, last: t, elements: program.elements(id), offset: 0 };
+        let life = lives[owner[id.index()]].get_or_insert(fresh);
+        life.first = life.first.min(t);
+        life.last = life.last.max(t);
+    };
+    for port in &program.inputs {
+        touch(port.value, 0);
+    }
+    for (i, op) in program.ops.iter().enumerate() {
+        op.for_each_operand(|x| touch(x, i + 1));
+        touch(op.result(), i + 1);
+    }
+    for port in &program.outputs {
+        touch(port.value, program.ops.len() + 1);
+    }
+    lives
+}
+
+fn place(lives: &mut [Option<Life>]) {
+    let mut order: Vec<usize> = (0..lives.len()).filter(|&i| lives[i].is_some()).collect();
+    order.sort_by_key(|&i| lives[i].as_ref().map(|l| (core::cmp::Reverse(l.elements), l.first)));
+    let mut placed: Vec<Life> = Vec::with_capacity(order.len());
+    for i in order {
+        let Some(life) = &mut lives[i] else { continue };
+        let mut busy: Vec<Range<usize>> = placed
+            .iter()
+            .filter(|p| p.first <= life.last && life.first <= p.last)
+            .map(|p| p.offset..p.offset + p.elements)
+            .collect();
+        busy.sort_by_key(|r| r.start);
+        for r in busy {
+            if life.offset + life.elements <= r.start {
+                break;
+            }
+            life.offset = life.offset.max(r.end);
+        }
+        placed.push(life.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use mote_format::program::{Port, Unary, Value};
+
+    use super::*;
+
+    /// A chain of `n` unary operations over `width` elements.
+    fn chain(n: u32, width: usize) -> Verified {
+        let value = || Value { shape: vec![width], tensor: None };
+        let program = Program {
+            name: "chain".to_string(),
+            values: (0..=n).map(|_| value()).collect(),
+            inputs: vec![Port { name: "x".to_string(), value: ValueId(0) }],
+            outputs: vec![Port { name: "y".to_string(), value: ValueId(n) }],
+            ops: (0..n)
+                .map(|i| Op::Unary { x: ValueId(i), y: ValueId(i + 1), f: Unary::Relu })
+                .collect(),
+        };
+        Verified::new(program, |_| None).unwrap()
+    }
+
+    #[test]
+    fn a_chain_needs_two_buffers_however_long_it_is() {
+        for n in [1, 2, 7, 100] {
+            let program = chain(n, 5);
+            let plan = Plan::new(&program);
+            assert_eq!(plan.elements(), 10, "{n} operations");
+            assert_eq!(plan.elements(), Plan::lower_bound(&program));
+        }
+    }
+
+    #[test]
+    fn values_that_live_together_never_overlap() {
+        let program = chain(9, 4);
+        let plan = Plan::new(&program);
+        for i in 0..9 {
+            let (x, y) = (plan.place(ValueId(i)), plan.place(ValueId(i + 1)));
+            assert!(x.end <= y.start || y.end <= x.start, "{x:?} and {y:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_program_needs_nothing() {
+        let program = Program {
+            name: "none".to_string(),
+            values: vec![],
+            inputs: vec![],
+            outputs: vec![],
+            ops: vec![],
+        };
+        let program = Verified::new(program, |_| None).unwrap();
+        assert_eq!(Plan::new(&program).elements(), 0);
+    }
+}
