@@ -86,7 +86,7 @@ impl<'m> Detector<'m> {
     /// # Errors
     ///
     /// [`LoadError`] if there is no such program or its ports differ.
-    pub fn new(model: &'m Model<'_>) -> Result<Self, LoadError> {
+    pub fn new(model: &'m Model<'m>) -> Result<Self, LoadError> {
         let score = Loaded::new(model, "score")?.instance();
         let window = model.manifest.window;
         let features = model.manifest.schema.features();

@@ -1,8 +1,8 @@
 //! A verified program, loaded: its weights found in place, its memory planned, ready to run.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 
-use mote_format::{Model, Op, ValueId, Verified};
+use mote_format::{Model, Op, ValueId, Verified, container::Tensor};
 
 use crate::{
     kernels::{self, Window},
@@ -57,17 +57,33 @@ impl<'m> Loaded<'m> {
     ///
     /// [`LoadError::NoProgram`], or [`LoadError::Misaligned`] where the model was read to an address
     /// that is no multiple of four.
-    pub fn new(model: &'m Model<'_>, name: &str) -> Result<Self, LoadError> {
+    pub fn new(model: &'m Model<'m>, name: &str) -> Result<Self, LoadError> {
         let program = model.programs.get(name).ok_or_else(|| LoadError::NoProgram {
             wanted: name.into(),
             found: model.programs.keys().cloned().collect(),
         })?;
+        Self::from_parts(program, &model.tensors)
+    }
+
+    /// Loads a program that is not part of a model file.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Misaligned`].
+    ///
+    /// # Panics
+    ///
+    /// If the program was verified against other tensors.
+    pub fn from_parts(
+        program: &'m Verified,
+        tensors: &BTreeMap<String, Tensor<'m>>,
+    ) -> Result<Self, LoadError> {
         let weights = program
             .values
             .iter()
             .map(|value| match &value.tensor {
                 None => Ok(&[][..]),
-                Some(name) => model.tensors[name]
+                Some(name) => tensors[name]
                     .as_f32()
                     .ok_or_else(|| LoadError::Misaligned { tensor: name.clone() }),
             })

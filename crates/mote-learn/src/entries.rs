@@ -1,0 +1,87 @@
+//! The entry points that a trained model leaves behind: programs from raw units to nats.
+
+use burn::tensor::Tensor;
+use mote_format::{Program, manifest};
+
+use crate::{
+    compile::{CompileError, Input, Tensors, capture, merge},
+    families::{Density, Family, Score},
+    parts::Standardize,
+};
+
+/// Everything that a model file needs of a trained model.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    /// What a score means.
+    pub density: manifest::Density,
+    /// `score`, and `encode` where there is a latent space.
+    pub programs: Vec<Program>,
+    /// The weights that they share.
+    pub tensors: Tensors,
+}
+
+/// Captures the entry points of `model` for windows of `[length, features]`.
+///
+/// - `score`: `x`, `mask` to `nll` `(length, features)` and, for a bound, `kl` `(1,)`.
+/// - `encode`: `x`, `mask` to `mean` and `log_variance`, `(latent,)` each.
+///
+/// `x` is in raw units: standardization is part of the program.
+///
+/// # Errors
+///
+/// [`CompileError`].
+pub fn entries<M: Family>(
+    model: &M,
+    standardize: &Standardize,
+    shape: [usize; 2],
+) -> Result<Entries, CompileError> {
+    let inputs = [Input { name: "x", shape }, Input { name: "mask", shape }];
+    let mut entries = Entries { density: kind(model), programs: Vec::new(), tensors: Tensors::new() };
+    if scorer(model).is_some() {
+        let captured = capture(model, "score", &inputs, |model, inputs, device| {
+            let [x, mask] = pair(inputs);
+            let x = standardize.forward(x, mask.clone(), device);
+            let scores = scorer(model).expect("asked above").score(x, mask);
+            let kl = scores.kl.map(|kl| ("kl", kl.into()));
+            [("nll", scores.nll.into())].into_iter().chain(kl).collect()
+        })?;
+        entries.add(captured);
+    }
+    if model.encoder().is_some() {
+        let captured = capture(model, "encode", &inputs, |model, inputs, device| {
+            let [x, mask] = pair(inputs);
+            let x = standardize.forward(x, mask.clone(), device);
+            let (mean, log_variance) = model.encoder().expect("asked above").encode(x, mask);
+            vec![("mean", mean.into()), ("log_variance", log_variance.into())]
+        })?;
+        entries.add(captured);
+    }
+    Ok(entries)
+}
+
+impl Entries {
+    fn add(&mut self, (mut program, tensors): (Program, Tensors)) {
+        merge(&mut program, tensors, &mut self.tensors);
+        self.programs.push(program);
+    }
+}
+
+fn pair(inputs: &[Tensor<3>]) -> [Tensor<3>; 2] {
+    [inputs[0].clone(), inputs[1].clone()]
+}
+
+fn kind<M: Family>(model: &M) -> manifest::Density {
+    match model.density() {
+        Density::Exact(_) => manifest::Density::Exact,
+        Density::Bound(_) => manifest::Density::Bound,
+        Density::Energy(_) => manifest::Density::Energy,
+        Density::Implicit => manifest::Density::Implicit,
+    }
+}
+
+fn scorer<M: Family>(model: &M) -> Option<&dyn Score> {
+    match model.density() {
+        Density::Exact(s) | Density::Bound(s) | Density::Energy(s) => Some(s),
+        Density::Implicit => None,
+    }
+}

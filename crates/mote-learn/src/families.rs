@@ -1,0 +1,90 @@
+//! Model families, and the one seam between them and everything else.
+//!
+//! A family is a file that composes parts. The training loop, capture and calibration know only the
+//! traits here. Whether a model can answer "how probable is this?" is part of its type: only what
+//! implements [`Score`] can be put into the variants of [`Density`] that carry a scorer.
+
+mod maf;
+mod time_vae;
+
+pub use maf::{Maf, MafConfig};
+pub use time_vae::{TimeVae, TimeVaeConfig};
+
+use burn::{module::Module, tensor::Tensor};
+
+/// Windows in standard units. Both tensors are `(batch, time, features)`.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Zero where nothing was observed.
+    pub x: Tensor<3>,
+    /// 1 where observed, 0 where missing.
+    pub mask: Tensor<3>,
+    /// Like `mask`, but without the values that the model must do without in this step.
+    pub shown: Tensor<3>,
+    /// `(batch, noise_width)`, standard normal.
+    pub noise: Tensor<2>,
+}
+
+/// What a training step minimizes, in nats per observed value.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    /// `(1,)`, what gradients are taken of.
+    pub loss: Tensor<1>,
+    /// `(1,)`, the same without annealing and free bits: comparable between steps.
+    pub bound: Tensor<1>,
+}
+
+/// A model that can be trained.
+pub trait Family: Module + Clone + Send {
+    /// Standard normal numbers that one window needs in a training step.
+    fn noise_width(&self) -> usize;
+
+    /// The objective on a batch; `progress` runs from 0 to 1 over the training.
+    fn objective(&self, batch: Batch, progress: f32) -> Objective;
+
+    /// What kind of density it has, with the scorer where there is one.
+    fn density(&self) -> Density<'_>;
+
+    /// The latent space, where there is one.
+    fn encoder(&self) -> Option<&dyn Encode>;
+}
+
+/// What may be asked of a model about probability. A family without a likelihood does not implement
+/// [`Score`], so it cannot be anything but `Implicit`, and there is nobody to ask.
+#[derive(Clone, Copy)]
+pub enum Density<'m> {
+    /// `-ln p(x)`.
+    Exact(&'m dyn Score),
+    /// An estimate of an upper bound of `-ln p(x)`.
+    Bound(&'m dyn Score),
+    /// `-ln p(x)` up to an unknown constant.
+    Energy(&'m dyn Score),
+    /// Samples only.
+    Implicit,
+}
+
+/// How improbable each value of a window is.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// `(batch, time, features)` in nats, zero where nothing was observed.
+    pub nll: Tensor<3>,
+    /// `(batch, 1)` in nats: what belongs to the window as a whole.
+    pub kl: Option<Tensor<2>>,
+}
+
+/// A model with a likelihood, of whatever kind.
+pub trait Score {
+    /// Scores windows `(batch, time, features)` in standard units.
+    fn score(&self, x: Tensor<3>, mask: Tensor<3>) -> Scores;
+}
+
+/// A model with a latent space.
+pub trait Encode {
+    /// Mean and log-variance of the posterior, each `(batch, latent)`.
+    fn encode(&self, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<2>, Tensor<2>);
+}
+
+/// `Σ x / Σ mask`, as a tensor of one element.
+pub(crate) fn per_observed(x: Tensor<1>, mask: Tensor<3>) -> Tensor<1> {
+    x / mask.sum().clamp_min(1.0)
+}

@@ -1,0 +1,14 @@
+//! Model families on Burn, the training loop, capture to programs.
+//!
+//! A [`families::Family`] is a Burn module composed of [`parts`]. [`train`] fits it to windows in
+//! standard units, [`entries`] records what it can do as programs, and from then on nobody needs to
+//! know which family it was. This is the only crate that knows Burn.
+//!
+//! It reads no files and no clock; progress goes to an observer, which may also end the training.
+
+pub mod compile;
+pub mod entries;
+pub mod families;
+pub mod parts;
+pub mod random;
+pub mod train;

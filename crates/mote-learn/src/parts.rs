@@ -1,0 +1,45 @@
+//! What families are composed of: layers, masks, likelihoods. Each lives in one place.
+//!
+//! Series are `(batch, time, channels)` throughout. Every layer of a convolution is written as one
+//! matrix product over rows, because that is the form in which a CPU computes gradients fastest;
+//! where nothing is to be learned (validation, capture) the same layer is the canonical operation.
+
+mod causal;
+mod dense;
+mod gaussian;
+mod masked;
+mod patch;
+mod standardize;
+
+pub use causal::CausalConv;
+pub(crate) use causal::delayed;
+pub use dense::Dense;
+pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};
+pub use masked::MaskedDense;
+pub use patch::{PatchConv, PatchConvTranspose};
+pub use standardize::Standardize;
+
+use burn::{
+    module::Param,
+    tensor::{Device, Tensor, TensorData},
+};
+
+use crate::random::Random;
+
+/// A weight of shape `(inputs, outputs)`, uniform within `±1/√inputs` as is usual for layers with
+/// rectifiers behind them (He et al. 2015, gain 1/√3).
+pub(crate) fn weight(
+    inputs: usize,
+    outputs: usize,
+    rng: &mut Random,
+    device: &Device,
+) -> Param<Tensor<2>> {
+    let bound = 1.0 / (inputs.max(1) as f32).sqrt();
+    let data = rng.uniform(inputs * outputs, bound);
+    Param::from_data(TensorData::new(data, [inputs, outputs]), device)
+}
+
+/// A vector of equal numbers that is learned.
+pub(crate) fn vector(n: usize, value: f32, device: &Device) -> Param<Tensor<1>> {
+    Param::from_data(TensorData::new(vec![value; n], [n]), device)
+}

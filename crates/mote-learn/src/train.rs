@@ -1,0 +1,376 @@
+//! The training loop that all families share.
+//!
+//! AdamW with a warm-up and a cosine decay, gradients clipped by their common norm, early stopping
+//! on held-back data, and checkpoints from which an interrupted training goes on to the same end,
+//! bit for bit: order, noise and hidden values of each step come from the seed and the number of
+//! the step, never from what was drawn before.
+
+mod checkpoint;
+mod optimize;
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+
+use crate::{
+    families::{Batch, Family},
+    random::{Purpose, Random},
+};
+use optimize::Optimizer;
+
+/// Windows of data in standard units.
+pub trait Windows {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Samples and features of one window.
+    fn shape(&self) -> [usize; 2];
+
+    /// Writes window `i`: values (zero where missing) and mask, both `(length, features)`.
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]);
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// What all randomness is drawn from.
+    pub seed: u64,
+    /// Windows in a step. 128 keeps the products of small layers large enough for a CPU.
+    pub batch: usize,
+    /// Steps at most. 2,000 are past the knee on every data set we know.
+    pub steps: u64,
+    /// Peak of the learning rate; AdamW's usual one.
+    pub learning_rate: f64,
+    /// Share of the steps in which the learning rate rises: early gradients are large and wrong.
+    pub warm_up: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// The common norm of all gradients is at most this.
+    pub clip_norm: f32,
+    /// Steps between two looks at the held-back data.
+    pub evaluate_every: u64,
+    /// Looks without improvement after which training ends.
+    pub patience: u32,
+    /// Held-back windows looked at; a fixed, even choice where there are more.
+    pub validation_windows: usize,
+    /// Share of windows of which a part is hidden, so that the model can do without it later.
+    pub hide: f32,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            batch: 128,
+            steps: 2000,
+            learning_rate: 2e-3,
+            warm_up: 0.05,
+            weight_decay: 1e-4,
+            clip_norm: 1.0,
+            evaluate_every: 100,
+            patience: 8,
+            validation_windows: 512,
+            hide: 0.25,
+        }
+    }
+}
+
+/// A look at the held-back data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Steps done.
+    pub step: u64,
+    /// Mean objective of the steps since the look before, in nats per observed value.
+    pub training: f64,
+    /// The bound on held-back data, likewise.
+    pub validation: f64,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All steps were done.
+    Steps,
+    /// The held-back data saw no improvement any more.
+    Patience,
+    /// The observer asked for it.
+    Interrupted,
+}
+
+/// What the observer of a training is told.
+pub enum Progress<'a> {
+    /// A step is done.
+    Step {
+        /// Steps done, of how many.
+        step: u64,
+        /// The objective of this step.
+        loss: f64,
+        /// Learning rate of this step.
+        learning_rate: f64,
+    },
+    /// The held-back data was looked at; a good moment to save a checkpoint.
+    Look {
+        /// What was seen.
+        look: Look,
+        /// Whether it was the best so far.
+        best: bool,
+        /// The state to save.
+        checkpoint: &'a dyn Fn() -> Checkpoint,
+    },
+}
+
+/// A training that has ended.
+#[derive(Clone, Debug)]
+pub struct Trained<M> {
+    /// The weights with the best look.
+    pub model: M,
+    /// All looks.
+    pub history: Vec<Look>,
+    /// The number of the look that the weights are from.
+    pub best: usize,
+    /// Why it ended.
+    pub end: End,
+}
+
+/// Why training cannot begin or go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// There is nothing to learn from.
+    #[error("wanted at least one {0} window, found none")]
+    NoWindows(&'static str),
+    /// The objective stopped being a number.
+    #[error("the loss is {loss} at step {step}: try a lower learning rate or look at the data")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The loss, printed.
+        loss: String,
+    },
+    /// The checkpoint does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Trains `model`, whose weights are on `device`, from its beginning or from a checkpoint.
+///
+/// `observe` is called after each step and each look and may break off; then the weights are those
+/// of the best look so far.
+///
+/// # Errors
+///
+/// [`TrainError`].
+pub fn train<M: Family>(
+    model: M,
+    device: &Device,
+    training: &dyn Windows,
+    validation: &dyn Windows,
+    config: &TrainConfig,
+    resume: Option<Checkpoint>,
+    mut observe: impl FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Trained<M>, TrainError> {
+    for (windows, name) in [(training, "training"), (validation, "validation")] {
+        if windows.is_empty() {
+            return Err(TrainError::NoWindows(name));
+        }
+    }
+    let device = device.clone().autodiff();
+    let mut state = State::new(model.to_device(&device).train(), config);
+    if let Some(checkpoint) = resume {
+        state.restore(checkpoint, config)?;
+    }
+    let mut feeder = Feeder::new(training, config, &device);
+    let mut losses = Vec::new();
+    let end = loop {
+        if let Some(end) = state.ended(config) {
+            break end;
+        }
+        let progress = state.step as f32 / config.steps as f32;
+        let batch = feeder.batch(state.step, state.model.noise_width());
+        let loss = state.model.objective(batch, progress).loss;
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        if !value.is_finite() {
+            return Err(TrainError::Diverged { step: state.step, loss: value.to_string() });
+        }
+        let learning_rate = optimize::learning_rate(config, state.step);
+        state.model = state.optimizer.step(state.model, loss, learning_rate);
+        state.step += 1;
+        losses.push(value);
+        let mut flow = observe(Progress::Step { step: state.step, loss: value, learning_rate });
+        if state.step.is_multiple_of(config.evaluate_every) || state.step == config.steps {
+            let look = Look {
+                step: state.step,
+                training: losses.iter().sum::<f64>() / losses.len() as f64,
+                validation: bound(&state.model, validation, config),
+            };
+            losses.clear();
+            let best = state.record(look);
+            let checkpoint = || state.checkpoint(config);
+            let after = observe(Progress::Look { look, best, checkpoint: &checkpoint });
+            flow = if after.is_break() { after } else { flow };
+        }
+        if flow.is_break() {
+            break End::Interrupted;
+        }
+    };
+    Ok(state.finish(end))
+}
+
+/// Everything that changes while training.
+struct State<M> {
+    model: M,
+    optimizer: Optimizer,
+    step: u64,
+    history: Vec<Look>,
+    best: Option<(usize, M)>,
+}
+
+impl<M: Family> State<M> {
+    fn new(model: M, config: &TrainConfig) -> Self {
+        let optimizer = Optimizer::new(config);
+        Self { model, optimizer, step: 0, history: Vec::new(), best: None }
+    }
+
+    fn ended(&self, config: &TrainConfig) -> Option<End> {
+        if self.step >= config.steps {
+            return Some(End::Steps);
+        }
+        let since = self.history.len() - self.best.as_ref().map_or(0, |(at, _)| at + 1);
+        // Nothing is held against a model that is still being warmed up and annealed.
+        let grown = self.step > config.steps / 3;
+        (grown && since >= config.patience as usize).then_some(End::Patience)
+    }
+
+    /// Adds a look; says whether it is the best.
+    fn record(&mut self, look: Look) -> bool {
+        self.history.push(look);
+        let best = match &self.best {
+            Some((at, _)) => look.validation < self.history[*at].validation,
+            None => true,
+        };
+        if best {
+            self.best = Some((self.history.len() - 1, self.model.clone()));
+        }
+        best
+    }
+
+    fn finish(self, end: End) -> Trained<M> {
+        let (best, model) = self.best.unwrap_or((0, self.model));
+        Trained { model: model.valid(), history: self.history, best, end }
+    }
+}
+
+/// Mean bound on held-back windows, in nats per observed value.
+fn bound<M: Family>(model: &M, windows: &dyn Windows, config: &TrainConfig) -> f64 {
+    let model = model.valid();
+    let device = Device::flex();
+    let [length, features] = windows.shape();
+    let count = windows.len().min(config.validation_windows);
+    let (mut sum, mut chunks) = (0.0, 0.0);
+    for (n, chunk) in (0..count).collect::<Vec<_>>().chunks(config.batch).enumerate() {
+        let rows: Vec<usize> = chunk.iter().map(|i| i * windows.len() / count).collect();
+        let (x, mask) = gather(windows, &rows);
+        let shape = [rows.len(), length, features];
+        let x = Tensor::from_data(TensorData::new(x, shape), &device);
+        let mask: Tensor<3> = Tensor::from_data(TensorData::new(mask, shape), &device);
+        let width = model.noise_width();
+        let mut rng = Random::new(config.seed, Purpose::Validation, n as u64);
+        let noise = TensorData::new(rng.normal(rows.len() * width), [rows.len(), width]);
+        let noise = Tensor::from_data(noise, &device);
+        let batch = Batch { x, mask: mask.clone(), shown: mask, noise };
+        let bound = model.clone().to_device(&device).objective(batch, 1.0).bound;
+        sum += f64::from(bound.into_scalar::<f32>()) * rows.len() as f64;
+        chunks += rows.len() as f64;
+    }
+    sum / chunks
+}
+
+/// Values and masks of the windows `rows`, one after the other.
+pub(crate) fn gather(windows: &dyn Windows, rows: &[usize]) -> (Vec<f32>, Vec<f32>) {
+    let [length, features] = windows.shape();
+    let n = length * features;
+    let (mut x, mut mask) = (vec![0.0; rows.len() * n], vec![0.0; rows.len() * n]);
+    for (k, &i) in rows.iter().enumerate() {
+        let at = k * n..(k + 1) * n;
+        windows.fill(i, &mut x[at.clone()], &mut mask[at]);
+    }
+    (x, mask)
+}
+
+/// Makes the batch of each step.
+struct Feeder<'w> {
+    windows: &'w dyn Windows,
+    config: &'w TrainConfig,
+    device: &'w Device,
+    /// The epoch that `order` is of.
+    epoch: Option<u64>,
+    order: Vec<usize>,
+}
+
+impl<'w> Feeder<'w> {
+    fn new(windows: &'w dyn Windows, config: &'w TrainConfig, device: &'w Device) -> Self {
+        Self { windows, config, device, epoch: None, order: Vec::new() }
+    }
+
+    fn batch(&mut self, step: u64, noise_width: usize) -> Batch {
+        let size = self.config.batch.min(self.windows.len());
+        let per_epoch = (self.windows.len() / size) as u64;
+        let (epoch, at) = (step / per_epoch, (step % per_epoch) as usize * size);
+        if self.epoch != Some(epoch) {
+            let mut rng = Random::new(self.config.seed, Purpose::Order, epoch);
+            self.order = rng.order(self.windows.len());
+            self.epoch = Some(epoch);
+        }
+        let (x, mask) = gather(self.windows, &self.order[at..at + size]);
+        let mut shown = mask.clone();
+        let [length, features] = self.windows.shape();
+        let mut rng = Random::new(self.config.seed, Purpose::Hiding, step);
+        for shown in shown.chunks_exact_mut(length * features) {
+            if rng.unit() < self.config.hide {
+                hide(shown, length, features, &mut rng);
+            }
+        }
+        let shape = [size, length, features];
+        let tensor = |v: Vec<f32>| Tensor::<3>::from_data(TensorData::new(v, shape), self.device);
+        let noise = Random::new(self.config.seed, Purpose::Noise, step).normal(size * noise_width);
+        let noise = TensorData::new(noise, [size, noise_width]);
+        Batch {
+            x: tensor(x),
+            mask: tensor(mask),
+            shown: tensor(shown),
+            noise: Tensor::from_data(noise, self.device),
+        }
+    }
+}
+
+/// Hides single values, or a stretch of time of some features: the ways in which data goes missing.
+fn hide(shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
+    if rng.unit() < 0.5 {
+        let share = 0.3 * rng.unit();
+        for v in shown {
+            if rng.unit() < share {
+                *v = 0.0;
+            }
+        }
+        return;
+    }
+    let span = 1 + (rng.unit() * length as f32 / 4.0) as usize;
+    let start = (rng.unit() * (length - span.min(length - 1)) as f32) as usize;
+    for c in 0..features {
+        if rng.unit() < 0.5 {
+            for t in start..(start + span).min(length) {
+                shown[t * features + c] = 0.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What a family claims of itself holds: exact densities integrate, flows are triangular, programs
+//! equal the modules that they were captured from.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use mote_format::{Verified, container::{Dtype, Tensor as FileTensor}};
+use mote_learn::{
+    entries::entries,
+    families::{Density, Family, Maf, MafConfig, Score, TimeVae, TimeVaeConfig},
+    parts::Standardize,
+    random::{Purpose, Random},
+};
+use mote_runtime::Loaded;
+
+fn rng(index: u64) -> Random {
+    Random::new(11, Purpose::Weights, index)
+}
+
+fn tensor(data: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+/// A flow whose weights are all random: a fresh one is the identity.
+fn random_maf(features: usize, layers: usize, device: &Device) -> Maf {
+    use burn::module::{Module, ModuleMapper, Param};
+    struct Shake(Random);
+    impl ModuleMapper for Shake {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            if !param.val().is_require_grad() && param.val().dims().len() == 2 {
+                return param;
+            }
+            param.map(|t| {
+                let noise = self.0.uniform(t.shape().num_elements(), 0.3);
+                let shape = t.shape();
+                t.clone() + Tensor::from_data(TensorData::new(noise, shape), &t.device())
+            })
+        }
+    }
+    let config = MafConfig { hidden: 8, layers, convolutions: 2, scale_bound: 2.0 };
+    Maf::new(&config, features, &mut rng(1), device).map(&mut Shake(rng(2)))
+}
+
+fn total_nll(maf: &Maf, x: Vec<f32>, shape: [usize; 3], device: &Device) -> f64 {
+    let mask = vec![1.0; x.len()];
+    let nll = maf.score(tensor(x, shape, device), tensor(mask, shape, device)).nll;
+    f64::from(nll.sum().into_scalar::<f32>())
+}
+
+#[test]
+fn flow_density_integrates_to_one() {
+    let device = Device::flex();
+    // Both two sensors at one time and one sensor at two times.
+    for shape in [[1, 1, 2], [1, 2, 1]] {
+        let maf = random_maf(shape[2], 2, &device);
+        let (limit, cells) = (12.0f32, 240);
+        let step = 2.0 * limit / cells as f32;
+        let centre = |i: usize| -limit + (i as f32 + 0.5) * step;
+        let grid: Vec<f32> =
+            (0..cells * cells).flat_map(|i| [centre(i / cells), centre(i % cells)]).collect();
+        let batch = [cells * cells, shape[1], shape[2]];
+        let mask = vec![1.0; grid.len()];
+        let nll = maf.score(tensor(grid, batch, &device), tensor(mask, batch, &device)).nll;
+        let nll = nll.sum_dims(&[1, 2]).into_data().try_to_vec::<f32>().unwrap();
+        let cell = f64::from(step * step);
+        let integral: f64 = nll.iter().map(|&l| f64::from(-l).exp() * cell).sum();
+        assert!((integral - 1.0).abs() < 0.01, "{shape:?}: {integral}");
+    }
+}
+
+#[test]
+fn flow_log_determinant_is_that_of_its_numeric_jacobian() {
+    let device = Device::flex();
+    let (time, features) = (3, 2);
+    let n = time * features;
+    let maf = random_maf(features, 3, &device);
+    let x = Random::new(5, Purpose::Noise, 0).normal(n);
+    let transform = |x: Vec<f32>| {
+        let shape = [1, time, features];
+        let mask = tensor(vec![1.0; n], shape, &device);
+        let (z, s) = maf.transform(tensor(x, shape, &device), mask);
+        (z.into_data().try_to_vec::<f32>().unwrap(), f64::from(s.sum().into_scalar::<f32>()))
+    };
+    let h = 1e-2f32;
+    let mut jacobian = vec![vec![0.0f64; n]; n];
+    for j in 0..n {
+        let moved = |d: f32| {
+            let mut x = x.clone();
+            x[j] += d;
+            transform(x).0
+        };
+        let (up, down) = (moved(h), moved(-h));
+        for i in 0..n {
+            jacobian[i][j] = f64::from(up[i] - down[i]) / f64::from(2.0 * h);
+        }
+    }
+    let (_, log_scale) = transform(x.clone());
+    let numeric = determinant(jacobian).abs().ln();
+    assert!((numeric + log_scale).abs() < 1e-3 * numeric.abs().max(1.0), "{numeric} {log_scale}");
+}
+
+/// By Gaussian elimination with pivots.
+fn determinant(mut a: Vec<Vec<f64>>) -> f64 {
+    let n = a.len();
+    let mut product = 1.0;
+    for k in 0..n {
+        let pivot = (k..n).max_by(|&i, &j| a[i][k].abs().total_cmp(&a[j][k].abs())).unwrap();
+        if pivot != k {
+            a.swap(pivot, k);
+            product = -product;
+        }
+        product *= a[k][k];
+        for i in k + 1..n {
+            let factor = a[i][k] / a[k][k];
+            for j in k..n {
+                a[i][j] -= factor * a[k][j];
+            }
+        }
+    }
+    product
+}
+
+#[test]
+fn flow_does_not_see_the_future() {
+    let device = Device::flex();
+    let (time, features) = (8, 3);
+    let shape = [1, time, features];
+    let maf = random_maf(features, 2, &device);
+    let x = Random::new(6, Purpose::Noise, 0).normal(time * features);
+    let score = |x: Vec<f32>| {
+        let mask = tensor(vec![1.0; time * features], shape, &device);
+        let nll = maf.score(tensor(x, shape, &device), mask).nll;
+        nll.into_data().try_to_vec::<f32>().unwrap()
+    };
+    let before = score(x.clone());
+    for t in 1..time {
+        let mut moved = x.clone();
+        moved[t * features] += 3.0;
+        let after = score(moved);
+        assert_eq!(before[..t * features], after[..t * features], "sample {t} changed its past");
+        assert_ne!(before[t * features..], after[t * features..]);
+    }
+}
+
+#[test]
+fn missing_values_neither_score_nor_matter() {
+    let device = Device::flex();
+    let shape = [1, 8, 2];
+    let maf = random_maf(2, 2, &device);
+    let vae = TimeVae::new(&TimeVaeConfig::default(), 8, 2, &mut rng(3), &device);
+    let x = Random::new(8, Purpose::Noise, 0).normal(16);
+    let mut mask = vec![1.0; 16];
+    for i in [3, 8, 9] {
+        mask[i] = 0.0;
+    }
+    let observed: Vec<f32> = x.iter().zip(&mask).map(|(x, m)| x * m).collect();
+    for score in [&maf as &dyn Score, &vae] {
+        let scores =
+            score.score(tensor(observed.clone(), shape, &device), tensor(mask.clone(), shape, &device));
+        let nll = scores.nll.into_data().try_to_vec::<f32>().unwrap();
+        for (i, (&nll, &m)) in nll.iter().zip(&mask).enumerate() {
+            assert_eq!(nll == 0.0, m == 0.0, "value {i}");
+        }
+    }
+}
+
+#[test]
+fn the_kind_of_density_is_part_of_the_type() {
+    let device = Device::flex();
+    let maf = random_maf(1, 2, &device);
+    let vae = TimeVae::new(&TimeVaeConfig::default(), 8, 1, &mut rng(3), &device);
+    assert!(matches!(maf.density(), Density::Exact(_)));
+    assert!(matches!(vae.density(), Density::Bound(_)));
+    assert!(maf.encoder().is_none());
+}
+
+/// `-ln p(x)` of a linear-Gaussian toy is not known here, but the importance-weighted bound with K
+/// draws (Burda et al. 2016) tightens with K, and K = 1 is the evidence bound itself.
+#[test]
+fn importance_weighted_bounds_tighten_with_their_draws() {
+    let device = Device::flex();
+    let config = TimeVaeConfig { latent: 2, halvings: 1, hidden: 8, ..TimeVaeConfig::default() };
+    let vae = TimeVae::new(&config, 4, 1, &mut rng(4), &device);
+    let x = Random::new(2, Purpose::Noise, 0).normal(4);
+    let series = |n: usize| {
+        let shape = [n, 4, 1];
+        (tensor(x.repeat(n), shape, &device), tensor(vec![1.0; 4 * n], shape, &device))
+    };
+    let bound = |k: usize| {
+        let draws = 2000;
+        let (x, mask) = series(draws * k);
+        let noise = Random::new(1, Purpose::Noise, k as u64).normal(draws * k * 2);
+        let noise = Tensor::from_data(TensorData::new(noise, [draws * k, 2]), &device);
+        let log_weights = numbers(vae.log_weights(x, mask, noise));
+        let groups = log_weights.chunks_exact(k).map(|w| {
+            let top = w.iter().copied().fold(f32::MIN, f32::max);
+            let mean = w.iter().map(|w| f64::from(w - top).exp()).sum::<f64>() / k as f64;
+            f64::from(top) + mean.ln()
+        });
+        groups.sum::<f64>() / draws as f64
+    };
+    let bounds = [1, 4, 16].map(bound);
+    assert!(bounds[0] < bounds[1] && bounds[1] < bounds[2], "{bounds:?}");
+}
+
+/// The program that was captured from a module computes what the module does.
+#[track_caller]
+fn program_equals_module<M: Family>(model: &M, shape: [usize; 2]) {
+    let device = Device::flex();
+    let [time, features] = shape;
+    let standardize = Standardize {
+        mean: (0..features).map(|i| 10.0 * i as f32).collect(),
+        scale: (0..features).map(|i| 0.5 + i as f32).collect(),
+    };
+    let entries = entries(model, &standardize, shape).unwrap();
+    let tensors = entries
+        .tensors
+        .iter()
+        .map(|(name, (shape, data))| {
+            let bytes = bytemuck::cast_slice(data);
+            (name.clone(), FileTensor { dtype: Dtype::F32, shape: shape.clone(), bytes })
+        })
+        .collect();
+    for program in entries.programs {
+        let program = Verified::new(program, |t| {
+            entries.tensors.get(t).map(|(shape, _)| shape.as_slice())
+        });
+        let program = program.unwrap();
+        let mut instance = Loaded::from_parts(&program, &tensors).unwrap().instance();
+        for seed in 0..20 {
+            let n = time * features;
+            let z = Random::new(seed, Purpose::Noise, 0).normal(n);
+            let x: Vec<f32> = z
+                .iter()
+                .enumerate()
+                .map(|(i, z)| {
+                    standardize.mean[i % features] + z * standardize.scale[i % features]
+                })
+                .collect();
+            let mask: Vec<f32> = (0..n).map(|i| if (i as u64 + seed) % 7 == 3 { 0.0 } else { 1.0 }).collect();
+            instance.input(program.input("x").unwrap()).copy_from_slice(&x);
+            instance.input(program.input("mask").unwrap()).copy_from_slice(&mask);
+            instance.run();
+
+            let mut standard = x.clone();
+            standardize.apply(&mut standard, &mask);
+            let batch = [1, time, features];
+            let (x, mask) = (tensor(standard, batch, &device), tensor(mask, batch, &device));
+            let wanted: Vec<(&str, Vec<f32>)> = if program.name == "encode" {
+                let (mean, log_variance) = model.encoder().unwrap().encode(x, mask);
+                vec![("mean", numbers(mean)), ("log_variance", numbers(log_variance))]
+            } else {
+                let (Density::Exact(s) | Density::Bound(s)) = model.density() else { panic!() };
+                let scores = s.score(x, mask);
+                let kl = scores.kl.map(|kl| ("kl", numbers(kl)));
+                [("nll", numbers(scores.nll))].into_iter().chain(kl).collect()
+            };
+            for (name, wanted) in wanted {
+                let found = instance.output(program.output(name).unwrap());
+                assert_eq!(found.len(), wanted.len());
+                for (i, (f, w)) in found.iter().zip(&wanted).enumerate() {
+                    let close = (f - w).abs() <= 1e-4 * w.abs().max(1.0);
+                    assert!(close, "{} {name}[{i}]: found {f}, wanted {w}", program.name);
+                }
+            }
+        }
+    }
+}
+
+fn numbers<const D: usize>(t: Tensor<D>) -> Vec<f32> {
+    t.into_data().try_to_vec::<f32>().unwrap()
+}
+
+#[test]
+fn vae_program_equals_its_module() {
+    let device = Device::flex();
+    for shape in [[8, 1], [16, 3], [64, 8]] {
+        let [time, features] = shape;
+        let vae = TimeVae::new(&TimeVaeConfig::default(), time, features, &mut rng(9), &device);
+        program_equals_module(&vae, shape);
+    }
+}
+
+#[test]
+fn flow_program_equals_its_module() {
+    let device = Device::flex();
+    for shape in [[1, 1], [5, 2], [16, 5]] {
+        program_equals_module(&random_maf(shape[1], 2, &device), shape);
+    }
+    assert!(total_nll(&random_maf(2, 2, &device), vec![0.1; 4], [1, 2, 2], &device).is_finite());
+}

@@ -1,0 +1,171 @@
+//! The training loop learns, stops, resumes to the same bits, and says what is wrong.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use mote_learn::{
+    families::{Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
+    random::{Purpose, Random},
+    train::{Checkpoint, End, Progress, TrainConfig, TrainError, Trained, Windows, train},
+};
+
+/// Windows of two coupled sine waves with noise.
+struct Waves {
+    windows: usize,
+    length: usize,
+    seed: u64,
+}
+
+impl Windows for Waves {
+    fn len(&self) -> usize {
+        self.windows
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.length, 2]
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        let mut rng = Random::new(self.seed, Purpose::Noise, i as u64);
+        let phase = 6.0 * rng.unit();
+        for (t, row) in values.chunks_exact_mut(2).enumerate() {
+            let noise = rng.normal(2);
+            let wave = (phase + 0.4 * t as f32).sin() * 1.4;
+            row.copy_from_slice(&[wave + 0.1 * noise[0], -wave + 0.1 * noise[1]]);
+        }
+        mask.fill(1.0);
+    }
+}
+
+fn waves(windows: usize) -> Waves {
+    Waves { windows, length: 16, seed: 3 }
+}
+
+fn config(steps: u64) -> TrainConfig {
+    TrainConfig { steps, batch: 32, evaluate_every: 20, seed: 5, ..TrainConfig::default() }
+}
+
+fn vae() -> TimeVae {
+    let config = TimeVaeConfig { hidden: 16, latent: 4, halvings: 2, ..TimeVaeConfig::default() };
+    TimeVae::new(&config, 16, 2, &mut Random::new(5, Purpose::Weights, 0), &Device::flex())
+}
+
+fn maf() -> Maf {
+    let config = MafConfig { hidden: 16, convolutions: 3, ..MafConfig::default() };
+    Maf::new(&config, 2, &mut Random::new(5, Purpose::Weights, 0), &Device::flex())
+}
+
+fn run<M: Family>(model: M, steps: u64, resume: Option<Checkpoint>) -> Trained<M> {
+    let (training, validation) = (waves(256), waves(64));
+    let device = Device::flex();
+    train(model, &device, &training, &validation, &config(steps), resume, |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap()
+}
+
+#[test]
+fn both_families_learn() {
+    for (name, history) in
+        [("vae", run(vae(), 300, None).history), ("maf", run(maf(), 300, None).history)]
+    {
+        let (first, last) = (history[0].validation, history[history.len() - 1].validation);
+        assert!(last < first - 0.3, "{name}: {first} to {last}");
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_weights() {
+    assert_eq!(run(vae(), 40, None).history, run(vae(), 40, None).history);
+}
+
+#[test]
+fn resumed_training_ends_at_the_same_bits() {
+    let whole = run(vae(), 80, None);
+    let mut saved = None;
+    let half = train(
+        vae(),
+        &Device::flex(),
+        &waves(256),
+        &waves(64),
+        &config(80),
+        None,
+        |progress| match progress {
+            Progress::Look { look, checkpoint, .. } if look.step == 40 => {
+                saved = Some(checkpoint().for_purpose("waves").to_bytes());
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        },
+    )
+    .unwrap();
+    assert_eq!(half.end, End::Interrupted);
+    let checkpoint = Checkpoint::from_bytes(&saved.unwrap()).unwrap();
+    assert_eq!((checkpoint.step(), checkpoint.purpose()), (40, "waves"));
+    let resumed = run(vae(), 80, Some(checkpoint));
+    assert_eq!(whole.history, resumed.history);
+}
+
+#[test]
+fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
+    let mut saved = None;
+    let _ = train(vae(), &Device::flex(), &waves(64), &waves(8), &config(20), None, |progress| {
+        if let Progress::Look { checkpoint, .. } = progress {
+            saved = Some(checkpoint().to_bytes());
+        }
+        ControlFlow::Continue(())
+    });
+    let bytes = saved.unwrap();
+    for cut in (0..bytes.len()).step_by(bytes.len() / 50) {
+        assert!(Checkpoint::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    let error = train(
+        vae(),
+        &Device::flex(),
+        &waves(64),
+        &waves(8),
+        &config(40),
+        Some(checkpoint),
+        |_| ControlFlow::Continue(()),
+    )
+    .unwrap_err();
+    assert!(matches!(error, TrainError::Checkpoint(_)), "{error}");
+}
+
+#[test]
+fn training_stops_when_nothing_improves() {
+    let config = TrainConfig { patience: 2, learning_rate: 0.0, ..config(400) };
+    let trained =
+        train(vae(), &Device::flex(), &waves(64), &waves(16), &config, None, |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(trained.end, End::Patience);
+    assert!(trained.history.len() < 20);
+}
+
+#[test]
+fn no_windows_and_a_diverging_loss_are_errors() {
+    let none = train(vae(), &Device::flex(), &waves(0), &waves(1), &config(1), None, |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(none.unwrap_err(), TrainError::NoWindows("training"));
+    struct Broken;
+    impl Windows for Broken {
+        fn len(&self) -> usize {
+            4
+        }
+        fn shape(&self) -> [usize; 2] {
+            [16, 2]
+        }
+        fn fill(&self, _: usize, values: &mut [f32], mask: &mut [f32]) {
+            values.fill(f32::NAN);
+            mask.fill(1.0);
+        }
+    }
+    let broken = train(vae(), &Device::flex(), &Broken, &Broken, &config(1), None, |_| {
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(broken.unwrap_err(), TrainError::Diverged { step: 0, .. }));
+}
