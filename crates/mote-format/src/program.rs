@@ -370,6 +370,30 @@ impl Program {
         &self.values[id.index()].shape
     }
 
+    /// Multiplications with weights that one run takes: the usual measure of a network's cost.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::elements`].
+    #[must_use]
+    pub fn multiply_adds(&self) -> u64 {
+        let product = |shape: &[usize]| shape.iter().map(|&n| n as u64).product::<u64>();
+        self.ops
+            .iter()
+            .map(|op| match op {
+                // Each output element is a dot product with one row of the weights.
+                Op::Linear { w, y, .. } | Op::Conv1d { w, y, .. } => {
+                    product(self.shape(*y)) * product(&self.shape(*w)[1..])
+                }
+                // Each input row meets all weights.
+                Op::ConvTranspose1d { x, w, .. } => {
+                    product(&self.shape(*x)[..1]) * product(self.shape(*w))
+                }
+                _ => 0,
+            })
+            .sum()
+    }
+
     /// The input of that name, if there is one.
     #[must_use]
     pub fn input(&self, name: &str) -> Option<ValueId> {

@@ -7,8 +7,16 @@
 //! It reads no files and no clock; progress goes to an observer, which may also end the training.
 
 pub mod compile;
+pub mod device;
+pub mod diagnose;
 pub mod entries;
 pub mod families;
 pub mod parts;
 pub mod random;
 pub mod train;
+
+/// The processor: where models are made, and where they go once trained.
+#[must_use]
+pub fn cpu() -> burn::tensor::Device {
+    burn::tensor::Device::flex()
+}

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use checkpoint::{Checkpoint, CheckpointError};
 
 use crate::{
+    device,
     families::{Batch, Family},
     random::{Purpose, Random},
 };
@@ -162,7 +163,7 @@ pub enum TrainError {
     Checkpoint(#[from] CheckpointError),
 }
 
-/// Trains `model`, whose weights are on `device`, from its beginning or from a checkpoint.
+/// Trains `model` on `device` from its beginning or from a checkpoint.
 ///
 /// `observe` is called after each step and each look and may break off; then the weights are those
 /// of the best look so far.
@@ -172,7 +173,7 @@ pub enum TrainError {
 /// [`TrainError`].
 pub fn train<M: Family>(
     model: M,
-    device: &Device,
+    device: device::Device,
     training: &dyn Windows,
     validation: &dyn Windows,
     config: &TrainConfig,
@@ -184,7 +185,7 @@ pub fn train<M: Family>(
             return Err(TrainError::NoWindows(name));
         }
     }
-    let device = device.clone().autodiff();
+    let device = device.burn().autodiff();
     let mut state = State::new(model.to_device(&device).train(), config);
     if let Some(checkpoint) = resume {
         state.restore(checkpoint, config)?;

@@ -57,8 +57,7 @@ fn maf() -> Maf {
 
 fn run<M: Family>(model: M, steps: u64, resume: Option<Checkpoint>) -> Trained<M> {
     let (training, validation) = (waves(256), waves(64));
-    let device = Device::flex();
-    train(model, &device, &training, &validation, &config(steps), resume, |_| {
+    train(model, Default::default(), &training, &validation, &config(steps), resume, |_| {
         ControlFlow::Continue(())
     })
     .unwrap()
@@ -85,7 +84,7 @@ fn resumed_training_ends_at_the_same_bits() {
     let mut saved = None;
     let half = train(
         vae(),
-        &Device::flex(),
+        Default::default(),
         &waves(256),
         &waves(64),
         &config(80),
@@ -109,7 +108,7 @@ fn resumed_training_ends_at_the_same_bits() {
 #[test]
 fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
     let mut saved = None;
-    let _ = train(vae(), &Device::flex(), &waves(64), &waves(8), &config(20), None, |progress| {
+    let _ = train(vae(), Default::default(), &waves(64), &waves(8), &config(20), None, |progress| {
         if let Progress::Look { checkpoint, .. } = progress {
             saved = Some(checkpoint().to_bytes());
         }
@@ -122,7 +121,7 @@ fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
     let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
     let error = train(
         vae(),
-        &Device::flex(),
+        Default::default(),
         &waves(64),
         &waves(8),
         &config(40),
@@ -137,7 +136,7 @@ fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
 fn training_stops_when_nothing_improves() {
     let config = TrainConfig { patience: 2, learning_rate: 0.0, ..config(400) };
     let trained =
-        train(vae(), &Device::flex(), &waves(64), &waves(16), &config, None, |_| {
+        train(vae(), Default::default(), &waves(64), &waves(16), &config, None, |_| {
             ControlFlow::Continue(())
         })
         .unwrap();
@@ -147,7 +146,7 @@ fn training_stops_when_nothing_improves() {
 
 #[test]
 fn no_windows_and_a_diverging_loss_are_errors() {
-    let none = train(vae(), &Device::flex(), &waves(0), &waves(1), &config(1), None, |_| {
+    let none = train(vae(), Default::default(), &waves(0), &waves(1), &config(1), None, |_| {
         ControlFlow::Continue(())
     });
     assert_eq!(none.unwrap_err(), TrainError::NoWindows("training"));
@@ -164,7 +163,7 @@ fn no_windows_and_a_diverging_loss_are_errors() {
             mask.fill(1.0);
         }
     }
-    let broken = train(vae(), &Device::flex(), &Broken, &Broken, &config(1), None, |_| {
+    let broken = train(vae(), Default::default(), &Broken, &Broken, &config(1), None, |_| {
         ControlFlow::Continue(())
     });
     assert!(matches!(broken.unwrap_err(), TrainError::Diverged { step: 0, .. }));
