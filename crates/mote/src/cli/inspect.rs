@@ -1,0 +1,103 @@
+//! `mote inspect`: what is in a model file, and what it needs to run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mote::{Error, files::Mapped};
+use mote_format::{Kind, Model};
+use mote_runtime::{Detector, Loaded, Plan};
+use serde_json::json;
+
+use super::{Style, say, say_json};
+
+#[derive(Args)]
+pub(super) struct Inspect {
+    /// A model that `mote train` wrote
+    model: PathBuf,
+    /// Also every operation
+    #[arg(long)]
+    ops: bool,
+}
+
+impl Inspect {
+    pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        let mapped = Mapped::open(&self.model)?;
+        let model = mapped.model()?;
+        match style {
+            Style::Json => as_json(&model, mapped.len()),
+            Style::People => self.as_text(&model, mapped.len()),
+        }
+    }
+
+    fn as_text(&self, model: &Model<'_>, bytes: usize) -> Result<(), Error> {
+        let m = &model.manifest;
+        say(format_args!("{}  {bytes} bytes, {} of them weights", self.model.display(), model.tensor_bytes()))?;
+        say(format_args!("family     {} ({:?} density), made by {}", m.family, m.density, m.lineage.made_by))?;
+        let period = m.schema.period_s.map_or("no period".into(), |p| format!("every {p} s"));
+        say(format_args!("input      {} columns, {period}, windows of {} samples", m.schema.columns.len(), m.window.length))?;
+        for column in &m.schema.columns {
+            match &column.kind {
+                Kind::Numeric => say(format_args!("             {}", column.name))?,
+                Kind::Categorical { levels } => {
+                    say(format_args!("             {} (one of {} words)", column.name, levels.len()))?;
+                }
+            }
+        }
+        if let Some(d) = &m.detector {
+            say(format_args!(
+                "detector   alarms above {:.4} nats ({} of 1000 normal samples), score of the newest {} samples",
+                d.threshold, 1000.0 * d.false_alarm_rate, m.window.tail
+            ))?;
+            say(format_args!("memory     {} bytes beside the weights", Detector::new(model)?.memory_bytes()))?;
+        }
+        for program in model.programs.values() {
+            let loaded = Loaded::new(model, &program.name)?;
+            say(format_args!(
+                "program    {}: {} operations, {} multiply-adds, arena {} bytes (at least {})",
+                program.name,
+                program.ops.len(),
+                program.multiply_adds(),
+                loaded.arena_bytes(),
+                Plan::lower_bound(program) * size_of::<f32>(),
+            ))?;
+            if self.ops {
+                for (i, op) in program.ops.iter().enumerate() {
+                    say(format_args!("  {i:4} {:17} {:?}", op.name(), program.shape(op.result())))?;
+                }
+            }
+        }
+        say(format_args!("trained    on {} (seed {})", m.lineage.files.join(", "), m.lineage.seed))?;
+        say(format_args!("data       BLAKE3 {}", m.lineage.data_digest))?;
+        for (name, value) in &m.lineage.metrics {
+            say(format_args!("measured   {name} {value:.4}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {
+    let mut programs = Vec::new();
+    for program in model.programs.values() {
+        programs.push(json!({
+            "name": program.name,
+            "operations": program.ops.len(),
+            "multiply_adds": program.multiply_adds(),
+            "arena_bytes": Loaded::new(model, &program.name)?.arena_bytes(),
+            "arena_bytes_lower_bound": Plan::lower_bound(program) * size_of::<f32>(),
+        }));
+    }
+    let m = &model.manifest;
+    let detector_bytes = Detector::new(model).ok().map(|d| d.memory_bytes());
+    say_json(&json!({
+        "bytes": bytes,
+        "tensor_bytes": model.tensor_bytes(),
+        "family": m.family,
+        "density": m.density,
+        "schema": m.schema,
+        "window": m.window,
+        "detector": m.detector,
+        "detector_memory_bytes": detector_bytes,
+        "programs": programs,
+        "lineage": m.lineage,
+    }))
+}

@@ -1,0 +1,331 @@
+//! `mote train`: files to a model file, with progress, checkpoints and a second chance after Ctrl-C.
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    time::Instant,
+};
+
+use clap::{Args, ValueEnum};
+use mote::{
+    Error, files,
+    source::Source,
+    training::{FALSE_ALARM_RATE, Finished, Model, Recipe, Report, run},
+};
+use mote_learn::{
+    device::Device,
+    families::{MafConfig, TimeVaeConfig},
+    train::{Checkpoint, End, Progress, TrainConfig},
+};
+use serde_json::json;
+
+use super::{
+    Style,
+    data::{Data, Division},
+    interrupt,
+    progress::Bar,
+    say, say_json,
+};
+
+#[derive(Args)]
+pub(super) struct Train {
+    /// CSV, JSON lines, Parquet or Arrow files, plain or compressed
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+    /// Where to write the model
+    #[arg(long, short, value_name = "FILE", default_value = "model.mote")]
+    out: PathBuf,
+    /// Begin anew, also where an interrupted training could go on
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    division: Division,
+}
+
+/// What to train and how long; also for the demo.
+#[derive(Args, Clone)]
+pub(super) struct Options {
+    /// Which family of models
+    #[arg(long, value_name = "MODEL", default_value = "vae")]
+    pub(super) model: Family,
+    /// Samples in a window [default: found from the data]
+    #[arg(long, value_name = "SAMPLES")]
+    window: Option<usize>,
+    /// The newest samples that a score speaks of [default: half a window]
+    #[arg(long, value_name = "SAMPLES")]
+    tail: Option<usize>,
+    /// The share of normal samples that may be alarms
+    #[arg(long, value_name = "SHARE", default_value_t = FALSE_ALARM_RATE)]
+    false_alarms: f64,
+    /// Where randomness comes from
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Training steps at most
+    #[arg(long, value_name = "STEPS")]
+    pub(super) steps: Option<u64>,
+    /// Windows in a step
+    #[arg(long, value_name = "WINDOWS")]
+    batch: Option<usize>,
+    /// Peak of the learning rate
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Where to train
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Family {
+    /// A convolutional variational autoencoder
+    Vae,
+    /// A masked autoregressive flow
+    Flow,
+}
+
+impl Options {
+    /// What the demo trains: short, because someone is watching.
+    pub(super) fn demo(model: Family, seed: u64) -> Self {
+        Self {
+            model,
+            window: None,
+            tail: None,
+            false_alarms: FALSE_ALARM_RATE,
+            seed,
+            steps: Some(1000),
+            batch: None,
+            learning_rate: None,
+            device: "cpu".into(),
+        }
+    }
+
+    pub(super) fn recipe(
+        &self,
+        reading: mote::source::Reading,
+        source: &Source,
+    ) -> Result<Recipe, Error> {
+        if !(self.false_alarms > 0.0 && self.false_alarms < 1.0) {
+            let found = self.false_alarms;
+            return Err(Error::Usage(format!("wanted --false-alarms between 0 and 1, found {found}")));
+        }
+        if self.batch == Some(0) || self.steps == Some(0) {
+            return Err(Error::Usage("wanted at least one step and one window in a batch".into()));
+        }
+        let model = match self.model {
+            Family::Vae => Model::Vae(TimeVaeConfig::default()),
+            Family::Flow => Model::Flow(MafConfig::default()),
+        };
+        let defaults = TrainConfig::default();
+        Ok(Recipe {
+            train: TrainConfig {
+                seed: self.seed,
+                steps: self.steps.unwrap_or(defaults.steps),
+                batch: self.batch.unwrap_or(defaults.batch),
+                learning_rate: self.learning_rate.unwrap_or(defaults.learning_rate),
+                ..defaults
+            },
+            window: self.window,
+            tail: self.tail,
+            false_alarm_rate: self.false_alarms,
+            ..Recipe::new(reading, source.plan.rules, model)
+        })
+    }
+
+    pub(super) fn device(&self) -> Result<Device, Error> {
+        let known = Device::ALL.iter().find(|(name, _)| *name == self.device);
+        known.map(|(_, device)| *device).ok_or_else(|| {
+            let names: Vec<&str> = Device::ALL.iter().map(|(name, _)| *name).collect();
+            let (names, found) = (names.join(", "), &self.device);
+            Error::Usage(format!("wanted a device of this build ({names}), found `{found}`"))
+        })
+    }
+}
+
+impl Train {
+    pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut reading = self.data.reading(None)?;
+        self.division.apply(&mut reading);
+        let device = self.options.device()?;
+        writable(&self.out)?;
+        let source = reading.learn(&self.files)?;
+        let recipe = self.options.recipe(reading, &source)?;
+        if style == Style::People {
+            decisions(&source);
+        }
+        let store = Store::new(&self.out, &source, &recipe);
+        let resume = if self.fresh { None } else { store.load()? };
+        if let Some(checkpoint) = &resume {
+            eprintln!(
+                "Going on from step {} of an interrupted training (--fresh begins anew).",
+                checkpoint.step()
+            );
+        }
+        let finished = train(&source, &recipe, device, resume, Some(&store))?;
+        files::write(&self.out, &finished.file)?;
+        if finished.end != End::Interrupted {
+            store.remove();
+        }
+        summary(&finished, &self.out, began.elapsed().as_secs_f64(), style)?;
+        if finished.end == End::Interrupted {
+            let what = format!(
+                ": {} holds the best weights so far; the same command goes on from the last look",
+                self.out.display()
+            );
+            return Err(Error::Interrupted(what));
+        }
+        Ok(())
+    }
+}
+
+/// Trains with a progress bar, checkpoints at each look, and stops at Ctrl-C.
+pub(super) fn train(
+    source: &Source,
+    recipe: &Recipe,
+    device: Device,
+    resume: Option<Checkpoint>,
+    store: Option<&Store>,
+) -> Result<Finished, Error> {
+    let interrupted = interrupt::flag();
+    let mut bar = Bar::new(recipe.train.steps);
+    let mut failure = None;
+    let finished = run(source, recipe, device, resume, &mut |report| {
+        bar.show(&report);
+        if let (Report::Progress(Progress::Look { checkpoint, .. }), Some(store)) = (&report, store)
+            && let Err(e) = store.save(checkpoint())
+        {
+            failure = Some(e);
+            return ControlFlow::Break(());
+        }
+        if interrupted.load(Ordering::SeqCst) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    bar.end();
+    match failure {
+        Some(failure) => Err(failure),
+        None => finished,
+    }
+}
+
+/// Finds out before the work, not after it, that the model cannot be written.
+fn writable(out: &Path) -> Result<(), Error> {
+    let folder = match out.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if out.is_dir() {
+        let found = std::io::Error::other("wanted a file, found a folder");
+        return Err(Error::io("write", out, found));
+    }
+    match folder.metadata() {
+        Ok(m) if m.is_dir() => Ok(()),
+        Ok(_) => Err(Error::io("write", out, std::io::Error::other("its folder is a file"))),
+        Err(e) => Err(Error::io("write", out, e)),
+    }
+}
+
+/// The checkpoint beside the model file.
+pub(super) struct Store {
+    path: PathBuf,
+    purpose: String,
+}
+
+impl Store {
+    fn new(out: &Path, source: &Source, recipe: &Recipe) -> Self {
+        let mut name = out.as_os_str().to_owned();
+        name.push(".checkpoint");
+        let purpose = json!({ "data": source.digest, "recipe": recipe }).to_string();
+        let purpose = blake3::hash(purpose.as_bytes()).to_hex().to_string();
+        Self { path: name.into(), purpose }
+    }
+
+    /// The checkpoint, if there is one of this very training.
+    fn load(&self) -> Result<Option<Checkpoint>, Error> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", &self.path, e)),
+        };
+        let path = self.path.display();
+        match Checkpoint::from_bytes(&bytes) {
+            Ok(checkpoint) if checkpoint.purpose() == self.purpose => Ok(Some(checkpoint)),
+            Ok(_) => {
+                eprintln!("note: {path} is of another training and will be replaced");
+                Ok(None)
+            }
+            Err(e) => {
+                eprintln!("note: {path} cannot be used and will be replaced: {e}");
+                Ok(None)
+            }
+        }
+    }
+
+    fn save(&self, checkpoint: Checkpoint) -> Result<(), Error> {
+        files::write(&self.path, &checkpoint.for_purpose(&self.purpose).to_bytes())
+    }
+
+    fn remove(&self) {
+        // It may never have been written; what is left behind is only replaced next time.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Says what was decided about the data.
+pub(super) fn decisions(source: &Source) {
+    for note in &source.plan.notes {
+        eprintln!("{note}");
+    }
+    for decision in &source.plan.decisions {
+        eprintln!("  {decision}");
+    }
+}
+
+fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Result<(), Error> {
+    let Finished { manifest, outline, calibration, history, best, posterior, end, .. } = finished;
+    let validation = history.get(*best).map(|l| l.validation);
+    if style == Style::Json {
+        return say_json(&json!({
+            "model": out,
+            "bytes": finished.file.len(),
+            "family": manifest.family,
+            "density": manifest.density,
+            "parameters": outline.parameters,
+            "window": outline.window,
+            "steps": history.last().map(|l| l.step),
+            "end": end,
+            "validation_nats": validation,
+            "posterior": posterior,
+            "threshold": calibration.detector.threshold,
+            "false_alarm_rate": calibration.detector.false_alarm_rate,
+            "calibration": calibration,
+            "repaired": outline.repair,
+            "seconds": seconds,
+        }));
+    }
+    let kib = finished.file.len() as f64 / 1024.0;
+    say(format_args!(
+        "{}: {} with {} numbers, {kib:.1} KiB, trained in {seconds:.1} s",
+        out.display(),
+        manifest.family,
+        outline.parameters,
+    ))?;
+    if let Some(validation) = validation {
+        say(format_args!("  held-back data: {validation:.3} nats per value"))?;
+    }
+    if let Some(posterior) = posterior {
+        say(format_args!("  latent space: {}", posterior.explanation()))?;
+    }
+    say(format_args!(
+        "  threshold: {:.3} nats, for {} false alarms in 1000 samples, from {} held-back scores ({})",
+        calibration.detector.threshold,
+        1000.0 * calibration.detector.false_alarm_rate,
+        calibration.scores,
+        calibration.method,
+    ))
+}

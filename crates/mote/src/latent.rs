@@ -1,0 +1,52 @@
+//! Where samples lie in the latent space of a model: the mean of the posterior of each window.
+
+use mote_data::{Runs, Windows, windows::Cut};
+use mote_format::Model;
+use mote_runtime::Loaded;
+
+use crate::Error;
+
+/// Positions in latent space, one for each window looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Positions {
+    /// The number of latent dimensions.
+    pub width: usize,
+    /// `(windows, width)`, row major.
+    pub points: Vec<f64>,
+    /// For each window its run and its last sample.
+    pub samples: Vec<(usize, usize)>,
+}
+
+/// Encodes at most `limit` windows, evenly spread over all runs; `None` if the model has no latent
+/// space or no window is long enough.
+///
+/// # Errors
+///
+/// [`Error::Load`] if the entry point has another signature.
+pub fn positions(model: &Model<'_>, runs: &Runs, limit: usize) -> Result<Option<Positions>, Error> {
+    if !model.programs.contains_key("encode") {
+        return Ok(None);
+    }
+    let mut encode = Loaded::new(model, "encode")?.instance();
+    let program = encode.program();
+    let (Some(x), Some(mask), Some(mean)) =
+        (program.input("x"), program.input("mask"), program.output("mean"))
+    else {
+        return Ok(None);
+    };
+    let length = model.manifest.window.length;
+    let stride = (runs.samples() / limit.max(1)).max(1);
+    let Ok(windows) = Windows::new(runs, Cut { stride, ..Cut::new(length) }) else {
+        return Ok(None);
+    };
+    let mut positions = Positions { width: program.elements(mean), ..Positions::default() };
+    for i in 0..windows.len() {
+        let window = windows.get(i);
+        encode.input(x).copy_from_slice(window.values);
+        encode.input(mask).copy_from_slice(window.mask);
+        encode.run();
+        positions.points.extend(encode.output(mean).iter().map(|&v| f64::from(v)));
+        positions.samples.push((window.run, window.start + length - 1));
+    }
+    Ok(Some(positions))
+}

@@ -1,0 +1,173 @@
+//! A model on live data: records in, scores and events out, in bounded memory.
+//!
+//! The same aligner and the same detector as for files, so a stream that is recorded and scored
+//! later gives the same numbers.
+
+use mote_data::{
+    Record, Timestamp,
+    align::{Aligner, Gaps, Rules, Sample},
+};
+use mote_format::Model;
+use mote_runtime::{Detector, Event, Sample as Observed};
+use serde::Serialize;
+
+use crate::{
+    Error,
+    scoring::{Found, describe},
+};
+
+/// What comes out, in the order in which it becomes certain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Output {
+    /// The score of a sample.
+    Score(Line),
+    /// An event that is over.
+    Event(Dated),
+}
+
+/// The score of one sample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Counted from the first sample of the stream.
+    pub sample: u64,
+    /// When it was measured, as ISO 8601 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Nats per observed value; `None` while the window fills.
+    pub score: Option<f64>,
+    /// Whether the score is above the threshold.
+    pub alarm: bool,
+}
+
+/// An event with the times of its samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dated {
+    /// What was found.
+    #[serde(flatten)]
+    pub found: Found,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
+    /// When it was worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_time: Option<String>,
+}
+
+/// A detector on a stream of records.
+#[derive(Debug)]
+pub struct Live<'m> {
+    model: &'m Model<'m>,
+    aligner: Aligner,
+    detector: Detector<'m>,
+    segment: u64,
+    rows: u64,
+    /// Samples that the last record made certain; kept to be used again.
+    samples: Vec<Sample>,
+    times: EventTimes,
+}
+
+/// The times of the event that is open.
+#[derive(Clone, Copy, Debug, Default)]
+struct EventTimes {
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    peak: Option<Timestamp>,
+}
+
+impl<'m> Live<'m> {
+    /// A detector that has seen nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`] if the model has no `score`.
+    pub fn new(model: &'m Model<'m>, rules: Rules) -> Result<Self, Error> {
+        Ok(Self {
+            model,
+            aligner: Aligner::new(&model.manifest.schema, rules),
+            detector: Detector::new(model)?,
+            segment: 0,
+            rows: 0,
+            samples: Vec::new(),
+            times: EventTimes::default(),
+        })
+    }
+
+    /// Takes a record; what it makes certain is appended to `out`.
+    pub fn push(&mut self, record: Record, out: &mut Vec<Output>) {
+        let mut samples = std::mem::take(&mut self.samples);
+        self.aligner.push(self.rows, record, &mut samples);
+        self.rows += 1;
+        self.take(&mut samples, out);
+    }
+
+    /// The stream is over: appends what is still held back, and the event that is open.
+    pub fn finish(&mut self, out: &mut Vec<Output>) {
+        let mut samples = std::mem::take(&mut self.samples);
+        self.aligner.finish(&mut samples);
+        self.take(&mut samples, out);
+        let event = self.detector.reset();
+        self.close(event, out);
+    }
+
+    /// What had to be mended so far.
+    #[must_use]
+    pub fn gaps(&self) -> Gaps {
+        self.aligner.gaps()
+    }
+
+    /// Bytes that the detector holds beside the weights.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.detector.memory_bytes()
+    }
+
+    fn take(&mut self, samples: &mut Vec<Sample>, out: &mut Vec<Output>) {
+        for sample in samples.drain(..) {
+            if sample.segment != self.segment {
+                self.segment = sample.segment;
+                let event = self.detector.reset();
+                self.close(event, out);
+            }
+            self.score(&sample, out);
+        }
+        self.samples = std::mem::take(samples);
+    }
+
+    fn score(&mut self, sample: &Sample, out: &mut Vec<Output>) {
+        let was_open = self.detector.open().is_some();
+        let scored = self.detector.push(Observed { values: &sample.values, mask: &sample.mask });
+        if let Some(event) = self.detector.open().filter(|_| scored.is_some_and(|s| s.alarm)) {
+            if !was_open {
+                self.times.start = sample.time;
+            }
+            self.times.end = sample.time;
+            if event.peak == sample.index {
+                self.times.peak = sample.time;
+            }
+        }
+        out.push(Output::Score(Line {
+            sample: sample.index,
+            time: sample.time.map(|t| t.to_string()),
+            score: scored.map(|s| s.score),
+            alarm: scored.is_some_and(|s| s.alarm),
+        }));
+        self.close(scored.and_then(|s| s.ended), out);
+    }
+
+    fn close(&mut self, event: Option<Event>, out: &mut Vec<Output>) {
+        let Some(event) = event else { return };
+        let found = describe(event, self.detector.cause(), &self.model.manifest.schema);
+        let text = |t: Option<Timestamp>| t.map(|t| t.to_string());
+        out.push(Output::Event(Dated {
+            found,
+            start_time: text(self.times.start),
+            end_time: text(self.times.end),
+            peak_time: text(self.times.peak),
+        }));
+        self.times = EventTimes::default();
+    }
+}

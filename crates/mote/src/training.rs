@@ -1,0 +1,385 @@
+//! From data to a model file: split, scale, train, repair, capture, calibrate.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use mote_data::{
+    Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut,
+};
+use mote_eval::{Posterior, Verdict, sliding_window};
+use mote_format::{
+    Manifest,
+    manifest::{Lineage, Window},
+    model,
+};
+use mote_learn::{
+    device::Device,
+    diagnose,
+    entries::{Entries, entries},
+    families::{Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
+    parts::Standardize,
+    random::{Purpose, Random},
+    train::{Checkpoint, End, Look, Progress, TrainConfig, Trained, Windows, train},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    calibration::{Calibration, calibrate},
+    source::{Reading, Source},
+};
+
+/// Which family, and how large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// A convolutional variational autoencoder.
+    Vae(TimeVaeConfig),
+    /// A masked autoregressive flow.
+    Flow(MafConfig),
+}
+
+impl Model {
+    /// The name in the literature.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::Vae(_) => "TimeVae",
+            Self::Flow(_) => "Maf",
+        }
+    }
+
+    /// Windows must be a multiple of this.
+    fn granularity(&self) -> usize {
+        match self {
+            Self::Vae(config) => 1 << config.halvings,
+            Self::Flow(_) => 1,
+        }
+    }
+}
+
+/// Everything that decides a training but the data itself. Stored in the model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// How the files were read and divided.
+    pub reading: Reading,
+    /// How rows become samples; chosen from the data.
+    pub rules: Rules,
+    /// Which model.
+    pub model: Model,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// Samples in a window; `None` lets the data choose.
+    pub window: Option<usize>,
+    /// The newest samples that a score speaks of; `None` for half a window.
+    pub tail: Option<usize>,
+    /// The share of normal samples that may be alarms.
+    pub false_alarm_rate: f64,
+    /// The looks at held-back data, once trained.
+    #[serde(default)]
+    pub history: Vec<Look>,
+}
+
+/// One false alarm in a thousand samples: at one sample a minute, about one a day.
+pub const FALSE_ALARM_RATE: f64 = 1e-3;
+
+impl Recipe {
+    /// A recipe with the usual values.
+    #[must_use]
+    pub fn new(reading: Reading, rules: Rules, model: Model) -> Self {
+        Self {
+            reading,
+            rules,
+            model,
+            train: TrainConfig::default(),
+            window: None,
+            tail: None,
+            false_alarm_rate: FALSE_ALARM_RATE,
+            history: Vec::new(),
+        }
+    }
+
+    /// The recipe that a model was made by.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if the model was made by something else.
+    pub fn of(manifest: &Manifest) -> Result<Self, Error> {
+        serde_json::from_value(manifest.lineage.config.clone()).map_err(|e| {
+            Error::Usage(format!("this model does not say how its data was read: {e}"))
+        })
+    }
+}
+
+/// What a training is about to do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outline {
+    /// What its score will speak of.
+    pub window: Window,
+    /// Windows to learn from.
+    pub training_windows: usize,
+    /// Windows held back.
+    pub validation_windows: usize,
+    /// Numbers that are learned.
+    pub parameters: usize,
+    /// Whether this is a second training, because the latent space of the first one collapsed.
+    pub repair: bool,
+}
+
+/// What the observer of a training is told.
+pub enum Report<'a> {
+    /// It begins.
+    Begin(&'a Outline),
+    /// A step or a look.
+    Progress(Progress<'a>),
+}
+
+/// A finished model.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The bytes of the model file.
+    pub file: Vec<u8>,
+    /// What the file says of itself.
+    pub manifest: Manifest,
+    /// The outline of the training that it is from.
+    pub outline: Outline,
+    /// The looks at held-back data, and which one the weights are from.
+    pub history: Vec<Look>,
+    /// The number of that look.
+    pub best: usize,
+    /// Why training ended.
+    pub end: End,
+    /// The health of the latent space, where there is one.
+    pub posterior: Option<Posterior>,
+    /// How the threshold was chosen.
+    pub calibration: Calibration,
+}
+
+/// Nats per latent dimension that cost nothing in a repair: the smallest rate at which a dimension
+/// has to carry something (Kingma et al. 2016 use values around it).
+const REPAIR_FREE_BITS: f32 = 0.25;
+
+/// Trains a model on `source` as `recipe` says, and calibrates its detector.
+///
+/// # Errors
+///
+/// Any [`Error`] of data, training or calibration; [`Error::Interrupted`] if the observer broke off
+/// before anything was learned.
+pub fn run(
+    source: &Source,
+    recipe: &Recipe,
+    device: Device,
+    resume: Option<Checkpoint>,
+    observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
+) -> Result<Finished, Error> {
+    let parts = split(&source.runs, &recipe.reading.dataset.split)?;
+    let held = parts.validation.as_ref().ok_or_else(|| {
+        Error::Usage("a threshold needs held-back data: the validation share is 0".into())
+    })?;
+    let scaling = Scaling::fit(&parts.train, Default::default());
+    let standardize = Standardize { mean: scaling.mean, scale: scaling.scale };
+    let window = window(&parts.train, held, recipe)?;
+    let cut = Cut::new(window.length);
+    let training = Standardized { cuts: Cuts::new(&parts.train, cut)?, standardize: &standardize };
+    let validation = Standardized { cuts: Cuts::new(held, cut)?, standardize: &standardize };
+
+    let mut model = recipe.model.clone();
+    let mut resume = resume;
+    let mut repair = false;
+    loop {
+        let task = Task { recipe, model: &model, window, device, repair, training: &training, validation: &validation, standardize: &standardize };
+        let outcome = task.train(resume.take(), observe)?;
+        let collapsed = outcome.posterior.as_ref().is_some_and(|p| p.verdict == Verdict::Collapsed);
+        if let (true, false, Model::Vae(config)) = (collapsed, repair, &mut model) {
+            config.free_bits = REPAIR_FREE_BITS;
+            config.annealing = 0.5;
+            repair = true;
+            continue;
+        }
+        return finish(source, recipe, model, outcome, held);
+    }
+}
+
+/// One training of one model.
+struct Task<'t> {
+    recipe: &'t Recipe,
+    model: &'t Model,
+    window: Window,
+    device: Device,
+    repair: bool,
+    training: &'t Standardized<'t>,
+    validation: &'t Standardized<'t>,
+    standardize: &'t Standardize,
+}
+
+/// What is left of a training once nobody needs to know the family any more.
+struct Outcome {
+    entries: Entries,
+    outline: Outline,
+    history: Vec<Look>,
+    best: usize,
+    end: End,
+    posterior: Option<Posterior>,
+}
+
+impl Task<'_> {
+    fn train(
+        &self,
+        resume: Option<Checkpoint>,
+        observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome, Error> {
+        let [length, features] = self.training.shape();
+        let mut rng = Random::new(self.recipe.train.seed, Purpose::Weights, 0);
+        let cpu = mote_learn::cpu();
+        match self.model {
+            Model::Vae(config) => {
+                self.fit(TimeVae::new(config, length, features, &mut rng, &cpu), resume, observe)
+            }
+            Model::Flow(config) => {
+                self.fit(Maf::new(config, features, &mut rng, &cpu), resume, observe)
+            }
+        }
+    }
+
+    fn fit<M: Family>(
+        &self,
+        model: M,
+        resume: Option<Checkpoint>,
+        observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome, Error> {
+        let outline = Outline {
+            window: self.window,
+            training_windows: self.training.len(),
+            validation_windows: self.validation.len(),
+            parameters: model.num_params(),
+            repair: self.repair,
+        };
+        let _ = observe(Report::Begin(&outline));
+        let trained = train(
+            model,
+            self.device,
+            self.training,
+            self.validation,
+            &self.recipe.train,
+            resume,
+            |progress| observe(Report::Progress(progress)),
+        )?;
+        let Trained { model, history, best, end } = trained;
+        if end == End::Interrupted && history.is_empty() {
+            return Err(Error::Interrupted(" before anything was learned".into()));
+        }
+        Ok(Outcome {
+            entries: entries(&model, self.standardize, self.training.shape())?,
+            posterior: diagnose::posterior(&model, self.validation),
+            outline,
+            history,
+            best,
+            end,
+        })
+    }
+}
+
+fn finish(
+    source: &Source,
+    recipe: &Recipe,
+    model: Model,
+    outcome: Outcome,
+    held: &Runs,
+) -> Result<Finished, Error> {
+    let Outcome { entries, outline, history, best, end, posterior } = outcome;
+    let mut metrics = BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
+    if let Some(look) = history.get(best) {
+        metrics.insert("validation_nats".into(), look.validation);
+    }
+    if let Some(posterior) = &posterior {
+        metrics.insert("active_units".into(), posterior.active as f64);
+        metrics.insert("posterior_nats".into(), posterior.kl);
+    }
+    metrics.retain(|_, v| v.is_finite());
+    let done = Recipe { model: model.clone(), history: history.clone(), ..recipe.clone() };
+    let mut manifest = Manifest {
+        family: model.family().into(),
+        density: entries.density,
+        schema: source.plan.schema.clone(),
+        window: outline.window,
+        detector: None,
+        programs: entries.programs,
+        lineage: Lineage {
+            made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
+            data_digest: source.digest.clone(),
+            files: source.names.clone(),
+            config: serde_json::to_value(done).expect("recipes have no maps with keys but strings"),
+            seed: recipe.train.seed,
+            metrics,
+        },
+    };
+    let bare = model::write(&manifest, &entries.tensors);
+    let calibration = calibrate(&bare, held, recipe.false_alarm_rate)?;
+    manifest.detector = Some(calibration.detector.clone());
+    let file = model::write(&manifest, &entries.tensors);
+    Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
+}
+
+/// Windows of raw data, brought to standard units as they are read.
+struct Standardized<'a> {
+    cuts: Cuts<'a>,
+    standardize: &'a Standardize,
+}
+
+impl Windows for Standardized<'_> {
+    fn len(&self) -> usize {
+        self.cuts.len()
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.cuts.cut().length, self.standardize.mean.len()]
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        let window = self.cuts.get(i);
+        values.copy_from_slice(window.values);
+        mask.copy_from_slice(window.mask);
+        self.standardize.apply(values, mask);
+    }
+}
+
+/// The shortest and longest window that the data may choose.
+const WINDOW: [usize; 2] = [16, 64];
+
+/// The window: as asked for, or as long as the data's own period, within bounds, and short enough
+/// that held-back data gives some dozen scores.
+fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Window, Error> {
+    let step = recipe.model.granularity();
+    let length = match recipe.window {
+        Some(length) if length > 0 && length % step == 0 => length,
+        Some(length) => {
+            let family = recipe.model.family();
+            return Err(Error::Usage(format!("wanted a window of a multiple of {step} samples for {family}, found {length}")));
+        }
+        None => {
+            let longest = held.series().iter().map(Series::len).max().unwrap_or(0);
+            let periods = train.series().iter().filter_map(period);
+            let period = mote_eval::median(&periods.collect::<Vec<_>>()).unwrap_or(0.0) as usize;
+            let period = period.clamp(WINDOW[0], WINDOW[1]).min(longest / 2);
+            (period / step).max(1) * step
+        }
+    };
+    let tail = recipe.tail.unwrap_or(length.div_ceil(2));
+    if tail == 0 || tail > length {
+        return Err(Error::Usage(format!("wanted a tail of 1 to {length} samples, found {tail}")));
+    }
+    Ok(Window { length, tail })
+}
+
+/// The period of a run: the median over its features of the strongest lag of autocorrelation.
+fn period(series: &Series) -> Option<f64> {
+    let features = series.features();
+    let periods: Vec<f64> = (0..features)
+        .filter_map(|c| {
+            let column: Vec<f64> =
+                series.values().iter().skip(c).step_by(features).map(|&v| f64::from(v)).collect();
+            sliding_window(&column).ok().map(|w| w as f64)
+        })
+        .collect();
+    mote_eval::median(&periods).ok()
+}
