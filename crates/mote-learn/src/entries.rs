@@ -36,7 +36,8 @@ pub fn entries<M: Family>(
     shape: [usize; 2],
 ) -> Result<Entries, CompileError> {
     let inputs = [Input { name: "x", shape }, Input { name: "mask", shape }];
-    let mut entries = Entries { density: kind(model), programs: Vec::new(), tensors: Tensors::new() };
+    let mut entries =
+        Entries { density: kind(model), programs: Vec::new(), tensors: Tensors::new() };
     if scorer(model).is_some() {
         let captured = capture(model, "score", &inputs, |model, inputs, device| {
             let [x, mask] = pair(inputs);

@@ -47,7 +47,7 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Windows in a step. 128 keeps the products of small layers large enough for a CPU.
     pub batch: usize,
-    /// Steps at most. 2,000 are past the knee on every data set we know.
+    /// Steps at most.
     pub steps: u64,
     /// Peak of the learning rate; AdamW's usual one.
     pub learning_rate: f64,
@@ -65,6 +65,18 @@ pub struct TrainConfig {
     pub validation_windows: usize,
     /// Share of windows of which a part is hidden, so that the model can do without it later.
     pub hide: f32,
+}
+
+impl TrainConfig {
+    /// The usual configuration for data of so many samples: about 40 times through, but at least 300
+    /// and at most 2,000 steps. Fewer leave the model untrained, more only cost time.
+    #[must_use]
+    pub fn for_samples(samples: usize) -> Self {
+        let config = Self::default();
+        let steps = (40 * samples / config.batch) as u64;
+        let steps = steps.clamp(300, 2000);
+        Self { steps, evaluate_every: (steps / 20).max(10), ..config }
+    }
 }
 
 impl Default for TrainConfig {

@@ -2,7 +2,10 @@
 //! equal the modules that they were captured from.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mote_format::{Verified, container::{Dtype, Tensor as FileTensor}};
+use mote_format::{
+    Verified,
+    container::{Dtype, Tensor as FileTensor},
+};
 use mote_learn::{
     entries::entries,
     families::{Density, Family, Maf, MafConfig, Score, TimeVae, TimeVaeConfig},
@@ -153,8 +156,8 @@ fn missing_values_neither_score_nor_matter() {
     }
     let observed: Vec<f32> = x.iter().zip(&mask).map(|(x, m)| x * m).collect();
     for score in [&maf as &dyn Score, &vae] {
-        let scores =
-            score.score(tensor(observed.clone(), shape, &device), tensor(mask.clone(), shape, &device));
+        let scores = score
+            .score(tensor(observed.clone(), shape, &device), tensor(mask.clone(), shape, &device));
         let nll = scores.nll.into_data().try_to_vec::<f32>().unwrap();
         for (i, (&nll, &m)) in nll.iter().zip(&mask).enumerate() {
             assert_eq!(nll == 0.0, m == 0.0, "value {i}");
@@ -220,9 +223,8 @@ fn program_equals_module<M: Family>(model: &M, shape: [usize; 2]) {
         })
         .collect();
     for program in entries.programs {
-        let program = Verified::new(program, |t| {
-            entries.tensors.get(t).map(|(shape, _)| shape.as_slice())
-        });
+        let program =
+            Verified::new(program, |t| entries.tensors.get(t).map(|(shape, _)| shape.as_slice()));
         let program = program.unwrap();
         let mut instance = Loaded::from_parts(&program, &tensors).unwrap().instance();
         for seed in 0..20 {
@@ -231,11 +233,10 @@ fn program_equals_module<M: Family>(model: &M, shape: [usize; 2]) {
             let x: Vec<f32> = z
                 .iter()
                 .enumerate()
-                .map(|(i, z)| {
-                    standardize.mean[i % features] + z * standardize.scale[i % features]
-                })
+                .map(|(i, z)| standardize.mean[i % features] + z * standardize.scale[i % features])
                 .collect();
-            let mask: Vec<f32> = (0..n).map(|i| if (i as u64 + seed) % 7 == 3 { 0.0 } else { 1.0 }).collect();
+            let mask: Vec<f32> =
+                (0..n).map(|i| if (i as u64 + seed) % 7 == 3 { 0.0 } else { 1.0 }).collect();
             instance.input(program.input("x").unwrap()).copy_from_slice(&x);
             instance.input(program.input("mask").unwrap()).copy_from_slice(&mask);
             instance.run();

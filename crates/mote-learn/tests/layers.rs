@@ -53,7 +53,9 @@ fn patch_conv_transpose_is_a_transposed_convolution() {
 fn causal_conv_is_a_dilated_convolution() {
     for dilation in [1, 2, 4, 8] {
         for shape in [[1, 1, 1], [2, 9, 3], [2, 16, 4]] {
-            check(shape, |x, d| CausalConv::new(x.dims()[2], 5, dilation, &mut rng(), d).forward(x));
+            check(shape, |x, d| {
+                CausalConv::new(x.dims()[2], 5, dilation, &mut rng(), d).forward(x)
+            });
         }
     }
 }

@@ -82,22 +82,17 @@ fn equal_seeds_give_equal_weights() {
 fn resumed_training_ends_at_the_same_bits() {
     let whole = run(vae(), 80, None);
     let mut saved = None;
-    let half = train(
-        vae(),
-        Default::default(),
-        &waves(256),
-        &waves(64),
-        &config(80),
-        None,
-        |progress| match progress {
-            Progress::Look { look, checkpoint, .. } if look.step == 40 => {
-                saved = Some(checkpoint().for_purpose("waves").to_bytes());
-                ControlFlow::Break(())
+    let half =
+        train(vae(), Default::default(), &waves(256), &waves(64), &config(80), None, |progress| {
+            match progress {
+                Progress::Look { look, checkpoint, .. } if look.step == 40 => {
+                    saved = Some(checkpoint().for_purpose("waves").to_bytes());
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
             }
-            _ => ControlFlow::Continue(()),
-        },
-    )
-    .unwrap();
+        })
+        .unwrap();
     assert_eq!(half.end, End::Interrupted);
     let checkpoint = Checkpoint::from_bytes(&saved.unwrap()).unwrap();
     assert_eq!((checkpoint.step(), checkpoint.purpose()), (40, "waves"));
@@ -108,12 +103,13 @@ fn resumed_training_ends_at_the_same_bits() {
 #[test]
 fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
     let mut saved = None;
-    let _ = train(vae(), Default::default(), &waves(64), &waves(8), &config(20), None, |progress| {
-        if let Progress::Look { checkpoint, .. } = progress {
-            saved = Some(checkpoint().to_bytes());
-        }
-        ControlFlow::Continue(())
-    });
+    let _ =
+        train(vae(), Default::default(), &waves(64), &waves(8), &config(20), None, |progress| {
+            if let Progress::Look { checkpoint, .. } = progress {
+                saved = Some(checkpoint().to_bytes());
+            }
+            ControlFlow::Continue(())
+        });
     let bytes = saved.unwrap();
     for cut in (0..bytes.len()).step_by(bytes.len() / 50) {
         assert!(Checkpoint::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
@@ -135,11 +131,10 @@ fn refuses_a_checkpoint_cut_anywhere_or_of_another_training() {
 #[test]
 fn training_stops_when_nothing_improves() {
     let config = TrainConfig { patience: 2, learning_rate: 0.0, ..config(400) };
-    let trained =
-        train(vae(), Default::default(), &waves(64), &waves(16), &config, None, |_| {
-            ControlFlow::Continue(())
-        })
-        .unwrap();
+    let trained = train(vae(), Default::default(), &waves(64), &waves(16), &config, None, |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!(trained.end, End::Patience);
     assert!(trained.history.len() < 20);
 }

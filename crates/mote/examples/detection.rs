@@ -32,6 +32,9 @@ use mote_learn::{
 };
 use serde::{Deserialize, Serialize};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What one model of one seed reached on one data set.
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
@@ -112,7 +115,12 @@ fn options() -> Options {
 fn files_of(set: &str, data: &Path) -> Result<Vec<PathBuf>, Error> {
     let folders: &[&str] = match set {
         "skab" => &["skab/valve1", "skab/valve2", "skab/other"],
-        "nab" => &["nab/realAWSCloudwatch", "nab/realAdExchange", "nab/realKnownCause", "nab/realTraffic"],
+        "nab" => &[
+            "nab/realAWSCloudwatch",
+            "nab/realAdExchange",
+            "nab/realKnownCause",
+            "nab/realTraffic",
+        ],
         "smd" => &["smd/test"],
         "asd" => &["asd"],
         other => panic!("wanted skab, nab, smd or asd, found {other}"),
@@ -155,14 +163,15 @@ fn measure(set: &str, model: &str, seed: u64, data: &Path) -> Result<Outcome, Er
             "flow" => Model::Flow(MafConfig::default()),
             other => panic!("wanted vae or flow, found {other}"),
         };
-        let mut recipe = Recipe::new(reading.clone(), source.plan.rules, model);
+        let mut recipe = Recipe::new(reading.clone(), &source, model)?;
         recipe.train.seed = seed;
-        recipe.train.steps = 1000;
         let finished =
             run(&source, &recipe, Device::Cpu, None, &mut |_| ControlFlow::Continue(()))?;
         let loaded = mote_format::Model::open(&finished.file).expect("written a moment ago");
         let judged = judge(&loaded, &source.runs, Some(&reading.dataset.split))?;
-        all.extend(judged.iter().map(metrics).collect::<Result<Vec<_>, _>>()?.into_iter().flatten());
+        all.extend(
+            judged.iter().map(metrics).collect::<Result<Vec<_>, _>>()?.into_iter().flatten(),
+        );
         let training = split(&source.runs, &reading.dataset.split)?.train;
         let rarity = rarity(&loaded, &judged, &training)?;
         for (space, separation) in [("data", rarity.data), ("latent", rarity.latent)] {
@@ -218,7 +227,8 @@ fn nab(runs: &[Run], profile: Profile) -> Result<f64, Error> {
         .map(|run| {
             let rows = run.series.sample_of_row();
             let lowest = run.scores.scores.iter().flatten().copied().fold(f64::INFINITY, f64::min);
-            let scores = rows.iter().map(|s| s.and_then(|s| run.scores.scores[s]).unwrap_or(lowest));
+            let scores =
+                rows.iter().map(|s| s.and_then(|s| run.scores.scores[s]).unwrap_or(lowest));
             let labels = run.series.row_labels().unwrap_or_default();
             (scores.collect(), mote_eval::events::ranges(labels))
         })
@@ -302,11 +312,8 @@ fn section(outcomes: &[&Outcome], text: &mut String) {
     text.push_str("\nDo anomalies lie in low-density regions (R1)? Files × seeds by answer, and the mean chance that an anomaly is rarer than a normal sample:\n\n| space | model | yes | no | not shown | mean AUROC |\n|---|---|---|---|---|---|\n");
     for model in models {
         for space in ["data", "latent"] {
-            let found: Vec<&Rare> = of(model)
-                .iter()
-                .flat_map(|o| &o.rarity)
-                .filter(|r| r.space == space)
-                .collect();
+            let found: Vec<&Rare> =
+                of(model).iter().flat_map(|o| &o.rarity).filter(|r| r.space == space).collect();
             if found.is_empty() {
                 continue;
             }

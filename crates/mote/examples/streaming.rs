@@ -19,6 +19,9 @@ use mote_learn::{
     families::{MafConfig, TimeVaeConfig},
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RUNS: usize = 5;
 
 fn main() -> Result<(), Error> {
@@ -39,7 +42,7 @@ fn main() -> Result<(), Error> {
          |---|---|---|---|---|---|---|---|\n",
     );
     for model in [Model::Vae(TimeVaeConfig::default()), Model::Flow(MafConfig::default())] {
-        let mut recipe = Recipe::new(reading.clone(), source.plan.rules, model);
+        let mut recipe = Recipe::new(reading.clone(), &source, model)?;
         recipe.train.steps = 200;
         let made = run(&source, &recipe, Device::Cpu, None, &mut |_| ControlFlow::Continue(()))?;
         let loaded = mote_format::Model::open(&made.file).expect("written a moment ago");

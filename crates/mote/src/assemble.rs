@@ -1,7 +1,7 @@
 //! Fills a report with what was measured, so that the page and the command line show one truth.
 
 use mote_data::{Runs, infer::Role};
-use mote_eval::{density::Principal, events::point_adjusted, events::Confusion};
+use mote_eval::{density::Principal, events::Confusion, events::point_adjusted};
 use mote_format::{Model, manifest::Density};
 
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
     evaluation::{Metrics, Rarity, Run as Evaluated},
     latent::positions,
     report::{
-        Clock, Column, ColumnKind, Event, File, Header, Latent, LowDensity, Method, Metric, MetricUnit,
-        Projection, Report, Run, Sensor, Threshold, Training,
+        Clock, Column, ColumnKind, Event, File, Header, Latent, LowDensity, Method, Metric,
+        MetricUnit, Projection, Report, Run, Sensor, Threshold, Training,
     },
     source::Source,
     training::{Finished, Recipe},
@@ -80,9 +80,8 @@ pub fn describe_training(report: &mut Report, finished: &Finished, source: &Sour
     training.posterior = finished.posterior.clone();
     report.training = Some(training);
     report.data.notes = source.plan.notes.clone();
-    let trained = source.runs.series().iter().map(|s| {
-        file_of(s.name(), "training and validation", s)
-    });
+    let trained =
+        source.runs.series().iter().map(|s| file_of(s.name(), "training and validation", s));
     report.data.files.splice(0..0, trained);
     for decision in &source.plan.decisions {
         let known = report.data.columns.iter_mut().find(|c| c.name == decision.column);
@@ -164,9 +163,10 @@ fn run(run: &Evaluated) -> Run {
         Some(times) => times.iter().map(|t| t.seconds()).collect(),
         None => (0..n).map(|i| i as f64).collect(),
     };
-    let judged_from = run.judged.as_ref().and_then(|j| {
-        j.rows.first().and_then(|&row| series.sample_of_row()[row])
-    });
+    let judged_from = run
+        .judged
+        .as_ref()
+        .and_then(|j| j.rows.first().and_then(|&row| series.sample_of_row()[row]));
     Run {
         name: stem(&run.name),
         clock: if series.times().is_some() { Clock::Dated } else { Clock::Samples },
@@ -228,36 +228,76 @@ fn adjusted(runs: &[Evaluated]) -> Result<Option<mote_eval::events::PointAdjuste
         .map_err(|e| Error::evaluate("the point-adjusted F1", e))
 }
 
+/// A measure of the table: its name, unit, value on one file, and what it means.
+type Measure = (&'static str, MetricUnit, fn(&Metrics) -> Option<f64>, &'static str);
+
+const MEASURES: [Measure; 9] = [
+    (
+        "AUROC",
+        MetricUnit::Ratio,
+        |m| m.auroc,
+        "The chance that an anomalous row scores above a normal one.",
+    ),
+    ("AUPRC", MetricUnit::Ratio, |m| m.auprc, "Average precision over all thresholds."),
+    (
+        "VUS-ROC",
+        MetricUnit::Ratio,
+        |m| m.vus_roc,
+        "AUROC with tolerance around the ends of events, averaged over tolerances.",
+    ),
+    (
+        "VUS-PR",
+        MetricUnit::Ratio,
+        |m| m.vus_pr,
+        "The same of precision and recall; the measure of TSB-AD.",
+    ),
+    (
+        "Best F1",
+        MetricUnit::Ratio,
+        |m| m.best_f1,
+        "What the best threshold would reach; nobody knows that one beforehand.",
+    ),
+    (
+        "Event F1",
+        MetricUnit::Ratio,
+        |m| Some(m.event_f1),
+        "F1 of whole events at the model's own threshold.",
+    ),
+    (
+        "False alarms",
+        MetricUnit::Percent,
+        |m| m.false_alarms_percent.map(|p| p / 100.0),
+        "Normal rows above the threshold.",
+    ),
+    (
+        "Missed",
+        MetricUnit::Percent,
+        |m| m.missed_alarms_percent.map(|p| p / 100.0),
+        "Anomalous rows below it.",
+    ),
+    (
+        "Delay",
+        MetricUnit::Plain,
+        |m| m.delay,
+        "Median rows from the start of an anomaly to its first alarm.",
+    ),
+];
+
+/// The means over all files of what is defined there.
 fn table(metrics: &[Metrics]) -> Vec<Metric> {
-    let mean = |f: &dyn Fn(&Metrics) -> Option<f64>| {
-        let values: Vec<f64> = metrics.iter().filter_map(f).collect();
-        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-    };
-    let over = if metrics.len() > 1 { format!(" Mean of {} files.", metrics.len()) } else { String::new() };
-    let row = |name: &str, unit, value: Option<f64>, explanation: &str| {
-        value.map(|value| Metric {
-            name: name.into(),
-            value,
-            unit,
+    let files = metrics.len();
+    let over = if files > 1 { format!(" Mean of {files} files.") } else { String::new() };
+    let row = |(name, unit, value, explanation): &Measure| {
+        let values: Vec<f64> = metrics.iter().filter_map(value).collect();
+        (!values.is_empty()).then(|| Metric {
+            name: (*name).into(),
+            value: values.iter().sum::<f64>() / values.len() as f64,
+            unit: *unit,
             interval: None,
             explanation: format!("{explanation}{over}"),
         })
     };
-    use MetricUnit::{Percent, Plain, Ratio};
-    [
-        row("AUROC", Ratio, mean(&|m| m.auroc), "The chance that an anomalous row scores above a normal one."),
-        row("AUPRC", Ratio, mean(&|m| m.auprc), "Average precision over all thresholds."),
-        row("VUS-ROC", Ratio, mean(&|m| m.vus_roc), "AUROC with tolerance around the ends of events, averaged over tolerances."),
-        row("VUS-PR", Ratio, mean(&|m| m.vus_pr), "The same of precision and recall; the measure of TSB-AD."),
-        row("Best F1", Ratio, mean(&|m| m.best_f1), "What the best threshold would reach; nobody knows that one beforehand."),
-        row("Event F1", Ratio, mean(&|m| Some(m.event_f1)), "F1 of whole events at the model's own threshold."),
-        row("False alarms", Percent, mean(&|m| m.false_alarms_percent.map(|p| p / 100.0)), "Normal rows above the threshold."),
-        row("Missed", Percent, mean(&|m| m.missed_alarms_percent.map(|p| p / 100.0)), "Anomalous rows below it."),
-        row("Delay", Plain, mean(&|m| m.delay), "Median rows from the start of an anomaly to its first alarm."),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    MEASURES.iter().filter_map(row).collect()
 }
 
 fn training(history: &[Look]) -> Training {

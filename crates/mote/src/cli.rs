@@ -97,7 +97,11 @@ fn say_json(value: &impl serde::Serialize) -> Result<(), Error> {
 
 /// The command as it was given, for reports that say how they were made.
 fn command_line() -> String {
-    std::env::args().enumerate().map(|(i, a)| if i == 0 { "mote".into() } else { a }).collect::<Vec<_>>().join(" ")
+    std::env::args()
+        .enumerate()
+        .map(|(i, a)| if i == 0 { "mote".into() } else { a })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Now, for reports that say when they were made.

@@ -96,7 +96,9 @@ pub fn judge(model: &Model<'_>, runs: &Runs, how: Option<&Split>) -> Result<Vec<
         .map(|series| {
             let scores = score(model, series)?;
             let test = match how {
-                Some(how) => split(&Runs::new(runs.schema().clone(), vec![series.clone()])?, how)?.test,
+                Some(how) => {
+                    split(&Runs::new(runs.schema().clone(), vec![series.clone()])?, how)?.test
+                }
                 None => Some(Runs::new(runs.schema().clone(), vec![series.clone()])?),
             };
             let judged = test.and_then(|test| judged(series, &test.series()[0], &scores));
@@ -230,8 +232,7 @@ const RESAMPLES: usize = 1000;
 /// [`Error::Evaluate`] or [`Error::Load`].
 pub fn rarity(model: &Model<'_>, runs: &[Run], normal: &Runs) -> Result<Rarity, Error> {
     let judged: Vec<&Judged> = runs.iter().filter_map(|r| r.judged.as_ref()).collect();
-    let pairs: Vec<_> =
-        judged.iter().map(|j| (j.scores.clone(), j.labels.clone())).collect();
+    let pairs: Vec<_> = judged.iter().map(|j| (j.scores.clone(), j.labels.clone())).collect();
     let density = format!("the score of the model ({})", model.manifest.family);
     Ok(Rarity { data: separation(density, &pairs)?, latent: latent(model, runs, normal)? })
 }

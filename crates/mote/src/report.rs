@@ -36,6 +36,7 @@ mod attribution;
 mod calendar;
 mod contour;
 mod data;
+mod densities;
 mod envelope;
 mod events;
 mod findings;
@@ -116,7 +117,12 @@ pub struct Report {
 const CONTENTS: [(&str, &[(&str, &str)]); 3] = [
     (
         "What happened",
-        &[("short", "In short"), ("time", "Score over time"), ("events", "Events"), ("sensors", "Which sensors")],
+        &[
+            ("short", "In short"),
+            ("time", "Score over time"),
+            ("events", "Events"),
+            ("sensors", "Which sensors"),
+        ],
     ),
     (
         "How far to trust it",
@@ -127,7 +133,10 @@ const CONTENTS: [(&str, &[(&str, &str)]); 3] = [
             ("latent", "Latent space"),
         ],
     ),
-    ("How it was made", &[("data", "Data"), ("training", "Training"), ("method", "Method and limits")]),
+    (
+        "How it was made",
+        &[("data", "Data"), ("training", "Training"), ("method", "Method and limits")],
+    ),
 ];
 
 /// Writes the page.

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use mote_data::{
-    Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut,
-};
+use mote_data::{Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut};
 use mote_eval::{Posterior, Verdict, sliding_window};
 use mote_format::{
     Manifest,
@@ -48,6 +46,15 @@ impl Model {
         }
     }
 
+    /// The shortest and longest window that the data may choose. A flow asks for each sample what
+    /// the ones before it make probable; beyond 32 of them it only costs time.
+    fn windows(&self) -> [usize; 2] {
+        match self {
+            Self::Vae(_) => [16, 64],
+            Self::Flow(_) => [16, 32],
+        }
+    }
+
     /// Windows must be a multiple of this.
     fn granularity(&self) -> usize {
         match self {
@@ -84,19 +91,23 @@ pub struct Recipe {
 pub const FALSE_ALARM_RATE: f64 = 1e-3;
 
 impl Recipe {
-    /// A recipe with the usual values.
-    #[must_use]
-    pub fn new(reading: Reading, rules: Rules, model: Model) -> Self {
-        Self {
+    /// A recipe with the usual values for the data of `source`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if the data cannot be divided as `reading` says.
+    pub fn new(reading: Reading, source: &Source, model: Model) -> Result<Self, Error> {
+        let samples = split(&source.runs, &reading.dataset.split)?.train.samples();
+        Ok(Self {
             reading,
-            rules,
+            rules: source.plan.rules,
             model,
-            train: TrainConfig::default(),
+            train: TrainConfig::for_samples(samples),
             window: None,
             tail: None,
             false_alarm_rate: FALSE_ALARM_RATE,
             history: Vec::new(),
-        }
+        })
     }
 
     /// The recipe that a model was made by.
@@ -187,7 +198,16 @@ pub fn run(
     let mut resume = resume;
     let mut repair = false;
     loop {
-        let task = Task { recipe, model: &model, window, device, repair, training: &training, validation: &validation, standardize: &standardize };
+        let task = Task {
+            recipe,
+            model: &model,
+            window,
+            device,
+            repair,
+            training: &training,
+            validation: &validation,
+            standardize: &standardize,
+        };
         let outcome = task.train(resume.take(), observe)?;
         let collapsed = outcome.posterior.as_ref().is_some_and(|p| p.verdict == Verdict::Collapsed);
         if let (true, false, Model::Vae(config)) = (collapsed, repair, &mut model) {
@@ -287,7 +307,8 @@ fn finish(
     held: &Runs,
 ) -> Result<Finished, Error> {
     let Outcome { entries, outline, history, best, end, posterior } = outcome;
-    let mut metrics = BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
+    let mut metrics =
+        BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
         metrics.insert("validation_nats".into(), look.validation);
     }
@@ -343,9 +364,6 @@ impl Windows for Standardized<'_> {
     }
 }
 
-/// The shortest and longest window that the data may choose.
-const WINDOW: [usize; 2] = [16, 64];
-
 /// The window: as asked for, or as long as the data's own period, within bounds, and short enough
 /// that held-back data gives some dozen scores.
 fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Window, Error> {
@@ -354,13 +372,16 @@ fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Window, Error> {
         Some(length) if length > 0 && length % step == 0 => length,
         Some(length) => {
             let family = recipe.model.family();
-            return Err(Error::Usage(format!("wanted a window of a multiple of {step} samples for {family}, found {length}")));
+            return Err(Error::Usage(format!(
+                "wanted a window of a multiple of {step} samples for {family}, found {length}"
+            )));
         }
         None => {
             let longest = held.series().iter().map(Series::len).max().unwrap_or(0);
             let periods = train.series().iter().filter_map(period);
             let period = mote_eval::median(&periods.collect::<Vec<_>>()).unwrap_or(0.0) as usize;
-            let period = period.clamp(WINDOW[0], WINDOW[1]).min(longest / 2);
+            let [shortest, most] = recipe.model.windows();
+            let period = period.clamp(shortest, most).min(longest / 2);
             (period / step).max(1) * step
         }
     };

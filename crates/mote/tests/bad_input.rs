@@ -186,7 +186,7 @@ fn a_bad_line_of_a_stream_is_named() {
         .spawn()
         .expect("the binary was built with the tests");
     let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(b"{\"current_motor_a\": 1.0}\nnot json\n").expect("written");
+    stdin.write_all(b"{\"current_a\": 1.0}\nnot json\n").expect("written");
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(2));

@@ -4,6 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use mote::report::*;
@@ -14,11 +16,15 @@ mod example;
 /// Names under which the browser may be installed.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// A page is done in seconds; a loop without end must fail the test and not hold it up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What happens in the page before it is looked at: a pointer rests on the highest score, then the
 /// plot is zoomed with the keyboard. What is seen goes into attributes.
 const PROBE: &str = r#"<script>
 var root = document.documentElement, box = document.querySelector(".timeline");
-var plot = box.querySelector("svg.wide"), area = plot.getBoundingClientRect();
+var plot = Array.from(box.querySelectorAll("svg.wide, svg.narrow")).find(function (p) { return p.clientWidth > 0; });
+var area = plot.getBoundingClientRect();
 var line = plot.querySelector(".score"), still = line.getAttribute("d");
 var shape = plot.dataset.plot.split(",").map(Number), scale = area.width / plot.viewBox.baseVal.width;
 var span = box.dataset.span.split(",").map(Number);
@@ -40,7 +46,7 @@ fn browser() -> &'static str {
     let works = |name: &&str| {
         Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success())
     };
-    let found = BROWSERS.into_iter().find(|name| works(&name));
+    let found = BROWSERS.into_iter().find(works);
     found.unwrap_or_else(|| {
         panic!("wanted one of {BROWSERS:?} on the path; on Debian: apt-get install chromium")
     })
@@ -56,19 +62,33 @@ fn folder(test: &str) -> PathBuf {
 /// Starts the browser on a page and gives back what it prints.
 fn open(folder: &Path, page: &Path, options: &[String]) -> String {
     let profile = folder.join("profile");
-    let out = Command::new(browser())
+    let mut child = Command::new(browser())
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .args(["--no-first-run", "--virtual-time-budget=10000", "--enable-logging=stderr"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(options)
         .arg(format!("file://{}", page.display()))
-        .output()
+        .stdout(fs::File::create(folder.join("stdout")).expect("the folder can be written"))
+        .stderr(fs::File::create(folder.join("stderr")).expect("the folder can be written"))
+        .spawn()
         .expect("the browser starts");
-    let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{errors}");
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the browser can be waited for") {
+            break status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().expect("the browser can be stopped");
+            panic!("the browser was not done with {} in {PATIENCE:?}", page.display());
+        }
+        sleep(Duration::from_millis(50));
+    };
+    let errors = fs::read(folder.join("stderr")).expect("written above");
+    let errors = String::from_utf8_lossy(&errors);
+    assert!(status.success(), "{errors}");
     let complaints: Vec<&str> = errors.lines().filter(|line| line.contains(":CONSOLE")).collect();
     assert!(complaints.is_empty(), "the page complains: {complaints:#?}");
-    String::from_utf8(out.stdout).expect("the browser prints UTF-8")
+    fs::read_to_string(folder.join("stdout")).expect("the browser prints UTF-8")
 }
 
 fn plant(runs: usize, samples: usize, sensors: usize) -> Report {
@@ -169,7 +189,8 @@ fn picture(folder: &Path, name: &str, html: &str, scheme: &str) -> usize {
     open(folder, &page, &options);
     let bytes = fs::read(&shot).expect("the browser wrote a picture");
     assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "a PNG");
-    let size = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let size =
+        |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     assert_eq!((size(16), size(20)), (1440, 2400));
     bytes.len()
 }

@@ -1,4 +1,4 @@
-//! Posterior collapse.
+//! Posterior collapse is told from a healthy latent.
 
 use mote_eval::posterior::{MAX_INFORMATION_ROWS, mutual_information};
 use mote_eval::{Error, Posterior, Verdict};

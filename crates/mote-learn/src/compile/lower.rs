@@ -107,7 +107,8 @@ impl Lowering<'_> {
                 let mut value = x.value;
                 for (axis, range) in op.ranges.iter().enumerate() {
                     let length = op.tensor.shape[axis];
-                    let index = |i: isize| if i < 0 { length.wrapping_add_signed(i) } else { i as usize };
+                    let index =
+                        |i: isize| if i < 0 { length.wrapping_add_signed(i) } else { i as usize };
                     let (start, end) = (index(range.start), range.end.map_or(length, index));
                     if (start, end) == (0, length) && range.step == 1 {
                         continue;
@@ -207,9 +208,8 @@ impl Lowering<'_> {
                 let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
                 let (stride, dilation) = (o.stride[0], o.dilation[0]);
                 let padding = [o.padding[0].0, o.padding[0].1];
-                let y = self
-                    .draft
-                    .push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding })?;
+                let y =
+                    self.draft.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding })?;
                 self.columns(y, &op.out)
             }
             ModuleOp::ConvTranspose1d(op) => {
@@ -221,8 +221,7 @@ impl Lowering<'_> {
                 let w = self.permuted(&op.weight, [2, 1, 0])?;
                 let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
                 let (stride, trim) = (o.stride[0], [o.padding[0]; 2]);
-                let y =
-                    self.draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim })?;
+                let y = self.draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim })?;
                 self.columns(y, &op.out)
             }
             ModuleOp::LayerNorm(op) => {
@@ -230,9 +229,8 @@ impl Lowering<'_> {
                 let gain = self.weight(&op.gamma)?;
                 let bias = op.beta.as_ref().map(|b| self.weight(b)).transpose()?;
                 let epsilon = scalar(op.epsilon);
-                let value = self
-                    .draft
-                    .push(|y| Op::LayerNorm { x: x.value, gain, bias, y, epsilon })?;
+                let value =
+                    self.draft.push(|y| Op::LayerNorm { x: x.value, gain, bias, y, epsilon })?;
                 self.set(&op.out, value, x.batch)
             }
             _ => Err("programs have no such operation".into()),
@@ -363,17 +361,17 @@ impl Lowering<'_> {
             return Err(format!("a tensor of {:?}", tensor.dtype));
         }
         let shape = tensor.shape.to_vec();
-        let lowered = if let Some((name, _)) = self.ports.inputs.iter().find(|(_, i)| *i == tensor.id)
-        {
-            let (batch, shape) = self.own_shape(tensor, Batch::Leading)?;
-            Lowered { value: self.draft.input(name, shape), batch }
-        } else if let Some(data) = self.graph.values.get(&tensor.id) {
-            let data = data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
-            let name = self.ports.names.get(&tensor.id).cloned().unwrap_or_default();
-            Lowered { value: self.draft.constant(name, shape, data), batch: Batch::None }
-        } else {
-            return Err("it reads a tensor that nothing wrote".into());
-        };
+        let lowered =
+            if let Some((name, _)) = self.ports.inputs.iter().find(|(_, i)| *i == tensor.id) {
+                let (batch, shape) = self.own_shape(tensor, Batch::Leading)?;
+                Lowered { value: self.draft.input(name, shape), batch }
+            } else if let Some(data) = self.graph.values.get(&tensor.id) {
+                let data = data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+                let name = self.ports.names.get(&tensor.id).cloned().unwrap_or_default();
+                Lowered { value: self.draft.constant(name, shape, data), batch: Batch::None }
+            } else {
+                return Err("it reads a tensor that nothing wrote".into());
+            };
         self.known.insert(tensor.id, lowered);
         Ok(lowered)
     }

@@ -131,7 +131,8 @@ pub(super) fn fold(mut draft: Draft) -> Draft {
         ops: early,
     };
     let shape_of = |t: &str| draft.tensors.get(t).map(|(shape, _)| shape.as_slice());
-    let folding = Verified::new(folding, shape_of).expect("shapes were inferred when it was drafted");
+    let folding =
+        Verified::new(folding, shape_of).expect("shapes were inferred when it was drafted");
     let tensors = draft.tensors.iter().map(|(name, (shape, data))| {
         let bytes = bytemuck::cast_slice(data);
         (name.clone(), Tensor { dtype: Dtype::F32, shape: shape.clone(), bytes })
@@ -158,11 +159,7 @@ pub(super) fn fold(mut draft: Draft) -> Draft {
 }
 
 /// The name of the tensor that a value comes from.
-fn ancestor(
-    program: &Program,
-    names: &HashMap<ValueId, String>,
-    id: ValueId,
-) -> Option<String> {
+fn ancestor(program: &Program, names: &HashMap<ValueId, String>, id: ValueId) -> Option<String> {
     let own = program.values[id.index()].tensor.clone();
     own.or_else(|| names.get(&id).cloned()).filter(|n| !n.is_empty())
 }

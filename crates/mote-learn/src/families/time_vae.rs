@@ -73,11 +73,17 @@ impl TimeVae {
         device: &Device,
     ) -> Self {
         let TimeVaeConfig { hidden, latent, halvings, .. } = *config;
-        assert_eq!(length % (1 << halvings), 0, "{length} samples cannot be halved {halvings} times");
+        assert_eq!(
+            length % (1 << halvings),
+            0,
+            "{length} samples cannot be halved {halvings} times"
+        );
         let rows = length >> halvings;
         let inputs = |i| if i == 0 { 2 * features } else { hidden };
         Self {
-            down: (0..halvings).map(|i| PatchConv::new(inputs(i), hidden, 2, rng, device)).collect(),
+            down: (0..halvings)
+                .map(|i| PatchConv::new(inputs(i), hidden, 2, rng, device))
+                .collect(),
             posterior: Dense::new(rows * hidden, 2 * latent, rng, device),
             expand: Dense::new(latent, rows * hidden, rng, device),
             up: (0..halvings)

@@ -54,7 +54,8 @@ impl PatchConv {
         assert_eq!(time % stride, 0, "a series of {time} does not fall into patches of {stride}");
         if x.device().is_autodiff() {
             let patches = x.reshape([batch, time / stride, stride * inputs]);
-            let pairs = with_previous(patches).reshape([batch * time / stride, 2 * stride * inputs]);
+            let pairs =
+                with_previous(patches).reshape([batch * time / stride, 2 * stride * inputs]);
             let y = pairs.matmul(self.weight.val()) + self.bias.val().unsqueeze();
             let outputs = y.dims()[1];
             return y.reshape([batch, time / stride, outputs]);

@@ -36,10 +36,11 @@ pub(super) struct Demo {
     seed: u64,
 }
 
-/// Two hours of normal work to learn from; three with faults to watch.
-const NORMAL: usize = 7200;
-const WATCHED: usize = 10_800;
-const FAULTS: usize = 6;
+/// Six hours at one sample a second: the simulator leaves the first third without faults, which is
+/// what the model learns from.
+const SAMPLES: usize = 21_600;
+const NORMAL: usize = SAMPLES / 3;
+const FAULTS: usize = 8;
 
 impl Demo {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
@@ -57,22 +58,31 @@ impl Demo {
         files::write(&path, &finished.file)?;
         let trained = began.elapsed().as_secs_f64();
         if style == Style::People {
-            say(format_args!("Trained {} in {trained:.0} s: {} ({:.1} KiB).\n", finished.manifest.family, path.display(), finished.file.len() as f64 / 1024.0))?;
-            say("Now three more hours pass, with faults; events as they end:")?;
+            say(format_args!(
+                "Trained {} in {trained:.0} s: {} ({:.1} KiB).\n",
+                finished.manifest.family,
+                path.display(),
+                finished.file.len() as f64 / 1024.0
+            ))?;
+            say("Now four more hours pass, with faults; events as they end:")?;
         }
 
         let mapped = files::Mapped::open(&path)?;
         let model = mapped.model()?;
         let rate = watch(&model, &recipe, &watched, style)?;
 
-        let runs = recipe.reading.apply(std::slice::from_ref(&watched), &model.manifest.schema, recipe.rules)?;
+        let runs = recipe.reading.apply(
+            std::slice::from_ref(&watched),
+            &model.manifest.schema,
+            recipe.rules,
+        )?;
         let judged = judge(&model, &runs, None)?;
         let measured = metrics(&judged[0])?;
         let training = split(&source.runs, &recipe.reading.dataset.split)?.train;
         let rarity = rarity(&model, &judged, &training)?;
         let all: Vec<_> = measured.into_iter().collect();
         let mut report = describe(&model, &recipe, &judged, &all, Some(&rarity))?;
-        report.header.title = "A simulated pump, watched for three hours".into();
+        report.header.title = "A simulated pump, watched for four hours".into();
         report.header.command = super::command_line();
         report.header.made_at = super::now();
         describe_training(&mut report, &finished, &source, trained);
@@ -93,7 +103,10 @@ impl Demo {
                     m.auroc.unwrap_or(f64::NAN),
                     m.f1,
                 ))?;
-                say(format_args!("{rate:.0} samples a second went through the detector; all in all {:.0} s.", began.elapsed().as_secs_f64()))?;
+                say(format_args!(
+                    "{rate:.0} samples a second went through the detector; all in all {:.0} s.",
+                    began.elapsed().as_secs_f64()
+                ))?;
                 say(format_args!("Look at {}", page.display()))
             }
             (Style::People, None) => Ok(()),
@@ -103,21 +116,21 @@ impl Demo {
     /// Writes two recordings of the simulated pump: one to learn from and one to watch.
     fn simulate(&self, style: Style) -> Result<(PathBuf, PathBuf), Error> {
         if style == Style::People {
-            say("Simulating a pump: motor, valves, tank, friction, heat and noise, from first principles.")?;
+            say(
+                "Simulating a pump: motor, valves, tank, friction, heat and noise, from first principles.",
+            )?;
         }
-        let normal = pump::Config { seed: self.seed, samples: NORMAL, ..pump::Config::default() };
-        let after = normal.start.0 + NORMAL as i64 * 1_000_000_000;
-        let watched = pump::Config {
-            seed: self.seed + 1,
-            samples: WATCHED,
-            start: mote_data::Timestamp(after),
-            ..pump::Config::default()
-        }
-        .with_random_faults(FAULTS);
+        let config = pump::Config { seed: self.seed, samples: SAMPLES, ..pump::Config::default() };
+        let csv = pump::simulate(&config.with_random_faults(FAULTS)).csv();
+        let mut lines = csv.split_inclusive('\n');
+        let header = lines.next().unwrap_or_default();
+        let mut recording = |rows: usize| -> String {
+            std::iter::once(header).chain(lines.by_ref().take(rows)).collect()
+        };
         let mut paths = Vec::new();
-        for (name, config) in [("normal.csv", normal), ("watched.csv", watched)] {
+        for (name, rows) in [("normal.csv", NORMAL), ("watched.csv", SAMPLES - NORMAL)] {
             let path = self.out.join(name);
-            files::write(&path, pump::simulate(&config).csv().as_bytes())?;
+            files::write(&path, recording(rows).as_bytes())?;
             paths.push(path);
         }
         let watched = paths.pop().unwrap_or_default();

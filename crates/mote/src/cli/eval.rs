@@ -55,7 +55,9 @@ impl Eval {
             false => Some(rarity(&model, &judged, &normal(&runs, &judged, &recipe)?)?),
         };
         match style {
-            Style::Json => say_json(&json!({ "runs": all, "mean": Means::of(&all), "rarity": rarity }))?,
+            Style::Json => {
+                say_json(&json!({ "runs": all, "mean": Means::of(&all), "rarity": rarity }))?
+            }
             Style::People => print(&judged, &all, rarity.as_ref())?,
         }
         if let Some(path) = &self.report {
@@ -74,9 +76,9 @@ impl Eval {
 /// What the latent density is taken from: the training parts where the files were trained on, and
 /// otherwise whatever is not labelled as an anomaly.
 fn normal(runs: &Runs, judged: &[Run], recipe: &Recipe) -> Result<Runs, Error> {
-    let trained = judged.iter().any(|r| {
-        r.judged.as_ref().is_some_and(|j| j.rows.len() < r.series.sample_of_row().len())
-    });
+    let trained = judged
+        .iter()
+        .any(|r| r.judged.as_ref().is_some_and(|j| j.rows.len() < r.series.sample_of_row().len()));
     if trained {
         return Ok(split(runs, &recipe.reading.dataset.split)?.train);
     }
@@ -123,7 +125,11 @@ impl Means {
 fn print(judged: &[Run], all: &[Metrics], rarity: Option<&Rarity>) -> Result<(), Error> {
     if all.is_empty() {
         for run in judged {
-            say(format_args!("{}: {} events, no labels to compare with", run.name, run.scores.events.len()))?;
+            say(format_args!(
+                "{}: {} events, no labels to compare with",
+                run.name,
+                run.scores.events.len()
+            ))?;
         }
         return Ok(());
     }
@@ -138,19 +144,35 @@ fn print(judged: &[Run], all: &[Metrics], rarity: Option<&Rarity>) -> Result<(),
     for m in all {
         say(format_args!(
             "{:width$} {:6} {:6} {} {}  {} {}  {} {:6.3}  {:6.3}   {:6.3} {} {}",
-            m.name, m.rows, m.anomalies,
-            number(m.auroc), number(m.auprc), number(m.vus_roc), number(m.vus_pr), number(m.best_f1),
-            m.f1, m.f1_point_adjusted, m.event_f1,
-            percent(m.false_alarms_percent), percent(m.missed_alarms_percent),
+            m.name,
+            m.rows,
+            m.anomalies,
+            number(m.auroc),
+            number(m.auprc),
+            number(m.vus_roc),
+            number(m.vus_pr),
+            number(m.best_f1),
+            m.f1,
+            m.f1_point_adjusted,
+            m.event_f1,
+            percent(m.false_alarms_percent),
+            percent(m.missed_alarms_percent),
         ))?;
     }
     if all.len() > 1 {
         say(format_args!(
             "{:width$}               {} {}  {} {}  {} {}  {}   {} {} {}",
-            "mean", number(means.auroc), number(means.auprc), number(means.vus_roc),
-            number(means.vus_pr), number(means.best_f1), number(means.f1),
-            number(means.f1_point_adjusted), number(means.event_f1),
-            percent(means.false_alarms_percent), percent(means.missed_alarms_percent),
+            "mean",
+            number(means.auroc),
+            number(means.auprc),
+            number(means.vus_roc),
+            number(means.vus_pr),
+            number(means.best_f1),
+            number(means.f1),
+            number(means.f1_point_adjusted),
+            number(means.event_f1),
+            percent(means.false_alarms_percent),
+            percent(means.missed_alarms_percent),
         ))?;
     }
     say("F1 adj. credits a whole event for one hit and flatters; compare F1.")?;

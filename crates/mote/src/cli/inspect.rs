@@ -31,24 +31,44 @@ impl Inspect {
 
     fn as_text(&self, model: &Model<'_>, bytes: usize) -> Result<(), Error> {
         let m = &model.manifest;
-        say(format_args!("{}  {bytes} bytes, {} of them weights", self.model.display(), model.tensor_bytes()))?;
-        say(format_args!("family     {} ({:?} density), made by {}", m.family, m.density, m.lineage.made_by))?;
+        say(format_args!(
+            "{}  {bytes} bytes, {} of them weights",
+            self.model.display(),
+            model.tensor_bytes()
+        ))?;
+        say(format_args!(
+            "family     {} ({:?} density), made by {}",
+            m.family, m.density, m.lineage.made_by
+        ))?;
         let period = m.schema.period_s.map_or("no period".into(), |p| format!("every {p} s"));
-        say(format_args!("input      {} columns, {period}, windows of {} samples", m.schema.columns.len(), m.window.length))?;
+        say(format_args!(
+            "input      {} columns, {period}, windows of {} samples",
+            m.schema.columns.len(),
+            m.window.length
+        ))?;
         for column in &m.schema.columns {
             match &column.kind {
                 Kind::Numeric => say(format_args!("             {}", column.name))?,
                 Kind::Categorical { levels } => {
-                    say(format_args!("             {} (one of {} words)", column.name, levels.len()))?;
+                    say(format_args!(
+                        "             {} (one of {} words)",
+                        column.name,
+                        levels.len()
+                    ))?;
                 }
             }
         }
         if let Some(d) = &m.detector {
             say(format_args!(
                 "detector   alarms above {:.4} nats ({} of 1000 normal samples), score of the newest {} samples",
-                d.threshold, 1000.0 * d.false_alarm_rate, m.window.tail
+                d.threshold,
+                1000.0 * d.false_alarm_rate,
+                m.window.tail
             ))?;
-            say(format_args!("memory     {} bytes beside the weights", Detector::new(model)?.memory_bytes()))?;
+            say(format_args!(
+                "memory     {} bytes beside the weights",
+                Detector::new(model)?.memory_bytes()
+            ))?;
         }
         for program in model.programs.values() {
             let loaded = Loaded::new(model, &program.name)?;
@@ -66,7 +86,11 @@ impl Inspect {
                 }
             }
         }
-        say(format_args!("trained    on {} (seed {})", m.lineage.files.join(", "), m.lineage.seed))?;
+        say(format_args!(
+            "trained    on {} (seed {})",
+            m.lineage.files.join(", "),
+            m.lineage.seed
+        ))?;
         say(format_args!("data       BLAKE3 {}", m.lineage.data_digest))?;
         for (name, value) in &m.lineage.metrics {
             say(format_args!("measured   {name} {value:.4}"))?;

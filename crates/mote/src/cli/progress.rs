@@ -38,7 +38,10 @@ impl Bar {
         }
         eprintln!(
             "Learning {} numbers from {} windows of {} samples ({} held back).",
-            outline.parameters, outline.training_windows, outline.window.length, outline.validation_windows
+            outline.parameters,
+            outline.training_windows,
+            outline.window.length,
+            outline.validation_windows
         );
         let style = "{spinner} {bar:30} step {pos}/{len}  {msg}  {per_sec}, {eta} left";
         self.bar = ProgressBar::new(self.steps);

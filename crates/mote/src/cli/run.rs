@@ -104,7 +104,10 @@ impl Run {
         } else if address.starts_with("mqtts://") {
             let ours = SYSTEM_AUTHORITIES.iter().map(PathBuf::from).find(|p| p.exists());
             let ours = ours.ok_or_else(|| {
-                Error::Usage("wanted --ca, because this system keeps no public certificates where we know".into())
+                Error::Usage(
+                    "wanted --ca, because this system keeps no public certificates where we know"
+                        .into(),
+                )
             })?;
             broker = broker.with_authorities(pem(&ours)?);
         }

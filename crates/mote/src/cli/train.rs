@@ -110,7 +110,9 @@ impl Options {
     ) -> Result<Recipe, Error> {
         if !(self.false_alarms > 0.0 && self.false_alarms < 1.0) {
             let found = self.false_alarms;
-            return Err(Error::Usage(format!("wanted --false-alarms between 0 and 1, found {found}")));
+            return Err(Error::Usage(format!(
+                "wanted --false-alarms between 0 and 1, found {found}"
+            )));
         }
         if self.batch == Some(0) || self.steps == Some(0) {
             return Err(Error::Usage("wanted at least one step and one window in a batch".into()));
@@ -119,19 +121,19 @@ impl Options {
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
         };
-        let defaults = TrainConfig::default();
+        let usual = Recipe::new(reading, source, model)?;
         Ok(Recipe {
             train: TrainConfig {
                 seed: self.seed,
-                steps: self.steps.unwrap_or(defaults.steps),
-                batch: self.batch.unwrap_or(defaults.batch),
-                learning_rate: self.learning_rate.unwrap_or(defaults.learning_rate),
-                ..defaults
+                steps: self.steps.unwrap_or(usual.train.steps),
+                batch: self.batch.unwrap_or(usual.train.batch),
+                learning_rate: self.learning_rate.unwrap_or(usual.train.learning_rate),
+                ..usual.train.clone()
             },
             window: self.window,
             tail: self.tail,
             false_alarm_rate: self.false_alarms,
-            ..Recipe::new(reading, source.plan.rules, model)
+            ..usual
         })
     }
 

@@ -89,11 +89,16 @@ pub(super) fn section(report: &Report, findings: &Findings<'_>, excess: &[f64]) 
         Column::number("Share of the excess"),
         Column::number("First cause of events"),
     ];
-    let mut section = section.add(page::table("Sensors by their share in all events", &columns, rows));
+    let mut section =
+        section.add(page::table("Sensors by their share in all events", &columns, rows));
     let others = report.sensors.len() - order.len();
     if others > 0 {
         let rest: f64 = total - order.iter().map(|&i| excess[i]).sum::<f64>();
-        let share = if known { format!(" Together they hold {}.", percent(rest / total)) } else { String::new() };
+        let share = if known {
+            format!(" Together they hold {}.", percent(rest / total))
+        } else {
+            String::new()
+        };
         let text = format!("{} with less are not listed.{share}", counted(others, "sensor"));
         section = section.add(words("p", text));
     }
@@ -123,8 +128,11 @@ mod tests {
             events: vec![Event { start: 1, end: 2, peak: 1, ..Event::default() }],
             ..Run::default()
         };
-        let report =
-            Report { sensors: vec![sensor(1.0), sensor(1.0)], runs: vec![run], ..Report::default() };
+        let report = Report {
+            sensors: vec![sensor(1.0), sensor(1.0)],
+            runs: vec![run],
+            ..Report::default()
+        };
         assert_eq!(excess(&report), [2.0, 1.0]);
     }
 

@@ -144,8 +144,11 @@ fn dated_below_second(from: f64, to: f64, least: f64) -> Vec<TimeTick> {
         let places = decimals(step).max(1);
         format!("{}{within:0width$.places$}", clock_text(rest, ":"), width = places + 3)
     };
-    let ticks = multiples(from, to, step)
-        .map(|time| TimeTick { time, label: clock(time), below: Some(date_text(time)) });
+    let ticks = multiples(from, to, step).map(|time| TimeTick {
+        time,
+        label: clock(time),
+        below: Some(date_text(time)),
+    });
     only_new_dates(ticks.collect())
 }
 
@@ -207,9 +210,9 @@ fn only_new_dates(mut ticks: Vec<TimeTick>) -> Vec<TimeTick> {
 fn multiples(from: f64, to: f64, step: f64) -> impl Iterator<Item = f64> {
     let (first, last) = ((from / step).ceil(), (to / step).floor());
     // Steps come from the span, so these are few; the bound holds against rounding.
-    (0..=1000).map(move |i| (first + f64::from(i), last)).map_while(move |(k, last)| {
-        (k <= last).then_some(k * step)
-    })
+    (0..=1000)
+        .map(move |i| (first + f64::from(i), last))
+        .map_while(move |(k, last)| (k <= last).then_some(k * step))
 }
 
 fn clock_text(time: f64, end: &str) -> String {
@@ -298,20 +301,18 @@ mod tests {
             hour,
             &["10:20|9 Mar 2020", "10:30", "10:40", "10:50", "11:00", "11:10"],
         );
-        check_ticks(Clock::Dated, 0.0, 2.0, &[
-            "00:00:00.0|1 Jan 1970",
-            "00:00:00.5",
-            "00:00:01.0",
-            "00:00:01.5",
-            "00:00:02.0",
-        ]);
-        check_ticks(Clock::Dated, MONDAY, MONDAY + 1.2 * DAY, &[
-            "12:00|9 Mar 2020",
-            "18:00",
-            "00:00|10 Mar 2020",
-            "06:00",
-            "12:00",
-        ]);
+        check_ticks(
+            Clock::Dated,
+            0.0,
+            2.0,
+            &["00:00:00.0|1 Jan 1970", "00:00:00.5", "00:00:01.0", "00:00:01.5", "00:00:02.0"],
+        );
+        check_ticks(
+            Clock::Dated,
+            MONDAY,
+            MONDAY + 1.2 * DAY,
+            &["12:00|9 Mar 2020", "18:00", "00:00|10 Mar 2020", "06:00", "12:00"],
+        );
         check_ticks(
             Clock::Dated,
             MONDAY,

@@ -46,7 +46,8 @@ impl Cloud {
             step[axis] = (most - least) / CELLS as f64;
             blur[axis] = scott * deviation / step[axis];
         }
-        let mut cloud = Self { low, step, density: vec![0.0; CELLS * CELLS], at_points: Vec::new() };
+        let mut cloud =
+            Self { low, step, density: vec![0.0; CELLS * CELLS], at_points: Vec::new() };
         let cells: Vec<Option<usize>> = points.iter().map(|p| cloud.cell(p)).collect();
         for cell in cells.iter().flatten() {
             cloud.density[*cell] += 1.0;
@@ -162,7 +163,9 @@ mod tests {
     fn two_clouds() -> Vec<[f64; 2]> {
         let mut state = 7_u64;
         let mut uniform = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1_u64 << 53) as f64
         };
         let mut gauss = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;

@@ -112,7 +112,8 @@ pub(super) fn section(data: &Data) -> Element {
         }
         let left = data.columns.len() - listed.len();
         if left > 0 {
-            section = section.add(words("p", format!("{} more are not listed.", counted(left, "column"))));
+            section = section
+                .add(words("p", format!("{} more are not listed.", counted(left, "column"))));
         }
     }
     if data.notes.is_empty() {

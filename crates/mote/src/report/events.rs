@@ -87,7 +87,13 @@ fn table(report: &Report, findings: &Findings<'_>, events: &[(usize, usize)]) ->
     page::table("Events in order of time", &columns, rows)
 }
 
-fn row(report: &Report, judged: &Judged<'_>, e: usize, several: bool, labelled: bool) -> Vec<Element> {
+fn row(
+    report: &Report,
+    judged: &Judged<'_>,
+    e: usize,
+    several: bool,
+    labelled: bool,
+) -> Vec<Element> {
     let (run, period) = (judged.run, judged.period);
     let event = &run.events[e];
     let start = run.moment(event.start, period);

@@ -39,7 +39,8 @@ struct Noise(u64);
 
 impl Noise {
     fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -104,7 +105,9 @@ fn sensors(count: usize) -> Vec<Sensor> {
         (None, i) => format!("cpu_load_{i}"),
     };
     let usual = 0.5 / count as f64;
-    (0..count).map(|i| Sensor { name: name(i), usual_mean: usual, usual_deviation: usual * 0.5 }).collect()
+    (0..count)
+        .map(|i| Sensor { name: name(i), usual_mean: usual, usual_deviation: usual * 0.5 })
+        .collect()
 }
 
 fn run(r: usize, plant: Plant, noise: &mut Noise, columns: &mut [Vec<f64>]) -> Run {
@@ -140,7 +143,9 @@ fn run(r: usize, plant: Plant, noise: &mut Noise, columns: &mut [Vec<f64>]) -> R
     Run {
         name: format!("line 4, day {}", r + 1),
         clock: Clock::Dated,
-        times: (0..samples).map(|t| START + r as f64 * 86_400.0 + t as f64 * 2.0 + gap(t)).collect(),
+        times: (0..samples)
+            .map(|t| START + r as f64 * 86_400.0 + t as f64 * 2.0 + gap(t))
+            .collect(),
         scores,
         labels: Some(labels),
         judged_from: samples / 8,
@@ -235,7 +240,8 @@ fn data(plant: Plant, columns: Vec<Vec<f64>>) -> Data {
         why: why.into(),
         ..Column::default()
     };
-    let mut all = vec![special("timestamp", ColumnKind::Time, "Its values are ISO dates that rise.")];
+    let mut all =
+        vec![special("timestamp", ColumnKind::Time, "Its values are ISO dates that rise.")];
     all.extend(columns.into_iter().enumerate().map(column));
     all.push(special("valve mode", ColumnKind::Categorical, "Its values are 3 words."));
     all.push(special("site", ColumnKind::Constant, "It holds one value, `line 4`."));
@@ -252,7 +258,9 @@ fn training(noise: &mut Noise) -> Training {
     let validation = |noise: &mut Noise, s: f64| {
         0.5 + 2.3 * (-s / 480.0).exp() + (s - 2600.0).max(0.0) * 4e-5 + 0.006 * noise.gauss()
     };
-    let warm = |s: f64| 1e-3 * (s / 200.0).min(1.0) * (0.5 + 0.5 * (s / 4000.0 * 3.1416).cos());
+    let warm = |s: f64| {
+        1e-3 * (s / 200.0).min(1.0) * (0.5 + 0.5 * (s / 4000.0 * std::f64::consts::PI).cos())
+    };
     let steps = |every: usize| (0..=4000).step_by(every).map(|s| s as f64);
     let (width, rows) = (8, 400);
     let spread = |j: usize| if j < 5 { 1.3 - 0.2 * j as f64 } else { 0.02 };
@@ -280,7 +288,8 @@ fn latent(noise: &mut Noise, labelled: bool) -> Latent {
         let (a, b) = (noise.gauss(), noise.gauss());
         [x + spread * a, y + spread * (0.6 * b + 0.25 * a * a)]
     };
-    let normal = (0..6000).map(|i| if i % 3 == 0 { point(3.0, 1.5, 0.7) } else { point(-0.5, -0.4, 1.0) });
+    let normal =
+        (0..6000).map(|i| if i % 3 == 0 { point(3.0, 1.5, 0.7) } else { point(-0.5, -0.4, 1.0) });
     let normal = normal.collect();
     let anomalous = (0..if labelled { 700 } else { 0 }).map(|i| match i % 10 {
         0..3 => point(-0.3, -0.2, 1.1),
@@ -301,7 +310,8 @@ fn method() -> Method {
             ("Format".into(), "f32".into()),
         ],
         limits: vec![
-            "The model was trained on one day; a season it has not seen may look strange to it.".into(),
+            "The model was trained on one day; a season it has not seen may look strange to it."
+                .into(),
         ],
         reproduce: vec![
             "mote train data/line4/day_1.csv --label fault --seed 7 --out line4.mote".into(),
@@ -345,9 +355,14 @@ fn measure(report: &mut Report, threshold: f64) {
         s
     });
     report.low_density = Some(LowDensity { latent: Some(latent), data: Some(data) });
+    report.metrics = metrics(&labels, &alarms, rank.map_or(f64::NAN, |r| r.auroc));
+    report.metrics[0].interval = interval.map(Into::into);
     report.f1 = point_adjusted(&labels, &alarms).ok();
-    let counts = Confusion::of(&labels, &alarms).unwrap_or_default();
-    let events = event_counts(&labels, &alarms).unwrap_or_default();
+}
+
+fn metrics(labels: &[bool], alarms: &[bool], auroc: f64) -> Vec<Metric> {
+    let counts = Confusion::of(labels, alarms).unwrap_or_default();
+    let events = event_counts(labels, alarms).unwrap_or_default();
     let metric = |name: &str, value, unit, explanation: &str| Metric {
         name: name.into(),
         value,
@@ -355,18 +370,12 @@ fn measure(report: &mut Report, threshold: f64) {
         interval: None,
         explanation: explanation.into(),
     };
-    let mut auroc = metric(
-        "AUROC",
-        auroc,
-        MetricUnit::Ratio,
-        "The chance that an anomalous sample scores above a normal one; 0.5 is chance.",
-    );
-    auroc.interval = interval.map(Into::into);
     let alarmed = counts.false_alarm_percent().map_or(f64::NAN, |p| p / 100.0);
-    report.metrics = vec![
-        auroc,
-        metric("Event recall", events.recall(), MetricUnit::Ratio, "Share of labelled anomalies with at least one alarm."),
-        metric("Event precision", events.precision(), MetricUnit::Ratio, "Share of alarm runs that touch an anomaly."),
-        metric("False alarm rate", alarmed, MetricUnit::Percent, "Share of normal samples that raise an alarm."),
-    ];
+    let (ratio, percent) = (MetricUnit::Ratio, MetricUnit::Percent);
+    vec![
+        metric("AUROC", auroc, ratio, "An anomalous sample scores above a normal one so often."),
+        metric("Event recall", events.recall(), ratio, "Labelled anomalies with an alarm."),
+        metric("Event precision", events.precision(), ratio, "Alarm runs that touch an anomaly."),
+        metric("False alarm rate", alarmed, percent, "Normal samples that raise an alarm."),
+    ]
 }

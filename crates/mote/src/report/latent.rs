@@ -75,7 +75,9 @@ pub(super) fn section(latent: Option<&Latent>) -> Element {
         .all((!latent.anomalous.is_empty()).then(|| {
             swatch("strange", drawn("anomalous", latent.anomalous.len(), ANOMALOUS_DRAWN))
         }))
-        .all(cloud.is_some().then(|| swatch("contour", "encloses 50, 80, 95 % of the normal ones")));
+        .all(
+            cloud.is_some().then(|| swatch("contour", "encloses 50, 80, 95 % of the normal ones")),
+        );
     let section = section.add(legend).add(figure(plot, &caption(latent, beyond)).class("square"));
     if latent.anomalous.is_empty() {
         section.add(words("p", "No labelled anomaly was encoded.").class("note"))
@@ -118,7 +120,11 @@ fn caption(latent: &Latent, beyond: usize) -> String {
     if beyond > 0 {
         text.push_str(&format!(
             " {} outside of the picture and stand at its edge.",
-            if beyond == 1 { format!("1{SPACE}sample lies") } else { format!("{} samples lie", count(beyond)) }
+            if beyond == 1 {
+                format!("1{SPACE}sample lies")
+            } else {
+                format!("{} samples lie", count(beyond))
+            }
         ));
     }
     text
@@ -133,7 +139,8 @@ fn axes(latent: &Latent) -> (Scale, Scale, usize) {
         let all = latent.normal.iter().chain(&latent.anomalous).map(|p| p[k]);
         let (mut low, mut high) = extent(all).unwrap_or((0.0, 1.0));
         if normal.len() >= 100 {
-            let (a, b) = (normal[normal.len() / 200], normal[normal.len() - 1 - normal.len() / 200]);
+            let (a, b) =
+                (normal[normal.len() / 200], normal[normal.len() - 1 - normal.len() / 200]);
             let (middle, half) = ((a + b) / 2.0, (b - a) / 2.0 * REACH);
             if half > 0.0 {
                 (low, high) = (low.max(middle - half), high.min(middle + half));
@@ -197,7 +204,8 @@ mod tests {
     fn wild_anomalies_do_not_press_the_rest_together() {
         let normal: Vec<[f64; 2]> =
             (0..1000).map(|i| [f64::from(i % 100), f64::from(i % 37)]).collect();
-        let latent = Latent { normal, anomalous: vec![[1e6, 0.0], [50.0, 40.0]], ..Latent::default() };
+        let latent =
+            Latent { normal, anomalous: vec![[1e6, 0.0], [50.0, 40.0]], ..Latent::default() };
         let (x, _, beyond) = axes(&latent);
         assert_eq!(beyond, 1);
         assert!(x.high < 500.0, "{}", x.high);

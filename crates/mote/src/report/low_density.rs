@@ -69,7 +69,8 @@ fn intervals(tests: &[(&str, &SpaceTest)]) -> Element {
     let height = FRAME.top + FRAME.bottom + 44.0 * tests.len() as f64;
     let frame = Frame { height, ..FRAME };
     // Without a surprise below chance, the left half of the axis would be empty.
-    let least = tests.iter().map(|(_, t)| t.interval.map_or(t.auroc, |i| i.low)).fold(0.5, f64::min);
+    let least =
+        tests.iter().map(|(_, t)| t.interval.map_or(t.auroc, |i| i.low)).fold(0.5, f64::min);
     let low = if least < 0.4 { 0.0 } else { 0.4 };
     let x = Scale::new(Stretch::Linear, (low, 1.0), frame.across());
     let about = "For each space, the AUROC of the negative log-density with its interval.";
@@ -104,12 +105,12 @@ fn table(tests: &[(&str, &SpaceTest)]) -> Element {
     columns.extend(tests.iter().map(|(space, _)| Column::number(&capital(space))));
     let value = |row: usize, test: &SpaceTest| match row {
         0 => ratio(test.auroc),
-        1 => test.interval.map_or(UNKNOWN.into(), |i| {
-            format!("{} to {}", ratio(i.low), ratio(i.high))
-        }),
+        1 => test
+            .interval
+            .map_or(UNKNOWN.into(), |i| format!("{} to {}", ratio(i.low), ratio(i.high))),
         2 => test.shift.map_or(UNKNOWN.into(), |s| probability(s.p)),
         3 => test.rank.map_or(UNKNOWN.into(), |r| probability(r.p)),
-        4 => test.rank.map_or(UNKNOWN.into(), |r| number(2.0 * r.auroc - 1.0)),
+        4 => number(2.0 * test.auroc - 1.0),
         5 => test.interval.map_or(UNKNOWN.into(), |i| count(i.events)),
         _ => test.density.clone(),
     };
@@ -138,8 +139,9 @@ fn table(tests: &[(&str, &SpaceTest)]) -> Element {
 /// What the tests cannot see.
 fn doubts() -> [&'static str; 4] {
     [
-        "Labels that begin too late or end too early: normal samples then count as anomalous, and \
-         the effect looks smaller than it is.",
+        "Labels that are off: where they are too wide, normal samples count as anomalous, and where \
+         they are too narrow, anomalous ones as normal. Either makes the effect look smaller than it \
+         is.",
         "A trend that the anomalies share, such as all of them late in a warming run: then any \
          late sample would have looked strange, and the tests cannot tell.",
         "Few anomalies of few kinds: the answer holds for these and says little of others.",

@@ -140,12 +140,11 @@ fn adjusted(f1: PointAdjusted) -> Element {
     );
     el("div")
         .add(words("h3", "F1, plain and point-adjusted"))
-        .add(
-            el("div")
-                .class("cards")
-                .add(card("F1", f1.raw.f1, raw))
-                .add(card("F1, point-adjusted", f1.adjusted.f1, flattering)),
-        )
+        .add(el("div").class("cards").add(card("F1", f1.raw.f1, raw)).add(card(
+            "F1, point-adjusted",
+            f1.adjusted.f1,
+            flattering,
+        )))
         .add(words("p", warning).class("warning"))
 }
 

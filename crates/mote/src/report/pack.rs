@@ -34,9 +34,8 @@ pub(super) fn pack(run: &Run, scale: &Scale, max_points: usize, period: f64) -> 
     let samples = run.scores.len();
     let whole = samples <= max_points;
     let column = |i: usize| if whole { i } else { i * columns / samples };
-    let kept = envelope(&run.scores, column, |i| {
-        i > 0 && run.times[i] - run.times[i - 1] > 2.5 * period
-    });
+    let kept =
+        envelope(&run.scores, column, |i| i > 0 && run.times[i] - run.times[i - 1] > 2.5 * period);
     let first = kept.first().map_or(0, |k| k.index);
     let (mut places, mut steps) = (Vec::new(), Vec::new());
     let mut at = first;
@@ -123,8 +122,12 @@ mod tests {
     #[test]
     fn even_runs_need_no_steps_and_one_line() {
         let found = packed(&run(vec![10.0, 12.0, 14.0], vec![f64::NAN, 0.0, 1.0]), 100);
-        let wanted =
-            Packed { places: base64(&[0, 65_534]), steps: "".into(), first: 1, lines: "0,10,2".into() };
+        let wanted = Packed {
+            places: base64(&[0, 65_534]),
+            steps: "".into(),
+            first: 1,
+            lines: "0,10,2".into(),
+        };
         assert_eq!(found, wanted);
     }
 

@@ -195,9 +195,9 @@ mod tests {
         let labelled = run("..xxxx..xx..xx", &[(0, 0), (3, 3), (5, 6), (9, 12)]);
         let late = |delay| Detected { delay };
         check(&labelled, &[FalseAlarm, late(2.0), Again, late(2.0)], &[]);
-        check(&run("..xx..", &[(1, 1), (4, 5)]), &[FalseAlarm, FalseAlarm], &[2..4]);
+        check(&run("..xx..xx", &[(1, 1), (4, 5)]), &[FalseAlarm, FalseAlarm], &[2..4, 6..8]);
         check(&run("..xx..", &[(0, 5)]), &[late(0.0)], &[]);
-        check(&run("xx", &[]), &[], &[0..2]);
+        check(&run("xx.x", &[]), &[], &[0..2, 3..4]);
     }
 
     #[test]

@@ -123,9 +123,7 @@ impl Scale {
                 let values = (0..=200).map(|i| first + f64::from(i)).take_while(|&k| k <= last);
                 let extreme = self.low.abs().max(self.high.abs()) >= 1e7 || step < 1e-4;
                 let label = |x: f64| if extreme { number(x) } else { fixed(x, places) };
-                values
-                    .map(|k| Tick { at: self.at(k * step), label: label(k * step) })
-                    .collect()
+                values.map(|k| Tick { at: self.at(k * step), label: label(k * step) }).collect()
             }
             Stretch::Log | Stretch::Asinh { .. } => self.decade_ticks(gap),
         }
@@ -194,7 +192,12 @@ mod tests {
         check_ticks(Stretch::Linear, (0.0, 1.0), 60.0, &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         check_ticks(Stretch::Linear, (-3.2, 12.0), 60.0, &["0", "5", "10"]);
         check_ticks(Stretch::Linear, (-0.2, 0.2), 100.0, &["−0.2", "0.0", "0.2"]);
-        check_ticks(Stretch::Linear, (9_950.0, 10_100.0), 90.0, &["9,950", "10,000", "10,050", "10,100"]);
+        check_ticks(
+            Stretch::Linear,
+            (9_950.0, 10_100.0),
+            90.0,
+            &["9,950", "10,000", "10,050", "10,100"],
+        );
     }
 
     #[test]
@@ -202,7 +205,12 @@ mod tests {
         check_ticks(Stretch::Log, (0.01, 100.0), 50.0, &["0.01", "0.1", "1", "10", "100"]);
         let asinh = Stretch::Asinh { centre: 1.5, unit: 0.5 };
         check_ticks(asinh, (0.5, 400.0), 40.0, &["1", "2", "10", "100"]);
-        check_ticks(Stretch::Asinh { centre: -2.0, unit: 1.0 }, (-3.0, 40.0), 60.0, &["−2", "0", "10"]);
+        check_ticks(
+            Stretch::Asinh { centre: -2.0, unit: 1.0 },
+            (-3.0, 40.0),
+            60.0,
+            &["−2", "0", "10"],
+        );
     }
 
     #[test]
@@ -216,7 +224,10 @@ mod tests {
     #[test]
     fn values_beyond_the_range_are_put_at_its_end() {
         let scale = Scale::new(Stretch::Linear, (0.0, 10.0), (100.0, 0.0));
-        assert_eq!([-5.0, 0.0, 2.5, 10.0, 1e9].map(|x| scale.at(x)), [100.0, 100.0, 75.0, 0.0, 0.0]);
+        assert_eq!(
+            [-5.0, 0.0, 2.5, 10.0, 1e9].map(|x| scale.at(x)),
+            [100.0, 100.0, 75.0, 0.0, 0.0]
+        );
         assert!(scale.contains(10.0) && !scale.contains(10.1));
     }
 

@@ -163,6 +163,7 @@
     }
 
     function zoom(a, b) {
+      if (!isFinite(a) || !isFinite(b)) { return; }
       var least = Math.min(5 * full[2], full[1] - full[0]);
       if (b - a < least) { var middle = (a + b) / 2; a = middle - least / 2; b = middle + least / 2; }
       from = Math.max(full[0], a);
@@ -174,12 +175,12 @@
 
     // Shows the highest score within a pixel of a time.
     function point(t) {
-      at = t;
+      at = isFinite(t) ? t : null;
       plots.forEach(function (plot) {
         var cursor = plot.picture.querySelector(".cursor");
         if (cursor) { cursor.remove(); }
       });
-      if (t === null || t < from || t > to) { output.textContent = ""; return; }
+      if (t === null || !(t >= from && t <= to)) { output.textContent = ""; return; }
       data = data || load(box);
       var near = (to - from) / 800, i = search(data.times, t - near), best = -1;
       for (; i < data.times.length && (data.times[i] <= t + near || best < 0); i++) {
@@ -252,7 +253,7 @@
   }
   window.addEventListener("hashchange", open);
   window.addEventListener("beforeprint", function () {
-    Array.prototype.forEach.call(document.querySelectorAll("details"), function (d) { d.open = true; });
+    Array.prototype.forEach.call(document.querySelectorAll("details.run"), function (d) { d.open = true; });
   });
   open();
   root.dataset.ready = "yes";

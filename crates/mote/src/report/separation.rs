@@ -1,29 +1,21 @@
-//! How well the score tells anomalies from the rest: densities, ROC and precision-recall curves.
+//! How well the score tells anomalies from the rest: ROC, precision-recall, and counts.
 
-use mote_eval::{
-    density::{CurvePoint, density_curve},
-    events::Confusion,
-    precision_recall_curve, roc_curve,
-};
+use mote_eval::{events::Confusion, precision_recall_curve, roc_curve};
 
 use super::{
-    Report,
-    envelope::{envelope, every},
+    Report, densities,
+    envelope::envelope,
     findings::Findings,
     html::{Element, el, words},
-    number::{SPACE, UNKNOWN, count, number, percent, ratio},
+    number::{SPACE, UNKNOWN, count, percent, ratio},
     page::{self, Column, figure},
-    scale::{Scale, Stretch, extent},
+    scale::{Scale, Stretch},
     svg::{Path, SMALL, label, text_width},
 };
 
-/// Values of a class from which its density is drawn; kernels cost their square.
-const DENSITY_VALUES: usize = 4000;
-const DENSITY_PLACES: usize = 240;
-
 pub(super) fn section(report: &Report, findings: &Findings<'_>) -> Element {
     let section = page::section("separation", "Does the score tell them apart?");
-    let mut pair = el("div").class("pair").all(densities(report, findings));
+    let mut pair = el("div").class("pair").all(densities::figure_of(report, findings));
     let Some((auroc, auprc)) = findings.ranking else {
         let why = match (findings.has_labels(), findings.scores.is_empty()) {
             (false, _) => {
@@ -45,116 +37,17 @@ pub(super) fn section(report: &Report, findings: &Findings<'_>) -> Element {
     section.add(pair)
 }
 
-/// The values of one class, bent like the axis and thinned evenly over their ranks.
-fn sample(values: impl Iterator<Item = f64>, stretch: Stretch) -> Vec<f64> {
-    let mut bent: Vec<f64> = values.filter(|v| v.is_finite()).map(|v| stretch.bend(v)).collect();
-    bent.sort_unstable_by(f64::total_cmp);
-    every(bent.len(), DENSITY_VALUES).map(|i| bent[i]).collect()
-}
-
-fn densities(report: &Report, findings: &Findings<'_>) -> Option<Element> {
-    let labelled = findings.ranking.is_some();
-    let class = |wanted: bool| {
-        let pairs = findings.scores.iter().zip(&findings.labels);
-        pairs.filter(move |(_, label)| **label == wanted).map(|(score, _)| *score)
-    };
-    let all = || report.runs.iter().flat_map(|r| r.scores.iter().skip(r.judged_from).copied());
-    let (normal, strange) = if labelled {
-        (sample(class(false), findings.stretch), sample(class(true), findings.stretch))
-    } else {
-        (sample(all(), findings.stretch), Vec::new())
-    };
-    // A density takes two different values; a class of one value has none.
-    let calm = density_curve(&normal, DENSITY_PLACES).ok()?;
-    let odd = density_curve(&strange, DENSITY_PLACES).unwrap_or_default();
-
-    let threshold = report.threshold.as_ref().map(|t| t.value);
-    let bent = |c: &CurvePoint| findings.stretch.unbend(c.x);
-    let range = extent(calm.iter().chain(&odd).map(bent).chain(threshold))?;
-    let x = Scale::new(findings.stretch, range, SMALL.across());
-    let highest = calm.iter().chain(&odd).map(|c| c.density).fold(0.0, f64::max);
-    let y = Scale::new(Stretch::Linear, (0.0, highest), SMALL.upward()).padded(0.0, 0.12);
-
-    let name = if labelled { "normal" } else { "all samples" };
-    let about = "Two curves over the score: where most normal and most anomalous samples lie.";
-    let mut plot = SMALL
-        .picture("densities", "Density of the score", about)
-        .add(SMALL.y_axis(&[], "relative frequency"))
-        .add(SMALL.x_axis(&x.ticks(64.0), &axis_name(report)))
-        .add(curve(&calm, &x, &y, findings.stretch, true).class_of("normal-area"))
-        .add(curve(&calm, &x, &y, findings.stretch, false).class_of("normal-line"));
-    if !odd.is_empty() {
-        plot = plot.add(curve(&odd, &x, &y, findings.stretch, false).class_of("strange-line"));
-    }
-    let wall = threshold.map(|t| x.at(t));
-    let names = [(&calm, name, "normal-text", false), (&odd, "anomalous", "strange-text", true)];
-    let names = names.into_iter().filter_map(|(points, name, class, right)| {
-        let places = points.iter().map(|c| (x.at(bent(c)), y.at(c.density))).collect::<Vec<_>>();
-        name_of(&places, name, wall, right).map(|label| label.class(class))
-    });
-    if let Some(value) = threshold {
-        let text = format!("threshold {}", number(value));
-        let at = x.at(value);
-        let (anchor, shift) = if at > SMALL.width * 0.6 { ("end", -5.0) } else { ("start", 5.0) };
-        plot = plot
-            .add(SMALL.upright(&x, value))
-            .add(label(at + shift, SMALL.top + 2.0, anchor, &text).class("halo"));
-    }
-    plot = plot.all(names);
-    let caption = if labelled {
-        "How often each score occurs among normal and among labelled samples; both curves hold the \
-         same area. The less they overlap, the better."
-    } else {
-        "How often each score occurs."
-    };
-    Some(figure(plot, caption))
-}
-
-/// A curve of densities that still wants its class.
-struct Curve(Path);
-
-impl Curve {
-    fn class_of(&self, class: &'static str) -> Element {
-        self.0.element(class)
-    }
-}
-
-fn curve(points: &[CurvePoint], x: &Scale, y: &Scale, stretch: Stretch, filled: bool) -> Curve {
-    let mut path = Path::default();
-    let place = |c: &CurvePoint| (x.at(stretch.unbend(c.x)), y.at(c.density));
-    let ends = points.first().zip(points.last()).filter(|_| filled);
-    let ground = |c: &CurvePoint| (place(c).0, y.at(0.0));
-    let start = ends.map(|(first, _)| ground(first));
-    let end = ends.map(|(_, last)| ground(last));
-    path.through(start.into_iter().chain(points.iter().map(place)).chain(end));
-    if filled {
-        path.close();
-    }
-    Curve(path)
-}
-
-/// The name of a curve above its highest point, on its own side of the threshold if there is room.
-fn name_of(places: &[(f64, f64)], name: &str, wall: Option<f64>, right: bool) -> Option<Element> {
-    let half = text_width(name) / 2.0;
-    let (from, to) = SMALL.across();
-    let (from, to) = (from + half, to - half);
-    let (low, high) = match wall {
-        Some(wall) if right && wall + half + 6.0 < to => (wall + half + 6.0, to),
-        Some(wall) if !right && wall - half - 6.0 > from => (from, wall - half - 6.0),
-        _ => (from, to),
-    };
-    let near = places.iter().filter(|(x, _)| (low - half..=high + half).contains(x));
-    let (x, y) = near.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(label(x.clamp(low, high), y - 7.0, "middle", name))
-}
-
 /// How many samples of each kind lie on each side of the threshold.
 fn at_threshold(report: &Report, findings: &Findings<'_>) -> Option<Element> {
     let threshold = report.threshold.as_ref()?.value;
     let alarms: Vec<bool> = findings.scores.iter().map(|&score| score > threshold).collect();
     let counts = Confusion::of(&findings.labels, &alarms).ok()?;
     let row = |name: &str, alarm: usize, none: usize| {
-        let share = if alarm + none == 0 { UNKNOWN.into() } else { percent(alarm as f64 / (alarm + none) as f64) };
+        let share = if alarm + none == 0 {
+            UNKNOWN.into()
+        } else {
+            percent(alarm as f64 / (alarm + none) as f64)
+        };
         let cells = [name.into(), count(alarm), count(none), share];
         cells.map(|text: String| words("span", text)).to_vec()
     };
@@ -179,13 +72,6 @@ fn at_threshold(report: &Report, findings: &Findings<'_>) -> Option<Element> {
             .add(page::table("Samples at our threshold", &columns, rows))
             .add(words("p", text).class("note")),
     )
-}
-
-fn axis_name(report: &Report) -> String {
-    match report.score_unit.as_str() {
-        "" => "score".into(),
-        unit => format!("score ({unit})"),
-    }
 }
 
 /// The share axes of both curves, 0 to 1.
@@ -215,9 +101,10 @@ fn roc(report: &Report, findings: &Findings<'_>, auroc: f64) -> Option<Element> 
         .add(line.element("curve"))
         .add(label(x.at(0.66), y.at(0.58), "start", "chance").class("quiet"))
         .add(big(&format!("AUROC {}", ratio(auroc)), &places));
-    let at = report.threshold.as_ref().and_then(|threshold| {
-        points.iter().take_while(|p| p.threshold > threshold.value).last()
-    });
+    let at = report
+        .threshold
+        .as_ref()
+        .and_then(|threshold| points.iter().take_while(|p| p.threshold > threshold.value).last());
     let mut caption = "Each point of the curve is one threshold.".to_string();
     if let Some(at) = at {
         let (px, py) = (x.at(at.false_positive_rate), y.at(at.true_positive_rate));
@@ -260,13 +147,19 @@ fn precision_recall(report: &Report, findings: &Findings<'_>, auprc: f64) -> Opt
         .add(chance.element("chance"))
         .add(line.element("curve"))
         .add(
-            label(x.at(0.02), y.at(prevalence) + below, "start", &format!("chance {}", ratio(prevalence)))
-                .class("quiet"),
+            label(
+                x.at(0.02),
+                y.at(prevalence) + below,
+                "start",
+                &format!("chance {}", ratio(prevalence)),
+            )
+            .class("quiet"),
         )
         .add(big(&format!("AUPRC {}", ratio(auprc)), &places));
-    let at = report.threshold.as_ref().and_then(|threshold| {
-        points.iter().take_while(|p| p.threshold > threshold.value).last()
-    });
+    let at = report
+        .threshold
+        .as_ref()
+        .and_then(|threshold| points.iter().take_while(|p| p.threshold > threshold.value).last());
     if let Some(at) = at {
         let (px, py) = (x.at(at.recall), y.at(at.precision));
         plot = plot.add(mark(px, py)).add(mark_label(px, py, "our threshold"));
@@ -313,5 +206,47 @@ fn mark_label(x: f64, y: f64, text: &str) -> Element {
         label(x - 10.0, y + 14.0, "end", text).class("halo")
     } else {
         label(x + 10.0, y + 8.0, "start", text).class("halo")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_big(curve: &[(f64, f64)], wanted_right: bool, wanted_low: bool) {
+        let mut drawn = String::new();
+        big("AUROC 0.900", curve).write(&mut drawn);
+        let number = |name: &str| -> f64 {
+            let from = drawn.find(name).expect("it is set") + name.len();
+            drawn[from..].split('"').next().expect("it ends").parse().expect("a number")
+        };
+        let (x, y) = (number(" x=\""), number(" y=\""));
+        assert_eq!((x > 200.0, y > 150.0), (wanted_right, wanted_low), "{drawn}");
+    }
+
+    #[test]
+    fn large_letters_keep_clear_of_the_curve() {
+        let ((left, right), (base, top)) = (SMALL.across(), SMALL.upward());
+        check_big(&[(left, base), (left, top), (right, top)], true, true);
+        check_big(&[(left, top), (right - 60.0, top), (right, base)], false, true);
+        check_big(&[(left, base - 50.0), (right, base - 50.0)], true, false);
+    }
+
+    #[test]
+    fn a_threshold_is_marked_where_its_alarms_are() {
+        let run = super::super::Run {
+            times: vec![0.0, 1.0, 2.0, 3.0],
+            scores: vec![0.0, 1.0, 2.0, 3.0],
+            labels: Some(vec![false, true, false, true]),
+            ..Default::default()
+        };
+        let threshold = super::super::Threshold { value: 1.0, ..Default::default() };
+        let report = Report { runs: vec![run], threshold: Some(threshold), ..Report::default() };
+        let mut drawn = String::new();
+        section(&report, &Findings::of(&report)).write(&mut drawn);
+        // Of the scores 2 and 3, which lie above 1, the second is an anomaly.
+        let wanted = "Ours finds 50 % of the anomalous samples and alarms on 50 % of the normal";
+        assert!(drawn.replace(SPACE, " ").contains(wanted), "{drawn}");
     }
 }

@@ -19,7 +19,8 @@ const OPEN_RUNS: usize = 3;
 pub(super) fn section(report: &Report, findings: &Findings<'_>, sensors: &[usize]) -> Element {
     let section = page::section("time", "Score over time");
     if report.runs.is_empty() {
-        return section.add(page::none("No run was scored, so there is nothing to draw over time."));
+        return section
+            .add(page::none("No run was scored, so there is nothing to draw over time."));
     }
     let drawn = findings.drawn();
     let timeline = Timeline::new(report, findings, sensors);
@@ -51,9 +52,14 @@ pub(super) fn section(report: &Report, findings: &Findings<'_>, sensors: &[usize
 fn figure(index: usize, judged: &Judged<'_>, drawing: Element, open: bool) -> Element {
     let run = judged.run;
     let (from, to) = run.bounds(judged.period);
-    let mut about = format!("{}, {}", calendar::span(run.clock, to - from), counted(run.events.len(), "event"));
+    let mut about =
+        format!("{}, {}", calendar::span(run.clock, to - from), counted(run.events.len(), "event"));
     if run.clock == calendar::Clock::Samples {
-        about = format!("{}, {}", counted(run.scores.len(), "sample"), counted(run.events.len(), "event"));
+        about = format!(
+            "{}, {}",
+            counted(run.scores.len(), "sample"),
+            counted(run.events.len(), "event")
+        );
     }
     let head = el("summary").add(words("b", &run.name)).add(words("span", format!(" {about}")));
     let details = el("details").attr("id", format!("run-{index}"));

@@ -77,20 +77,26 @@ fn events(report: &Report, findings: &Findings<'_>) -> String {
     if runs.is_empty() {
         return "No run was scored.".into();
     }
-    let scored: usize =
-        runs.iter().map(|r| r.scores.iter().filter(|s| !s.is_nan()).count()).sum();
+    let scored: usize = runs.iter().map(|r| r.scores.iter().filter(|s| !s.is_nan()).count()).sum();
     let timed = runs.iter().all(|r| r.clock != calendar::Clock::Samples);
     let time: f64 = findings.runs.iter().map(|r| r.run.bounds(r.period)).map(|(a, b)| b - a).sum();
     let place = match (runs.len(), timed) {
         (1, true) => format!("in {} of data", super::number::duration(time)),
         (1, false) => format!("in {}", counted(scored, "scored sample")),
-        (n, true) => format!("in {}, together {}", counted(n, "run"), super::number::duration(time)),
-        (n, false) => format!("in {}, together {}", counted(n, "run"), counted(scored, "scored sample")),
+        (n, true) => {
+            format!("in {}, together {}", counted(n, "run"), super::number::duration(time))
+        }
+        (n, false) => {
+            format!("in {}, together {}", counted(n, "run"), counted(scored, "scored sample"))
+        }
     };
     match (findings.events(), report.threshold.is_some()) {
         (0, false) => format!("No threshold was set, so no events were looked for {place}."),
         (0, true) => format!("No event was found {place}."),
-        (n, _) => format!("{} found {place}.", if n == 1 { "1 event was".into() } else { format!("{} were", counted(n, "event")) }),
+        (n, _) => format!(
+            "{} found {place}.",
+            if n == 1 { "1 event was".into() } else { format!("{} were", counted(n, "event")) }
+        ),
     }
 }
 
@@ -119,7 +125,11 @@ fn labels(findings: &Findings<'_>) -> Option<String> {
         )
     });
     let kinds = if all == 1 { "anomaly" } else { "anomalies" };
-    Some(format!("{} of {} labelled {kinds} raised an alarm{wrong}.{order}", count(all - missed), count(all)))
+    Some(format!(
+        "{} of {} labelled {kinds} raised an alarm{wrong}.{order}",
+        count(all - missed),
+        count(all)
+    ))
 }
 
 /// A warning where many more normal samples alarm than was asked for.
@@ -157,5 +167,8 @@ fn cause(report: &Report, findings: &Findings<'_>, excess: &[f64]) -> Option<Str
         }
     };
     let events = counted(findings.events(), "event");
-    Some(format!("The commonest first cause is {name}, in {} of {events}{share}.", count(leads[first])))
+    Some(format!(
+        "The commonest first cause is {name}, in {} of {events}{share}.",
+        count(leads[first])
+    ))
 }

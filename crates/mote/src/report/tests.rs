@@ -65,8 +65,9 @@ fn check(report: &Report, says: &[&str]) -> String {
     // spell anything.
     let written = page.split("<script>").next().unwrap_or_default();
     let pieces = written.split(" data-places=\"").enumerate();
-    let written: String =
-        pieces.map(|(i, p)| if i == 0 { p } else { p.split_once('"').map_or("", |p| p.1) }).collect();
+    let written: String = pieces
+        .map(|(i, p)| if i == 0 { p } else { p.split_once('"').map_or("", |p| p.1) })
+        .collect();
     for bad in ["NaN", ">inf", "http:", "https:", " src=", "@import", "url("] {
         assert!(!written.contains(bad), "the page holds `{bad}`: {}", around(&written, bad));
     }
@@ -135,7 +136,10 @@ fn an_empty_report_says_what_is_absent() {
 
 #[test]
 fn parts_that_are_absent_are_said_to_be() {
-    check(&plant(1, 3000, 1, false), &["Nobody labelled these data", "No labelled anomaly was encoded"]);
+    check(
+        &plant(1, 3000, 1, false),
+        &["Nobody labelled these data", "No labelled anomaly was encoded"],
+    );
     let mut report = plant(2, 3000, 3, true);
     report.runs.iter_mut().for_each(|run| run.events.clear());
     check(&report, &["No score rose above the threshold", "Missed: "]);

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn nothing_is_fetched() {
         for text in [STYLE, SCRIPT] {
-            for reach in ["http", "//cdn", "url(", "@import", "fetch(", "XMLHttpRequest", "import "] {
+            for reach in ["http", "//cdn", "url(", "@import", "fetch(", "XMLHttpRequest", "import "]
+            {
                 assert!(!text.contains(reach), "`{reach}`");
             }
         }

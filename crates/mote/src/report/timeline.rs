@@ -75,7 +75,10 @@ impl<'a> Timeline<'a> {
         if run.scores.iter().all(|s| s.is_nan()) {
             let what = match run.scores.len() {
                 0 => "The run is empty.".to_string(),
-                n => format!("None of its {} has a score: the run is shorter than a window, or nothing in it was measured.", counted(n, "sample")),
+                n => format!(
+                    "None of its {} has a score: the run is shorter than a window, or nothing in it was measured.",
+                    counted(n, "sample")
+                ),
             };
             return words("p", what).class("none");
         }
@@ -87,7 +90,8 @@ impl<'a> Timeline<'a> {
             Stretch::Asinh { centre, unit } => format!("{centre},{unit}"),
             Stretch::Linear | Stretch::Log => String::new(),
         };
-        let threshold = self.report.threshold.as_ref().map_or(String::new(), |t| t.value.to_string());
+        let threshold =
+            self.report.threshold.as_ref().map_or(String::new(), |t| t.value.to_string());
         el("div")
             .class("timeline")
             .attr("tabindex", 0)
@@ -151,7 +155,13 @@ impl<'a> Timeline<'a> {
     }
 
     /// Everything that moves when the plot is zoomed.
-    fn moving(&self, judged: &Judged<'_>, layout: &Layout, scale: &Scale, rows: &Rows) -> Vec<Element> {
+    fn moving(
+        &self,
+        judged: &Judged<'_>,
+        layout: &Layout,
+        scale: &Scale,
+        rows: &Rows,
+    ) -> Vec<Element> {
         let (run, period) = (judged.run, judged.period);
         let (left, right) = layout.frame.across();
         let (base, top) = layout.frame.upward();
@@ -196,16 +206,12 @@ impl<'a> Timeline<'a> {
                 line.line_to(x + 0.5, y);
             }
         }
-        let paths = [
-            (alarms, "alarm"),
-            (line, "score"),
-            (marks, "event"),
-            (truth, "truth"),
-        ];
+        let paths = [(alarms, "alarm"), (line, "score"), (marks, "event"), (truth, "truth")];
         let drawn = paths.iter().filter(|(path, _)| !path.is_empty());
         elements.extend(drawn.map(|(path, class)| path.element(class)));
         if !rows.strips.is_empty() {
-            let columns = if self.drawn > MANY_RUNS { layout.heat_columns / 2 } else { layout.heat_columns };
+            let columns =
+                if self.drawn > MANY_RUNS { layout.heat_columns / 2 } else { layout.heat_columns };
             let strips: Vec<Strip> =
                 rows.strips.iter().map(|s| Strip { top: s.top - top, ..*s }).collect();
             let levels = heat::levels(run, &self.report.sensors, &strips, columns, bounds);

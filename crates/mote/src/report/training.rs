@@ -126,8 +126,11 @@ fn losses(training: &Training) -> Option<Element> {
             LossAxis::Linear => false,
             LossAxis::Log => true,
         };
-    let (stretch, high, cut) =
-        if logarithmic { (Stretch::Log, high, 0) } else { cut_start(low, high, points().map(|p| p.1)) };
+    let (stretch, high, cut) = if logarithmic {
+        (Stretch::Log, high, 0)
+    } else {
+        cut_start(low, high, points().map(|p| p.1))
+    };
     let x = Scale::new(Stretch::Linear, steps, WITH_NAMES.across());
     let y = Scale::new(stretch, (low, high), WITH_NAMES.upward()).padded(0.05, 0.05);
     let unit = &training.loss_unit;
@@ -159,9 +162,10 @@ fn losses(training: &Training) -> Option<Element> {
         let class = if i == 0 { "train-text" } else { "held-text" };
         label(right, at, "start", curves[i].0).class(class)
     });
-    let mut caption = "The loss on data that were held back says how the model does on new data; where \
+    let mut caption =
+        "The loss on data that were held back says how the model does on new data; where \
                        it rises while the training loss falls, the model learns by heart."
-        .to_string();
+            .to_string();
     if cut > 0 {
         caption.push_str(&format!(" {} losses at the start lie above the plot.", count(cut)));
     }
@@ -243,8 +247,10 @@ fn bars(posterior: &Posterior) -> Option<Element> {
             names.push(label(middle, y.at(0.0) + 18.0, "middle", &i.to_string()));
         }
     }
-    let about = format!("{} of {} latent dimensions are in use.", posterior.active, posterior.units.len());
-    let name = if order.len() <= 16 { "latent dimension" } else { "latent dimensions, most used first" };
+    let about =
+        format!("{} of {} latent dimensions are in use.", posterior.active, posterior.units.len());
+    let name =
+        if order.len() <= 16 { "latent dimension" } else { "latent dimensions, most used first" };
     let plot = SMALL
         .picture("kl", "KL divergence of each latent dimension", &about)
         .add(SMALL.y_axis(&y.ticks(36.0), "KL divergence (nats)"))

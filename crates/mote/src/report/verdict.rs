@@ -131,7 +131,11 @@ fn numbers(test: &SpaceTest) -> String {
     let share = fixed(test.auroc * 100.0, 0);
     let interval = test.interval.map_or(String::new(), |i| {
         let cover = fixed(i.confidence * 100.0, 0);
-        format!(" ({cover}{SPACE}% interval {} to {})", fixed(i.low * 100.0, 0), fixed(i.high * 100.0, 0))
+        format!(
+            " ({cover}{SPACE}% interval {} to {})",
+            fixed(i.low * 100.0, 0),
+            fixed(i.high * 100.0, 0)
+        )
     });
     format!(
         "Of 100 pairs of an anomalous and a normal sample, the anomalous one lies less densely in \
@@ -163,7 +167,12 @@ fn lower(sentence: &str) -> String {
 mod tests {
     use super::*;
 
-    fn test(auroc: f64, interval: Option<(f64, f64)>, shift: Option<f64>, rank: Option<f64>) -> SpaceTest {
+    fn test(
+        auroc: f64,
+        interval: Option<(f64, f64)>,
+        shift: Option<f64>,
+        rank: Option<f64>,
+    ) -> SpaceTest {
         SpaceTest {
             density: "kernels".into(),
             auroc,

@@ -30,16 +30,26 @@ pub(super) struct Input<'s> {
 
 enum Kind {
     /// JSON or SenML, one message a line.
-    Lines { name: String, reader: Box<dyn BufRead>, line: u64, text: String },
+    Lines {
+        name: String,
+        reader: Box<dyn BufRead>,
+        line: u64,
+        text: String,
+    },
     /// The records of a table, in pieces.
     Table(std::vec::IntoIter<Record>),
-    Mqtt { subscriber: Subscriber, receipts: Vec<Receipt> },
+    Mqtt {
+        subscriber: Subscriber,
+        receipts: Vec<Receipt>,
+    },
 }
 
 impl<'s> Input<'s> {
     pub(super) fn open(run: &Run, schema: &'s Schema, reading: &Reading) -> Result<Self, Error> {
         let kind = match run.from.as_str() {
-            "stdin" | "-" => Kind::lines("standard input", Box::new(BufReader::new(std::io::stdin()))),
+            "stdin" | "-" => {
+                Kind::lines("standard input", Box::new(BufReader::new(std::io::stdin())))
+            }
             address if is_mqtt(address) => {
                 let mut broker = run.broker(address)?;
                 if broker.client_id().is_none() {
@@ -56,7 +66,8 @@ impl<'s> Input<'s> {
     /// A file of messages is read line by line, any other as the table that it is.
     fn file(path: &str, schema: &Schema, reading: &Reading) -> Result<Kind, Error> {
         let path = Path::new(path);
-        let is_lines = path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson" || e == "senml");
+        let is_lines =
+            path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson" || e == "senml");
         if is_lines {
             let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
             return Ok(Kind::lines(&path.display().to_string(), Box::new(BufReader::new(file))));

@@ -79,7 +79,8 @@ impl Sink {
                 // A broker that is away comes back; until then nothing is acknowledged, so nothing
                 // is lost.
                 match publisher.flush(LAST_WORDS) {
-                    Err(mote_data::mqtt::Error::Unconfirmed { .. }) if !super::super::interrupt::asked() => {}
+                    Err(mote_data::mqtt::Error::Unconfirmed { .. })
+                        if !super::super::interrupt::asked() => {}
                     done => return Ok(done?),
                 }
             },

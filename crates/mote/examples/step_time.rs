@@ -13,6 +13,9 @@ use mote_learn::{
     train::{Progress, TrainConfig, Windows, train},
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Stored {
     values: Vec<f32>,
     shape: [usize; 2],
@@ -36,7 +39,14 @@ impl Windows for Stored {
 
 fn time<M: Family>(model: M, windows: &Stored, batch: usize, steps: u64) {
     // No look at held-back data within the measured steps: both sides time steps alone.
-    let config = TrainConfig { batch, steps, evaluate_every: steps, validation_windows: 1, hide: 0.0, ..TrainConfig::default() };
+    let config = TrainConfig {
+        batch,
+        steps,
+        evaluate_every: steps,
+        validation_windows: 1,
+        hide: 0.0,
+        ..TrainConfig::default()
+    };
     let parameters = model.num_params();
     let mut last = Instant::now();
     let mut times = Vec::new();
@@ -78,7 +88,12 @@ fn main() {
             let model = TimeVae::new(&TimeVaeConfig::default(), length, features, &mut rng, &cpu());
             time(model, &windows, batch, steps);
         }
-        "flow" => time(Maf::new(&MafConfig::default(), features, &mut rng, &cpu()), &windows, batch, steps),
+        "flow" => time(
+            Maf::new(&MafConfig::default(), features, &mut rng, &cpu()),
+            &windows,
+            batch,
+            steps,
+        ),
         other => panic!("wanted vae or flow, found {other}"),
     }
 }
