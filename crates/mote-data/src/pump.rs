@@ -162,7 +162,7 @@ pub fn simulate(config: &Config) -> Simulation {
     Simulation { records, faults: config.faults.clone() }
 }
 
-/// The state after a long time at one set-point, but for the water, which takes hours to warm up.
+/// The state after a long time at one set-point.
 fn settled(plant: &Plant, demand: Demand) -> State {
     /// Long against the coil, the rotor, the water in the pipe and the valve, which settle within
     /// seconds; heat is put into balance directly.

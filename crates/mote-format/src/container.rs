@@ -6,7 +6,7 @@
 //! Source of the layout: <https://huggingface.co/docs/safetensors>.
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
@@ -15,7 +15,7 @@ use core::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    de::{MapAccess, Visitor},
 };
 use serde_json::{Map, Value, json};
 
@@ -83,6 +83,11 @@ pub struct Container<'a> {
 }
 
 /// The bytes of a file that holds `tensors` and `metadata`. The same input gives the same bytes.
+///
+/// # Panics
+///
+/// If a tensor does not have as many elements as its shape says, or is named `__metadata__`: such
+/// a file could not be read, and only a bug in the caller asks for it.
 #[must_use]
 pub fn write(
     tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
@@ -95,6 +100,8 @@ pub fn write(
     header.insert(METADATA.into(), Value::Object(meta));
     let mut offset = 0;
     for (name, (shape, data)) in tensors {
+        assert_ne!(name, METADATA, "the name of a tensor");
+        assert_eq!(shape::elements(shape), Some(data.len()), "elements of tensor `{name}`");
         let end = offset + data.len() * 4;
         let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
         header.insert(name.clone(), entry);
@@ -231,13 +238,13 @@ impl<'de> Deserialize<'de> for Header {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
                 let mut header = Header::default();
-                let mut names = alloc::collections::BTreeSet::new();
+                let mut names = BTreeSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if !names.insert(name.clone()) {
-                        return Err(A::Error::custom(format!("the name `{name}` twice")));
+                        return Err(twice(&name));
                     }
                     if name == METADATA {
-                        header.metadata = map.next_value()?;
+                        header.metadata = map.next_value::<Metadata>()?.0;
                         header.metadata.remove(DIGEST);
                     } else {
                         header.tensors.push((name, map.next_value()?));
@@ -249,4 +256,38 @@ impl<'de> Deserialize<'de> for Header {
 
         deserializer.deserialize_map(Entries)
     }
+}
+
+struct Metadata(BTreeMap<String, String>);
+
+/// By hand for the same reason: two manifests in one file would each have a reader.
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if texts.contains_key(&key) {
+                        return Err(twice(&key));
+                    }
+                    texts.insert(key, map.next_value()?);
+                }
+                Ok(Metadata(texts))
+            }
+        }
+
+        deserializer.deserialize_map(Texts)
+    }
+}
+
+fn twice<E: serde::de::Error>(name: &str) -> E {
+    E::custom(format!("the name `{name}` twice"))
 }

@@ -43,6 +43,10 @@ pub struct Model<'a> {
 ///
 /// Every number in the manifest has to be finite, because JSON has no other: what is not is read
 /// back as an error.
+///
+/// # Panics
+///
+/// As [`container::write`].
 #[must_use]
 pub fn write(manifest: &Manifest, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Vec<u8> {
     let json = serde_json::to_string(manifest)

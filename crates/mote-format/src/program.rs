@@ -100,9 +100,9 @@ pub enum Binary {
     Mul,
     /// `a / b`
     Div,
-    /// The larger of both.
+    /// The larger of both; a NaN stays.
     Max,
-    /// The smaller of both.
+    /// The smaller of both; a NaN stays.
     Min,
 }
 
@@ -114,7 +114,7 @@ pub enum Reduction {
     Sum,
     /// `Σ x / n`
     Mean,
-    /// The largest.
+    /// The largest; a NaN stays.
     Max,
 }
 
@@ -391,7 +391,7 @@ impl Program {
                 }
                 _ => 0,
             })
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 
     /// The input of that name, if there is one.

@@ -8,10 +8,13 @@ use crate::{
 };
 
 /// The number of elements of `shape`, or `None` if it is beyond [`limits::ELEMENTS`].
+///
+/// An empty axis does not excuse the others: what they span has to be within the limit too, because
+/// kernels loop over some axes at a time.
 #[must_use]
 pub fn elements(shape: &[usize]) -> Option<usize> {
-    let n = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
-    (n <= limits::ELEMENTS).then_some(n)
+    let span = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
+    (span <= limits::ELEMENTS).then(|| shape.iter().product())
 }
 
 /// The shape that both broadcast to, or `None` if they do not.
@@ -68,59 +71,17 @@ pub fn conv_transpose_rows(
 /// A sentence saying which shapes do not fit each other.
 pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<usize>, String> {
     match op {
-        Op::Linear { x, w, bias, .. } => {
-            let (x, w) = (shape(*x), shape(*w));
-            let (Some((&n, rows)), &[o, i]) = (x.split_last(), w) else {
-                return Err(format!(
-                    "wants x (.., inputs) and w (outputs, inputs), found {x:?} and {w:?}"
-                ));
-            };
-            same("inputs of x and w", n, i)?;
-            vector("bias", bias.map(&shape), o)?;
-            Ok(rows.iter().copied().chain([o]).collect())
-        }
+        Op::Linear { x, w, bias, .. } => linear(shape(*x), shape(*w), bias.map(&shape)),
         Op::Conv1d { x, w, bias, stride, dilation, padding, .. } => {
-            let (x, w) = (shape(*x), shape(*w));
-            let (&[t, i], &[o, k, wi]) = (x, w) else {
-                return Err(format!(
-                    "wants x (time, inputs) and w (outputs, kernel, inputs), found {x:?} and {w:?}"
-                ));
-            };
-            same("inputs of x and w", i, wi)?;
-            vector("bias", bias.map(&shape), o)?;
-            let rows = conv_rows(t, k, *stride, *dilation, *padding).ok_or_else(|| {
-                format!("kernel {k}, stride {stride}, dilation {dilation} do not fit {t} rows with padding {padding:?}")
-            })?;
-            Ok([rows, o].into())
+            conv1d(shape(*x), shape(*w), bias.map(&shape), *stride, *dilation, *padding)
         }
         Op::ConvTranspose1d { x, w, bias, stride, trim, .. } => {
-            let (x, w) = (shape(*x), shape(*w));
-            let (&[t, i], &[k, o, wi]) = (x, w) else {
-                return Err(format!(
-                    "wants x (time, inputs) and w (kernel, outputs, inputs), found {x:?} and {w:?}"
-                ));
-            };
-            same("inputs of x and w", i, wi)?;
-            vector("bias", bias.map(&shape), o)?;
-            let rows = conv_transpose_rows(t, k, *stride, *trim).ok_or_else(|| {
-                format!("kernel {k}, stride {stride}, trim {trim:?} leave no rows of {t}")
-            })?;
-            Ok([rows, o].into())
+            conv_transpose1d(shape(*x), shape(*w), bias.map(&shape), *stride, *trim)
         }
         Op::LayerNorm { x, gain, bias, epsilon, .. } => {
-            let x = shape(*x);
-            let Some(&n) = x.last() else { return Err("wants x (.., n), found a scalar".into()) };
-            vector("gain", Some(shape(*gain)), n)?;
-            vector("bias", bias.map(&shape), n)?;
-            if !(epsilon.is_finite() && *epsilon > 0.0) {
-                return Err(format!("epsilon {epsilon} is not positive"));
-            }
-            Ok(x.into())
+            layer_norm(shape(*x), shape(*gain), bias.map(&shape), *epsilon)
         }
-        Op::Softmax { x, .. } => match shape(*x) {
-            [] => Err("wants x (.., n), found a scalar".into()),
-            x => Ok(x.into()),
-        },
+        Op::Softmax { x, .. } => width(shape(*x)).map(|_| shape(*x).into()),
         Op::Unary { x, .. } => Ok(shape(*x).into()),
         Op::Affine { x, scale, offset, .. } => {
             if !(scale.is_finite() && offset.is_finite()) {
@@ -138,38 +99,108 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
             let (a, b) = (shape(*a), shape(*b));
             broadcast(a, b).ok_or_else(|| format!("{a:?} and {b:?} do not broadcast"))
         }
-        Op::Reduce { x, axis, .. } => {
-            let mut y: Vec<usize> = shape(*x).into();
-            match y.get_mut(*axis) {
-                Some(0) => Err(format!("axis {axis} of {:?} is empty", shape(*x))),
-                Some(n) => {
-                    *n = 1;
-                    Ok(y)
-                }
-                None => Err(format!("axis {axis} of {:?} does not exist", shape(*x))),
-            }
-        }
-        Op::Slice { x, axis, start, end, .. } => {
-            let mut y: Vec<usize> = shape(*x).into();
-            match y.get_mut(*axis) {
-                Some(n) if start <= end && *end <= *n => {
-                    *n = end - start;
-                    Ok(y)
-                }
-                _ => Err(format!("{start}..{end} of axis {axis} is outside {:?}", shape(*x))),
-            }
-        }
+        Op::Reduce { x, axis, .. } => reduce(shape(*x), *axis),
+        Op::Slice { x, axis, start, end, .. } => slice(shape(*x), *axis, *start, *end),
         Op::Concat { xs, axis, .. } => concat(xs, *axis, shape),
         Op::Reshape { .. } => Err("has no shape of its own".into()),
-        Op::Permute { x, axes, .. } => {
-            let x = shape(*x);
-            let is_permutation = axes.len() == x.len() && (0..x.len()).all(|i| axes.contains(&i));
-            if !is_permutation {
-                return Err(format!("axes {axes:?} are not a permutation of those of {x:?}"));
-            }
-            Ok(axes.iter().map(|&a| x[a]).collect())
-        }
+        Op::Permute { x, axes, .. } => permute(shape(*x), axes),
     }
+}
+
+fn linear(x: &[usize], w: &[usize], bias: Option<&[usize]>) -> Result<Vec<usize>, String> {
+    let (Some((&n, rows)), &[o, i]) = (x.split_last(), w) else {
+        return Err(format!("wants x (.., inputs) and w (outputs, inputs), found {x:?} and {w:?}"));
+    };
+    same("inputs of x and w", n, i)?;
+    vector("bias", bias, o)?;
+    Ok(rows.iter().copied().chain([o]).collect())
+}
+
+fn conv1d(
+    x: &[usize],
+    w: &[usize],
+    bias: Option<&[usize]>,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+) -> Result<Vec<usize>, String> {
+    let (&[t, i], &[o, k, wi]) = (x, w) else {
+        return Err(format!(
+            "wants x (time, inputs) and w (outputs, kernel, inputs), found {x:?} and {w:?}"
+        ));
+    };
+    same("inputs of x and w", i, wi)?;
+    vector("bias", bias, o)?;
+    let rows = conv_rows(t, k, stride, dilation, padding).ok_or_else(|| {
+        format!("kernel {k}, stride {stride}, dilation {dilation} do not fit {t} rows with padding {padding:?}")
+    })?;
+    Ok([rows, o].into())
+}
+
+fn conv_transpose1d(
+    x: &[usize],
+    w: &[usize],
+    bias: Option<&[usize]>,
+    stride: usize,
+    trim: [usize; 2],
+) -> Result<Vec<usize>, String> {
+    let (&[t, i], &[k, o, wi]) = (x, w) else {
+        return Err(format!(
+            "wants x (time, inputs) and w (kernel, outputs, inputs), found {x:?} and {w:?}"
+        ));
+    };
+    same("inputs of x and w", i, wi)?;
+    vector("bias", bias, o)?;
+    let rows = conv_transpose_rows(t, k, stride, trim).ok_or_else(|| {
+        format!("kernel {k}, stride {stride}, trim {trim:?} leave no rows of {t}")
+    })?;
+    Ok([rows, o].into())
+}
+
+fn layer_norm(
+    x: &[usize],
+    gain: &[usize],
+    bias: Option<&[usize]>,
+    epsilon: f32,
+) -> Result<Vec<usize>, String> {
+    let n = width(x)?;
+    vector("gain", Some(gain), n)?;
+    vector("bias", bias, n)?;
+    if !(epsilon.is_finite() && epsilon > 0.0) {
+        return Err(format!("epsilon {epsilon} is not positive"));
+    }
+    Ok(x.into())
+}
+
+fn reduce(x: &[usize], axis: usize) -> Result<Vec<usize>, String> {
+    let mut y: Vec<usize> = x.into();
+    match y.get_mut(axis) {
+        Some(0) => Err(format!("axis {axis} of {x:?} is empty")),
+        Some(n) => {
+            *n = 1;
+            Ok(y)
+        }
+        None => Err(format!("axis {axis} of {x:?} does not exist")),
+    }
+}
+
+fn slice(x: &[usize], axis: usize, start: usize, end: usize) -> Result<Vec<usize>, String> {
+    let mut y: Vec<usize> = x.into();
+    match y.get_mut(axis) {
+        Some(n) if start <= end && end <= *n => {
+            *n = end - start;
+            Ok(y)
+        }
+        _ => Err(format!("{start}..{end} of axis {axis} is outside {x:?}")),
+    }
+}
+
+fn permute(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
+    let is_permutation = axes.len() == x.len() && (0..x.len()).all(|i| axes.contains(&i));
+    if !is_permutation {
+        return Err(format!("axes {axes:?} are not a permutation of those of {x:?}"));
+    }
+    Ok(axes.iter().map(|&a| x[a]).collect())
 }
 
 fn concat<'a>(
@@ -191,6 +222,11 @@ fn concat<'a>(
         y[axis] = y[axis].checked_add(x[axis]).ok_or("the sum of the axis overflows")?;
     }
     Ok(y)
+}
+
+/// The length of the last axis.
+fn width(x: &[usize]) -> Result<usize, String> {
+    x.last().copied().ok_or_else(|| "wants x (.., n), found a scalar".into())
 }
 
 fn same(what: &str, a: usize, b: usize) -> Result<(), String> {

@@ -29,7 +29,7 @@ impl Deref for Verified {
 impl Verified {
     /// Checks `program`; `tensor_shape` tells the shape of each `f32` tensor that the file holds.
     ///
-    /// Costs one pass over the operations and never more memory than one bit for each value.
+    /// Costs one pass over the operations and memory in proportion to the values and ports.
     ///
     /// # Errors
     ///

@@ -2,7 +2,14 @@
 //!
 //! The `score` program sees the newest `length` samples and says how improbable each value of them
 //! is. The score of a sample is the mean over the newest `tail` samples, in nats per observed value,
-//! so that windows with missing values compare. Files and streams go through this one machine:
+//! so that windows with missing values compare. With the sums of `nll` over the tail and of `mask`
+//! over the tail and over the window,
+//!
+//! ```text
+//! score = Σ_tail nll / Σ_tail mask + kl / Σ_window mask
+//! ```
+//!
+//! where `kl` is zero for a model that has none. Files and streams go through this one machine:
 //! that is why they agree sample by sample.
 
 use alloc::{vec, vec::Vec};

@@ -1,6 +1,6 @@
 //! A verified program, loaded: its weights found in place, its memory planned, ready to run.
 
-use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
 
 use mote_format::{Model, Op, ValueId, Verified, container::Tensor};
 
@@ -14,7 +14,7 @@ use crate::{
 #[non_exhaustive]
 pub enum LoadError {
     /// The model has no such entry point.
-    #[error("wanted a program `{wanted}`, found {}", found.join(", "))]
+    #[error("wanted a program `{wanted}`, found {}", names(found))]
     NoProgram {
         /// The name that was asked for.
         wanted: String,
@@ -28,7 +28,7 @@ pub enum LoadError {
         tensor: String,
     },
     /// An entry point has another signature than its caller needs.
-    #[error("program `{program}`: wanted `{port}` of shape {wanted:?}, found {found:?}")]
+    #[error("program `{program}`: wanted `{port}` of shape {wanted:?}, found {}", shape(found.as_deref()))]
     Port {
         /// The entry point.
         program: String,
@@ -39,6 +39,14 @@ pub enum LoadError {
         /// The shape that it has, or `None` if there is no such port.
         found: Option<Vec<usize>>,
     },
+}
+
+fn names(found: &[String]) -> String {
+    if found.is_empty() { "none".into() } else { found.join(", ") }
+}
+
+fn shape(found: Option<&[usize]>) -> String {
+    found.map_or("none".into(), |shape| format!("{shape:?}"))
 }
 
 /// A program with its weights and its memory plan. Loading is the last time that anything fails.

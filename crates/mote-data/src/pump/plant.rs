@@ -16,6 +16,8 @@ pub struct Plant {
     pub supply_v: f64,
     /// Mean ambient temperature, °C
     pub ambient_mean_c: f64,
+    /// How far it swings to both sides over a day, K
+    pub ambient_swing_k: f64,
     /// Resistance of the winding at 20 °C, Ω
     pub resistance_ohm: f64,
     /// Inductance of the winding, H
@@ -64,6 +66,7 @@ impl Default for Plant {
         Self {
             supply_v: 230.0,
             ambient_mean_c: 22.0,
+            ambient_swing_k: 2.0,
             resistance_ohm: 8.0,
             inductance_h: 0.08,
             motor_constant: 0.7,
@@ -188,9 +191,10 @@ impl State {
 }
 
 impl Plant {
-    /// The temperature of the air, which swings by 2 K over a day.
+    /// The temperature of the air, which swings over a day.
     pub(super) fn ambient_c(&self, second: f64) -> f64 {
-        self.ambient_mean_c + 2.0 * (second / 86_400.0 * std::f64::consts::TAU).sin()
+        self.ambient_mean_c
+            + self.ambient_swing_k * (second / 86_400.0 * std::f64::consts::TAU).sin()
     }
 
     /// One step of the classical Runge-Kutta method of fourth order.
@@ -246,8 +250,8 @@ impl Plant {
         })
     }
 
-    /// The state with the heat of winding and bearing in balance. The water, which takes hours,
-    /// keeps its temperature.
+    /// The state with the heat of winding, bearing and water in balance: a plant that has run for
+    /// days. Otherwise the water, which takes a day to warm up, would drift through every recording.
     pub(super) fn warmed(&self, s: &State, drive: &Drive) -> State {
         // Kelvin that the winding would warm up if its resistance stayed that of 20 °C. As it
         // grows with temperature, the balance is a linear equation.
@@ -255,7 +259,9 @@ impl Plant {
         let winding = (drive.ambient_c + cold * (1.0 - 20.0 * COPPER)) / (1.0 - cold * COPPER);
         let friction = self.friction_torque(s.speed, &drive.wear) * s.speed;
         let bearing = drive.ambient_c + friction / self.cooling[1];
-        State { heat_c: [winding, bearing, s.heat_c[2]], ..*s }
+        let impeller_w = self.pump_torque(s.speed, s.flow) * s.speed;
+        let water = drive.ambient_c + impeller_w / self.cooling[2];
+        State { heat_c: [winding, bearing, water], ..*s }
     }
 
     fn resistance(&self, s: &State) -> f64 {

@@ -45,15 +45,16 @@ pub fn clamp(low: f32, high: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// `y = f(a, b)`, where axes of length one repeat and missing axes are added in front.
+/// `y = f(a, b)`, where axes of length one repeat and missing axes are added in front. A NaN in either
+/// operand stays.
 pub fn binary(f: Binary, a: (&[f32], &[usize]), b: (&[f32], &[usize]), y: (&mut [f32], &[usize])) {
     match f {
         Binary::Add => zip(a, b, y, |a, b| a + b),
         Binary::Sub => zip(a, b, y, |a, b| a - b),
         Binary::Mul => zip(a, b, y, |a, b| a * b),
         Binary::Div => zip(a, b, y, |a, b| a / b),
-        Binary::Max => zip(a, b, y, |a, b| if a < b { b } else { a }),
-        Binary::Min => zip(a, b, y, |a, b| if b < a { b } else { a }),
+        Binary::Max => zip(a, b, y, |a, b| if a < b || b.is_nan() { b } else { a }),
+        Binary::Min => zip(a, b, y, |a, b| if b < a || b.is_nan() { b } else { a }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use mote_format::program::Reduction;
 
-/// Folds an axis of `length` with `inner` elements behind it.
+/// Folds an axis of `length` with `inner` elements behind it. A NaN stays.
 pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
     if length * inner == 0 {
         return;
@@ -14,7 +14,7 @@ pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32
             for (y, &x) in y.iter_mut().zip(x) {
                 match f {
                     Reduction::Sum | Reduction::Mean => *y += x,
-                    Reduction::Max => *y = if *y < x { x } else { *y },
+                    Reduction::Max => *y = if *y < x || x.is_nan() { x } else { *y },
                 }
             }
         }

@@ -12,7 +12,10 @@ use mote::{
     stream::{Live, Output},
     training::Recipe,
 };
-use mote_data::{pump, split::split};
+use mote_data::{
+    pump::{self, Fault, FaultKind, Sensor},
+    split::split,
+};
 use mote_format::Model;
 use serde_json::json;
 
@@ -36,11 +39,25 @@ pub(super) struct Demo {
     seed: u64,
 }
 
-/// Six hours at one sample a second: the simulator leaves the first third without faults, which is
-/// what the model learns from.
-const SAMPLES: usize = 21_600;
-const NORMAL: usize = SAMPLES / 3;
-const FAULTS: usize = 8;
+/// At one sample a second: two hours of normal work to learn from, then four hours with faults.
+const NORMAL: usize = 7200;
+const SAMPLES: usize = 3 * NORMAL;
+
+/// What goes wrong, in turn, half as bad as it can be. The leak is last, because the fresh water
+/// that replaces what is lost leaves the tank cold for hours.
+const FAULTS: [FaultKind; 8] = [
+    FaultKind::ValveClosing,
+    FaultKind::BearingWear,
+    FaultKind::SensorStuck(Sensor::Pressure),
+    FaultKind::Cavitation,
+    FaultKind::Imbalance,
+    FaultKind::SensorDrift(Sensor::TemperatureMotor),
+    FaultKind::PowerSag,
+    FaultKind::Leak,
+];
+const SEVERITY: f64 = 0.5;
+/// Each lasts ten minutes and leaves the machine as long to settle.
+const FAULT_S: usize = 600;
 
 impl Demo {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
@@ -120,8 +137,18 @@ impl Demo {
                 "Simulating a pump: motor, valves, tank, friction, heat and noise, from first principles.",
             )?;
         }
-        let config = pump::Config { seed: self.seed, samples: SAMPLES, ..pump::Config::default() };
-        let csv = pump::simulate(&config.with_random_faults(FAULTS)).csv();
+        // Indoors and well cooled, so that two hours show all that is normal. Outdoors a model needs
+        // to see whole days.
+        let mut plant = pump::Plant { ambient_swing_k: 0.0, ..pump::Plant::default() };
+        plant.cooling[2] *= 50.0;
+        let config =
+            pump::Config { seed: self.seed, samples: SAMPLES, plant, ..pump::Config::default() };
+        let apart = (SAMPLES - NORMAL) / FAULTS.len();
+        let faults = FAULTS.iter().enumerate().map(|(i, &kind)| {
+            let start = NORMAL + i * apart + apart / 2;
+            Fault { kind, start, end: start + FAULT_S, severity: SEVERITY }
+        });
+        let csv = pump::simulate(&pump::Config { faults: faults.collect(), ..config }).csv();
         let mut lines = csv.split_inclusive('\n');
         let header = lines.next().unwrap_or_default();
         let mut recording = |rows: usize| -> String {

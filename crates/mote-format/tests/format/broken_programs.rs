@@ -1,0 +1,294 @@
+//! Programs that break a rule, each with the sentence that it is refused with.
+
+use mote_format::{Error, Op, Program, ValueId, Verified, limits};
+
+use crate::sample::{
+    self, affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one,
+    permute, port, reduce, relu, reshape, slice, softmax, value,
+};
+
+/// The sample program, edited, is refused with this sentence.
+#[track_caller]
+fn check(edit: impl Fn(&mut Program), wanted: &str) {
+    let (mut program, tensors) = (sample::program(), sample::tensors());
+    edit(&mut program);
+    let shape = |name: &str| tensors.get(name).map(|(shape, _)| shape.as_slice());
+    let error = Verified::new(program, shape).unwrap_err();
+    assert_eq!(error.to_string(), wanted);
+}
+
+/// A program of one operation over these shapes is refused because of this.
+#[track_caller]
+fn check_op(op: Op, shapes: &[&[usize]], wanted: &str) {
+    let (program, tensors) = one(op.clone(), shapes);
+    let shape = |name: &str| tensors.get(name).map(Vec::as_slice);
+    let error = Verified::new(program, shape).unwrap_err();
+    let Error::Program { program, op: found, why } = &error else { panic!("{error}") };
+    assert_eq!((program.as_str(), why.as_str()), ("one", wanted));
+    assert_eq!(found.as_deref(), Some(format!("0 ({})", op.name()).as_str()));
+}
+
+#[test]
+fn values_are_written_once_and_before_they_are_read() {
+    let at =
+        |i: u32, name: &str, why: &str| format!("program `score`, operation {i} ({name}): {why}");
+    check(|p| p.ops.swap(0, 1), &at(0, "unary", "value 3 is read before it is written"));
+    check(|p| p.inputs.clear(), &at(0, "linear", "value 0 is read before it is written"));
+    check(|p| p.ops[1] = relu(4, 4), &at(1, "unary", "value 4 is read before it is written"));
+    check(|p| p.ops[1] = relu(3, 3), &at(1, "unary", "value 3 is written twice"));
+    check(|p| p.ops[1] = relu(3, 0), &at(1, "unary", "value 0 is written twice"));
+    check(|p| p.ops.push(p.ops[1].clone()), &at(2, "unary", "value 4 is written twice"));
+    check(|p| p.ops[1] = relu(9, 4), &at(1, "unary", "value 9 does not exist"));
+    check(|p| p.ops[1] = relu(3, 9), &at(1, "unary", "value 9 does not exist"));
+    check(|p| p.ops[1] = relu(3, u32::MAX), &at(1, "unary", "value 4294967295 does not exist"));
+    check(|p| p.ops[0] = linear(0, 9, None, 3), &at(0, "linear", "value 9 does not exist"));
+    check(
+        |p| p.values[4].shape = vec![2, 3],
+        &at(1, "unary", "its result is [3, 2], declared as [2, 3]"),
+    );
+}
+
+#[test]
+fn tensors_are_those_of_the_file_and_are_not_written() {
+    let tensor = |p: &mut Program, i: usize, name: &str| p.values[i].tensor = Some(name.into());
+    check(
+        |p| tensor(p, 1, "dense.v"),
+        "tensor `dense.v`: wanted F32 [2, 2] for program `score`, found none",
+    );
+    check(
+        |p| p.values[1].shape = vec![4],
+        "tensor `dense.w`: wanted F32 [4] for program `score`, found F32 [2, 2]",
+    );
+    check(
+        |p| {
+            p.values.push(value(&[2, 2], Some("dense.w")));
+            p.inputs.push(port("w", 5));
+        },
+        "program `score`: value 5 is written twice",
+    );
+    check(
+        |p| {
+            p.values[4] = value(&[3, 0], Some("empty"));
+            p.ops[1] = slice_of(3, 4);
+        },
+        "program `score`, operation 1 (slice): value 4 is written twice",
+    );
+}
+
+fn slice_of(x: u32, y: u32) -> Op {
+    Op::Slice { x: ValueId(x), y: ValueId(y), axis: 1, start: 0, end: 0 }
+}
+
+#[test]
+fn weights_are_tensors() {
+    let computed = |p: &mut Program, i: usize| {
+        p.values[i].tensor = None;
+        p.inputs.push(port("w", i as u32));
+    };
+    let at = "program `score`, operation 0 (linear): ";
+    check(|p| computed(p, 1), &format!("{at}weight 1 is not a tensor of the file"));
+    check(|p| computed(p, 2), &format!("{at}weight 2 is not a tensor of the file"));
+    check(
+        |p| p.ops[0] = linear(0, 0, None, 3),
+        &format!("{at}weight 0 is not a tensor of the file"),
+    );
+}
+
+#[test]
+fn ports_exist_once_and_outputs_are_written() {
+    let twice = "stands twice among the";
+    check(|p| p.inputs.push(port("x", 3)), &format!("program `score`: `x` {twice} inputs"));
+    check(|p| p.inputs.push(port("z", 0)), &format!("program `score`: `z` {twice} inputs"));
+    check(|p| p.outputs.push(port("nll", 3)), &format!("program `score`: `nll` {twice} outputs"));
+    check(|p| p.outputs.push(port("kl", 4)), &format!("program `score`: `kl` {twice} outputs"));
+    check(|p| p.inputs[0].value.0 = 5, "program `score`: value 5 does not exist");
+    check(|p| p.outputs[0].value.0 = 5, "program `score`: value 5 does not exist");
+    check(|p| drop(p.ops.pop()), "program `score`: output `nll` is never written");
+    check(
+        |p| p.inputs.push(port("z", 3)),
+        "program `score`, operation 0 (linear): value 3 is written twice",
+    );
+}
+
+#[test]
+fn sizes_stay_within_the_limits() {
+    let shape = |p: &mut Program, shape: &[usize]| p.values[0].shape = shape.into();
+    check(|p| shape(p, &[1; 5]), "wanted at most 4 axes of a value, found 5");
+    let large = "program `score`: a value of shape";
+    check(|p| shape(p, &[1 << 14, 1 << 15]), &format!("{large} [16384, 32768] is too large"));
+    check(
+        |p| shape(p, &[1 << 40, 1 << 40]),
+        &format!("{large} [1099511627776, 1099511627776] is too large"),
+    );
+    check(
+        |p| shape(p, &[0, usize::MAX]),
+        &format!("{large} [0, 18446744073709551615] is too large"),
+    );
+    check(
+        |p| p.values.resize(limits::VALUES + 1, value(&[], None)),
+        "wanted at most 65536 values in a program, found 65537",
+    );
+    check(
+        |p| p.ops.resize(limits::OPS + 1, relu(3, 4)),
+        "wanted at most 65536 operations in a program, found 65537",
+    );
+}
+
+#[test]
+fn linear_refuses_other_widths() {
+    let op = |bias| linear(0, 1, bias, if bias.is_some() { 3 } else { 2 });
+    check_op(op(None), &[&[4, 2], &[3, 1], &[4, 3]], "inputs of x and w differ: 2 and 1");
+    check_op(op(Some(2)), &[&[4, 2], &[3, 2], &[2], &[4, 3]], "bias is [2], wanted [3]");
+    check_op(op(Some(2)), &[&[4, 2], &[3, 2], &[3, 1], &[4, 3]], "bias is [3, 1], wanted [3]");
+    let wants = "wants x (.., inputs) and w (outputs, inputs), found";
+    check_op(op(None), &[&[], &[3, 2], &[3]], &format!("{wants} [] and [3, 2]"));
+    check_op(op(None), &[&[2], &[2], &[2]], &format!("{wants} [2] and [2]"));
+}
+
+#[test]
+fn conv1d_refuses_windows_that_do_not_fit() {
+    let shapes: &[&[usize]] = &[&[5, 2], &[4, 3, 2], &[3, 4]];
+    let op = |stride, dilation, padding| conv1d([0, 1, 2], None, stride, dilation, padding);
+    let fit = "do not fit 5 rows with padding";
+    check_op(op(0, 1, [0, 0]), shapes, &format!("kernel 3, stride 0, dilation 1 {fit} [0, 0]"));
+    check_op(op(1, 0, [0, 0]), shapes, &format!("kernel 3, stride 1, dilation 0 {fit} [0, 0]"));
+    check_op(op(1, 4, [1, 2]), shapes, &format!("kernel 3, stride 1, dilation 4 {fit} [1, 2]"));
+    let huge = usize::MAX;
+    check_op(
+        op(1, huge, [0, 0]),
+        shapes,
+        &format!("kernel 3, stride 1, dilation {huge} {fit} [0, 0]"),
+    );
+    check_op(
+        op(1, 1, [huge, 1]),
+        shapes,
+        &format!("kernel 3, stride 1, dilation 1 {fit} [{huge}, 1]"),
+    );
+    check_op(
+        op(1, 1, [0, 0]),
+        &[&[5, 2], &[4, 0, 2], &[3, 4]],
+        &format!("kernel 0, stride 1, dilation 1 {fit} [0, 0]"),
+    );
+    check_op(
+        op(1, 1, [0, 0]),
+        &[&[5, 2], &[4, 6, 2], &[3, 4]],
+        &format!("kernel 6, stride 1, dilation 1 {fit} [0, 0]"),
+    );
+    check_op(
+        op(1, 1, [0, 0]),
+        &[&[5, 2], &[4, 3, 1], &[3, 4]],
+        "inputs of x and w differ: 2 and 1",
+    );
+    let wants = "wants x (time, inputs) and w (outputs, kernel, inputs), found";
+    check_op(op(1, 1, [0, 0]), &[&[5], &[4, 3, 2], &[3, 4]], &format!("{wants} [5] and [4, 3, 2]"));
+    check_op(op(1, 1, [0, 0]), &[&[5, 2], &[4, 2], &[3, 4]], &format!("{wants} [5, 2] and [4, 2]"));
+    check_op(
+        conv1d([0, 1, 3], Some(2), 1, 1, [0, 0]),
+        &[&[5, 2], &[4, 3, 2], &[3], &[3, 4]],
+        "bias is [3], wanted [4]",
+    );
+    check_op(
+        op(1, 1, [0, 0]),
+        &[&[5, 2], &[4, 3, 2], &[4, 4]],
+        "its result is [3, 4], declared as [4, 4]",
+    );
+}
+
+#[test]
+fn conv_transpose1d_refuses_to_cut_off_more_than_there_is() {
+    let shapes: &[&[usize]] = &[&[3, 2], &[4, 5, 2], &[8, 5]];
+    let op = |stride, trim| conv_transpose1d([0, 1, 2], None, stride, trim);
+    check_op(op(0, [0, 0]), shapes, "kernel 4, stride 0, trim [0, 0] leave no rows of 3");
+    check_op(op(2, [5, 4]), shapes, "kernel 4, stride 2, trim [5, 4] leave no rows of 3");
+    check_op(
+        op(usize::MAX, [0, 0]),
+        shapes,
+        &format!("kernel 4, stride {}, trim [0, 0] leave no rows of 3", usize::MAX),
+    );
+    check_op(
+        op(1, [0, 0]),
+        &[&[0, 2], &[4, 5, 2], &[3, 5]],
+        "kernel 4, stride 1, trim [0, 0] leave no rows of 0",
+    );
+    check_op(op(1, [0, 0]), &[&[3, 2], &[4, 5, 3], &[6, 5]], "inputs of x and w differ: 2 and 3");
+    let wants = "wants x (time, inputs) and w (kernel, outputs, inputs), found";
+    check_op(
+        op(1, [0, 0]),
+        &[&[1, 3, 2], &[4, 5, 2], &[6, 5]],
+        &format!("{wants} [1, 3, 2] and [4, 5, 2]"),
+    );
+    check_op(
+        conv_transpose1d([0, 1, 3], Some(2), 2, [0, 0]),
+        &[&[3, 2], &[4, 5, 2], &[4], &[8, 5]],
+        "bias is [4], wanted [5]",
+    );
+}
+
+#[test]
+fn normalizations_refuse_scalars_and_other_widths() {
+    let norm = |epsilon| layer_norm([0, 1, 2], None, epsilon);
+    check_op(norm(1e-5), &[&[], &[1], &[]], "wants x (.., n), found a scalar");
+    check_op(norm(1e-5), &[&[4, 3], &[4], &[4, 3]], "gain is [4], wanted [3]");
+    check_op(
+        layer_norm([0, 1, 3], Some(2), 1e-5),
+        &[&[4, 3], &[3], &[4], &[4, 3]],
+        "bias is [4], wanted [3]",
+    );
+    for epsilon in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        check_op(
+            norm(epsilon),
+            &[&[4, 3], &[3], &[4, 3]],
+            &format!("epsilon {epsilon} is not positive"),
+        );
+    }
+    check_op(softmax(), &[&[], &[]], "wants x (.., n), found a scalar");
+}
+
+#[test]
+fn elementwise_operations_refuse_numbers_that_are_none() {
+    let shapes: &[&[usize]] = &[&[2], &[2]];
+    check_op(affine(f32::NAN, 0.0), shapes, "scale NaN or offset 0 is not finite");
+    check_op(affine(f32::INFINITY, 0.0), shapes, "scale inf or offset 0 is not finite");
+    check_op(affine(1.0, f32::NEG_INFINITY), shapes, "scale 1 or offset -inf is not finite");
+    check_op(affine(1.0, f32::NAN), shapes, "scale 1 or offset NaN is not finite");
+    check_op(clamp(f32::NAN, 1.0), shapes, "low NaN is not below high 1");
+    check_op(clamp(0.0, f32::NAN), shapes, "low 0 is not below high NaN");
+    check_op(clamp(1.0, 0.0), shapes, "low 1 is not below high 0");
+    check_op(binary(0, 1, 2), &[&[2, 3], &[2], &[2, 3]], "[2, 3] and [2] do not broadcast");
+    check_op(binary(0, 1, 2), &[&[0], &[2], &[2]], "[0] and [2] do not broadcast");
+}
+
+#[test]
+fn reductions_refuse_axes_that_are_empty_or_missing() {
+    check_op(reduce(2), &[&[4, 3], &[4, 3]], "axis 2 of [4, 3] does not exist");
+    check_op(reduce(0), &[&[], &[]], "axis 0 of [] does not exist");
+    check_op(reduce(0), &[&[0, 3], &[1, 3]], "axis 0 of [0, 3] is empty");
+}
+
+#[test]
+fn layouts_refuse_to_invent_or_to_lose_elements() {
+    check_op(slice(0, 1, 5), &[&[4, 3], &[4, 3]], "1..5 of axis 0 is outside [4, 3]");
+    check_op(slice(0, 3, 2), &[&[4, 3], &[0, 3]], "3..2 of axis 0 is outside [4, 3]");
+    check_op(slice(2, 0, 1), &[&[4, 3], &[4, 3]], "0..1 of axis 2 is outside [4, 3]");
+    let huge = usize::MAX;
+    check_op(slice(0, 0, huge), &[&[4], &[4]], &format!("0..{huge} of axis 0 is outside [4]"));
+    check_op(concat(&[], 0, 0), &[&[4]], "wants at least one operand");
+    check_op(
+        concat(&[0, 1], 2, 0),
+        &[&[4, 3], &[4, 2], &[8, 3]],
+        "[4, 2] does not fit [4, 3] along axis 0",
+    );
+    check_op(
+        concat(&[0, 1], 2, 0),
+        &[&[4, 3], &[4], &[8, 3]],
+        "[4] does not fit [4, 3] along axis 0",
+    );
+    check_op(concat(&[0], 1, 1), &[&[4], &[4]], "axis 1 of [4] does not exist");
+    check_op(concat(&[0], 1, 0), &[&[], &[]], "axis 0 of [] does not exist");
+    check_op(reshape(), &[&[4, 3], &[11]], "12 elements cannot become [11]");
+    check_op(reshape(), &[&[0, 3], &[]], "0 elements cannot become []");
+    let none = |axes: &[usize]| format!("axes {axes:?} are not a permutation of those of [4, 3]");
+    for axes in [&[0, 0][..], &[0], &[0, 1, 1], &[1, 2], &[]] {
+        check_op(permute(axes), &[&[4, 3], &[3, 4]], &none(axes));
+    }
+}

@@ -1,0 +1,18 @@
+//! Everything that mote-runtime promises: kernels against oracles, memory plans, detection.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod convolution;
+mod detection;
+mod draft;
+mod elementwise;
+mod graphs;
+mod layout;
+mod loading;
+mod normalization;
+mod oracle;
+mod plan;
+mod programs;
+mod random;
+mod series;
+mod special;

@@ -1,0 +1,302 @@
+//! What each operation means, slowly: in `f64`, element by element, from the formula alone.
+
+use mote_format::{
+    Op, ValueId,
+    program::{Binary, Reduction, Unary},
+};
+
+use crate::draft::Ready;
+
+/// The relative size of one rounding, twice over.
+const ROUNDING: f64 = f32::EPSILON as f64;
+/// Below it `f32` has fewer digits, and functions may flush to zero.
+const TINY: f64 = f32::MIN_POSITIVE as f64;
+/// Roundings of a formula beside those of its sum.
+const FEW: f64 = 8.0;
+
+/// A number, and how far from it a result in `f32` may lie.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    value: f64,
+    tolerance: f64,
+}
+
+fn exactly(value: f64) -> Wanted {
+    Wanted { value, tolerance: 0.0 }
+}
+
+/// The sum of `terms`, where each term and each partial sum is rounded.
+fn sum(terms: &[f64]) -> Wanted {
+    let magnitude: f64 = terms.iter().map(|t| t.abs()).sum();
+    let tolerance = (terms.len() as f64 + FEW) * ROUNDING * magnitude + TINY;
+    Wanted { value: terms.iter().sum(), tolerance }
+}
+
+/// Numbers that are addressed by one index for each axis.
+#[derive(Clone, Debug)]
+struct Grid {
+    shape: Vec<usize>,
+    data: Vec<f64>,
+}
+
+impl Grid {
+    fn at(&self, index: &[usize]) -> f64 {
+        assert_eq!(index.len(), self.shape.len());
+        self.data[index.iter().zip(&self.shape).fold(0, |at, (i, n)| at * n + i)]
+    }
+
+    /// The element that broadcasting puts at `index` of a larger shape.
+    fn broadcast(&self, index: &[usize]) -> f64 {
+        let index = &index[index.len() - self.shape.len()..];
+        let own: Vec<usize> =
+            index.iter().zip(&self.shape).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();
+        self.at(&own)
+    }
+
+    /// The numbers along the last axis through `index`.
+    fn row(&self, index: &[usize]) -> Vec<f64> {
+        let (_, front) = index.split_last().unwrap();
+        (0..self.shape[front.len()]).map(|i| self.at(&[front, &[i]].concat())).collect()
+    }
+}
+
+/// Every index of `shape`, the last axis fastest.
+fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
+    let grow = |done: Vec<Vec<usize>>, &n: &usize| {
+        done.iter().flat_map(|d| (0..n).map(|i| [&d[..], &[i]].concat())).collect()
+    };
+    shape.iter().fold(vec![vec![]], grow)
+}
+
+/// The only operation of `ready`, run on `inputs`, gives what the formula gives.
+#[track_caller]
+pub(crate) fn check(ready: &Ready, inputs: &[Vec<f32>]) {
+    let [op] = &ready.program.ops[..] else { panic!("one operation") };
+    let read = |id: ValueId| {
+        let value = &ready.program.values[id.index()];
+        let input = ready.program.inputs.iter().position(|p| p.value == id);
+        let data = match &value.tensor {
+            Some(name) => &ready.tensors[name].1,
+            None => &inputs[input.unwrap()],
+        };
+        Grid { shape: value.shape.clone(), data: data.iter().map(|&v| v.into()).collect() }
+    };
+    let shape = ready.program.shape(op.result());
+    let found = &ready.run(inputs)[0];
+    let indices = indices(shape);
+    assert_eq!(found.len(), indices.len());
+    for (index, &found) in indices.iter().zip(found) {
+        let wanted = element(op, &read, index);
+        let near = (f64::from(found) - wanted.value).abs() <= wanted.tolerance;
+        let same = found == wanted.value as f32 || (found.is_nan() && wanted.value.is_nan());
+        assert!(near || same, "{op:?} at {index:?} is {found}, wanted {wanted:?}");
+    }
+}
+
+/// The element of the result at `index`.
+fn element(op: &Op, read: &impl Fn(ValueId) -> Grid, index: &[usize]) -> Wanted {
+    match op {
+        Op::Linear { x, w, bias, .. } => linear(&read(*x), &read(*w), bias.map(read), index),
+        Op::Conv1d { x, w, bias, stride, dilation, padding, .. } => {
+            let meets =
+                |row: usize, k: usize, t: usize| t * stride + k * dilation == row + padding[0];
+            conv1d(&read(*x), &read(*w), bias.map(read), meets, index)
+        }
+        Op::ConvTranspose1d { x, w, bias, stride, trim, .. } => {
+            let meets = |row: usize, k: usize, t: usize| row * stride + k == t + trim[0];
+            conv_transpose1d(&read(*x), &read(*w), bias.map(read), meets, index)
+        }
+        Op::LayerNorm { x, gain, bias, epsilon, .. } => {
+            layer_norm(&read(*x), &read(*gain), bias.map(read), (*epsilon).into(), index)
+        }
+        Op::Softmax { x, .. } => softmax(&read(*x), index),
+        Op::Unary { x, f, .. } => unary(*f, read(*x).at(index)),
+        Op::Affine { x, scale, offset, .. } => {
+            sum(&[read(*x).at(index) * f64::from(*scale), (*offset).into()])
+        }
+        Op::Clamp { x, low, high, .. } => match read(*x).at(index) {
+            x if x < f64::from(*low) => exactly((*low).into()),
+            x if x > f64::from(*high) => exactly((*high).into()),
+            x => exactly(x),
+        },
+        Op::Binary { a, b, f, .. } => {
+            binary(*f, read(*a).broadcast(index), read(*b).broadcast(index))
+        }
+        Op::Reduce { x, f, axis, .. } => reduce(*f, &read(*x), *axis, index),
+        Op::Slice { x, axis, start, .. } => {
+            let mut index = index.to_vec();
+            index[*axis] += start;
+            exactly(read(*x).at(&index))
+        }
+        Op::Concat { xs, axis, .. } => concat(xs.iter().map(|&x| read(x)), *axis, index),
+        Op::Reshape { .. } => panic!("a reshape has no formula, only the same numbers"),
+        Op::Permute { x, axes, .. } => {
+            let mut from = vec![0; index.len()];
+            axes.iter().zip(index).for_each(|(&axis, &i)| from[axis] = i);
+            exactly(read(*x).at(&from))
+        }
+    }
+}
+
+/// The bias of an output, if there is one, as the first term of a sum.
+fn first(bias: Option<Grid>, output: usize) -> Vec<f64> {
+    bias.iter().map(|b| b.at(&[output])).collect()
+}
+
+fn linear(x: &Grid, w: &Grid, bias: Option<Grid>, index: &[usize]) -> Wanted {
+    let (&o, front) = index.split_last().unwrap();
+    let mut terms = first(bias, o);
+    let inputs = w.shape[1];
+    terms.extend((0..inputs).map(|i| x.at(&[front, &[i]].concat()) * w.at(&[o, i])));
+    sum(&terms)
+}
+
+/// Every row of `x` with every tap that meets it in window `t`.
+fn conv1d(
+    x: &Grid,
+    w: &Grid,
+    bias: Option<Grid>,
+    meets: impl Fn(usize, usize, usize) -> bool,
+    index: &[usize],
+) -> Wanted {
+    let (t, o) = (index[0], index[1]);
+    let mut terms = first(bias, o);
+    for row in 0..x.shape[0] {
+        for k in (0..w.shape[1]).filter(|&k| meets(row, k, t)) {
+            terms.extend((0..x.shape[1]).map(|i| x.at(&[row, i]) * w.at(&[o, k, i])));
+        }
+    }
+    sum(&terms)
+}
+
+/// Every row of `x` with every tap that sends it to row `t`.
+fn conv_transpose1d(
+    x: &Grid,
+    w: &Grid,
+    bias: Option<Grid>,
+    meets: impl Fn(usize, usize, usize) -> bool,
+    index: &[usize],
+) -> Wanted {
+    let (t, o) = (index[0], index[1]);
+    let mut terms = first(bias, o);
+    for row in 0..x.shape[0] {
+        for k in (0..w.shape[0]).filter(|&k| meets(row, k, t)) {
+            terms.extend((0..x.shape[1]).map(|i| x.at(&[row, i]) * w.at(&[k, o, i])));
+        }
+    }
+    sum(&terms)
+}
+
+fn layer_norm(x: &Grid, gain: &Grid, bias: Option<Grid>, epsilon: f64, index: &[usize]) -> Wanted {
+    let (&i, row) = (index.last().unwrap(), x.row(index));
+    let n = row.len() as f64;
+    let mean = row.iter().sum::<f64>() / n;
+    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+    let scale = 1.0 / (variance + epsilon).sqrt();
+    let (normal, gain) = ((row[i] - mean) * scale, gain.at(&[i]));
+    let bias: f64 = first(bias, i).iter().sum();
+    // The mean is off by roundings of the largest number; the scale turns that into the result's
+    // unit, once through the difference and once through the variance.
+    let largest = row.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    let off = gain.abs() * (largest * scale + 1.0) * (normal.abs() + 1.0) + bias.abs();
+    Wanted { value: normal * gain + bias, tolerance: (n + FEW) * ROUNDING * off }
+}
+
+fn softmax(x: &Grid, index: &[usize]) -> Wanted {
+    let row = x.row(index);
+    let x = x.at(index);
+    let value = 1.0 / row.iter().map(|other| (other - x).exp()).sum::<f64>();
+    // A rounding of the exponent is a relative error as large as the exponent.
+    let spread = row.iter().fold(0.0, |m: f64, other| m.max((other - x).abs()));
+    Wanted { value, tolerance: value * (spread + row.len() as f64 + FEW) * ROUNDING + TINY }
+}
+
+fn unary(f: Unary, x: f64) -> Wanted {
+    let relative = |value: f64| {
+        let tolerance = FEW * ROUNDING * value.abs() + TINY * x.abs().max(1.0);
+        Wanted { value, tolerance }
+    };
+    match f {
+        Unary::Relu => exactly(if x > 0.0 { x } else { 0.0 }),
+        Unary::Silu => relative(x / (1.0 + (-x).exp())),
+        // The sum with one cancels, so that roundings are those of one, times `x`.
+        Unary::Gelu => Wanted {
+            value: x / 2.0 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+            tolerance: FEW * ROUNDING * x.abs(),
+        },
+        Unary::Sigmoid => relative(1.0 / (1.0 + (-x).exp())),
+        Unary::Tanh => relative(x.tanh()),
+        Unary::Softplus if x > 0.0 => relative(x + (-x).exp().ln_1p()),
+        Unary::Softplus => relative(x.exp().ln_1p()),
+        Unary::Exp => relative(x.exp()),
+        Unary::Log => relative(x.ln()),
+        Unary::Sqrt => exactly(x.sqrt()),
+        Unary::Square => exactly(x * x),
+        Unary::Abs => exactly(x.abs()),
+        Unary::Recip => exactly(1.0 / x),
+    }
+}
+
+/// `2/√π · e^(-x²) · Σ 2ⁿ x^(2n+1) / (1·3·…·(2n+1))`: all terms have one sign, so nothing cancels.
+fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum) = (x, 0.0);
+    for n in 0..200 {
+        sum += term;
+        term *= 2.0 * x * x / f64::from(2 * n + 3);
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}
+
+fn binary(f: Binary, a: f64, b: f64) -> Wanted {
+    exactly(match f {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Max => a.max(b),
+        Binary::Min => a.min(b),
+    })
+}
+
+fn reduce(f: Reduction, x: &Grid, axis: usize, index: &[usize]) -> Wanted {
+    let along: Vec<f64> = (0..x.shape[axis])
+        .map(|i| {
+            let mut index = index.to_vec();
+            index[axis] = i;
+            x.at(&index)
+        })
+        .collect();
+    let Wanted { value, tolerance } = sum(&along);
+    let n = along.len() as f64;
+    match f {
+        Reduction::Sum => Wanted { value, tolerance },
+        Reduction::Mean => Wanted { value: value / n, tolerance: tolerance / n },
+        Reduction::Max => exactly(along.into_iter().fold(f64::NEG_INFINITY, f64::max)),
+    }
+}
+
+fn concat(xs: impl Iterator<Item = Grid>, axis: usize, index: &[usize]) -> Wanted {
+    let mut index = index.to_vec();
+    for x in xs {
+        match index[axis].checked_sub(x.shape[axis]) {
+            None => return exactly(x.at(&index)),
+            Some(rest) => index[axis] = rest,
+        }
+    }
+    panic!("the index lies behind all operands")
+}
+
+#[test]
+fn erf_is_right_where_it_is_known() {
+    // Abramowitz and Stegun, table 7.1.
+    for (x, wanted) in
+        [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)]
+    {
+        assert!((erf(x) - wanted).abs() < 1e-10, "{x}");
+        assert!((erf(-x) + wanted).abs() < 1e-10, "{x}");
+    }
+    assert!((erf(5.9999) - 1.0).abs() < 1e-15);
+}
