@@ -163,3 +163,28 @@ fn no_windows_and_a_diverging_loss_are_errors() {
     });
     assert!(matches!(broken.unwrap_err(), TrainError::Diverged { step: 0, .. }));
 }
+
+/// Trains a small VAE and looks at its latent space on held-back windows.
+fn posterior_of(change: TimeVaeConfig) -> mote_eval::Posterior {
+    let model_config = TimeVaeConfig { hidden: 16, latent: 4, halvings: 2, ..change };
+    let mut rng = Random::new(5, Purpose::Weights, 0);
+    let model = TimeVae::new(&model_config, 16, 2, &mut rng, &Device::flex());
+    let trained = run(model, 300, None);
+    mote_learn::diagnose::posterior(&trained.model, &waves(64)).expect("there is a latent space")
+}
+
+#[test]
+fn collapse_is_found_and_free_bits_repair_it() {
+    use mote_eval::Verdict;
+    let healthy = posterior_of(TimeVaeConfig::default());
+    assert_ne!(healthy.verdict, Verdict::Collapsed, "{}", healthy.explanation());
+
+    let punished = TimeVaeConfig { beta: 100.0, annealing: 0.0, ..TimeVaeConfig::default() };
+    let collapsed = posterior_of(punished.clone());
+    assert_eq!(collapsed.verdict, Verdict::Collapsed, "{}", collapsed.explanation());
+
+    let repaired = TimeVaeConfig { free_bits: 0.25, annealing: 0.5, ..punished };
+    let repaired = posterior_of(repaired);
+    assert!(repaired.active > 0, "{}", repaired.explanation());
+    assert!(repaired.kl > collapsed.kl);
+}

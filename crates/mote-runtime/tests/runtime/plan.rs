@@ -150,8 +150,8 @@ proptest! {
 /// How much larger than the lower bound, and than the optimum of small programs, arenas may be on
 /// average. What they are is printed by
 /// `cargo test --release -p mote-runtime --test runtime greedy -- --nocapture`.
-const OVER_BOUND: f64 = 1.3;
-const OVER_OPTIMUM: f64 = 1.05;
+const OVER_BOUND: f64 = 1.03;
+const OVER_OPTIMUM: f64 = 1.005;
 
 /// The plan's arena over a yardstick, for many programs: the mean and the worst.
 fn waste(ratios: &[f64]) -> (f64, f64) {
