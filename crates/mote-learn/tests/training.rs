@@ -1,5 +1,7 @@
 //! The training loop learns, stops, resumes to the same bits, and says what is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;

@@ -68,7 +68,7 @@ impl Reading {
     /// [`Error::Data`].
     pub fn records(
         &self,
-        file: &PathBuf,
+        file: &Path,
         schema: &mote_format::Schema,
     ) -> Result<Vec<mote_data::Record>, Error> {
         let table = self.dataset.read(file, &Limits::default())?;

@@ -38,7 +38,10 @@ impl Standardize {
     /// If the lengths are no multiple of the number of features.
     pub fn apply(&self, values: &mut [f32], mask: &[f32]) {
         let n = self.mean.len();
-        assert!(values.len() % n == 0 && values.len() == mask.len(), "rows of {n} features");
+        assert!(
+            values.len().is_multiple_of(n) && values.len() == mask.len(),
+            "rows of {n} features"
+        );
         for (row, mask) in values.chunks_exact_mut(n).zip(mask.chunks_exact(n)) {
             for (i, v) in row.iter_mut().enumerate() {
                 *v = ((*v - self.mean[i]) * (1.0 / self.scale[i])).clamp(-CLIP, CLIP) * mask[i];

@@ -1,6 +1,10 @@
 //! `mote demo`: everything once, on data that it makes itself: simulate, train, watch, report.
 
-use std::{path::PathBuf, sync::atomic::Ordering, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    time::Instant,
+};
 
 use clap::Args;
 use mote::{
@@ -166,7 +170,7 @@ impl Demo {
 }
 
 /// Streams a recording through the model and prints the events; samples a second.
-fn watch(model: &Model<'_>, recipe: &Recipe, file: &PathBuf, style: Style) -> Result<f64, Error> {
+fn watch(model: &Model<'_>, recipe: &Recipe, file: &Path, style: Style) -> Result<f64, Error> {
     let interrupted = interrupt::flag();
     let records = recipe.reading.records(file, &model.manifest.schema)?;
     let count = records.len();

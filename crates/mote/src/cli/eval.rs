@@ -56,7 +56,7 @@ impl Eval {
         };
         match style {
             Style::Json => {
-                say_json(&json!({ "runs": all, "mean": Means::of(&all), "rarity": rarity }))?
+                say_json(&json!({ "runs": all, "mean": Means::of(&all), "rarity": rarity }))?;
             }
             Style::People => print(&judged, &all, rarity.as_ref())?,
         }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -72,7 +72,7 @@ impl<'s> Input<'s> {
             let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
             return Ok(Kind::lines(&path.display().to_string(), Box::new(BufReader::new(file))));
         }
-        let records = reading.records(&PathBuf::from(path), schema)?;
+        let records = reading.records(path, schema)?;
         Ok(Kind::Table(records.into_iter()))
     }
 
