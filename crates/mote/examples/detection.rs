@@ -262,7 +262,7 @@ const PUBLISHED: [(&str, &str); 3] = [
     ),
     (
         "nab",
-        "Published: whole corpus, NAB score standard / low FP / low FN (numenta/NAB): ARTime 74.9 / 65.1 / 80.4, HTM 70.5 / 62.6 / 75.2, KNN-CAD 58.0, random cut forest 51.7. VUS-PR on 14 of the series in TSB-AD-U: best single method POLY .376, KShapeAD .350, AutoEncoder .337, Donut .160. Here: the 18 files at hand, the first 15 % of each (at most 750 rows are unscored by NAB) to train.",
+        "Published: whole corpus, NAB score standard / low FP / low FN (numenta/NAB): ARTime 74.9 / 65.1 / 80.4, HTM 70.5 / 62.6 / 75.2, KNN-CAD 58.0, random cut forest 51.7. VUS-PR on 14 of the series in TSB-AD-U: best single method POLY .376, KShapeAD .350, AutoEncoder .337, Donut .160. Here: the 18 files at hand, rows taken as samples, the first 15 % of each to train (NAB leaves at most 750 rows unscored).",
     ),
     (
         "smd",
