@@ -15,6 +15,8 @@ use super::draft::Draft;
 pub(super) fn simplify(draft: &mut Draft) {
     cancel_permutes(draft);
     fuse_biases(draft);
+    // What nobody reads any more must not count as a reader.
+    prune(draft);
     fuse_activations(draft);
     prune(draft);
 }
