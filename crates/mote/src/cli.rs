@@ -1,5 +1,6 @@
 //! Arguments, exit codes and what is printed. Everything else is the library's.
 
+mod bench;
 mod data;
 mod demo;
 mod eval;
@@ -40,6 +41,8 @@ enum Command {
     Eval(eval::Eval),
     /// Show what is in a model file
     Inspect(inspect::Inspect),
+    /// Time the programs of a model, operation by operation, beside the limit of this machine
+    Bench(bench::Bench),
 }
 
 /// How results are printed.
@@ -66,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => run.run(style),
         Command::Eval(eval) => eval.run(style),
         Command::Inspect(inspect) => inspect.run(style),
+        Command::Bench(bench) => bench.run(style),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     match &error {

@@ -13,6 +13,7 @@ mod error;
 pub mod evaluation;
 pub mod files;
 pub mod latent;
+pub mod profile;
 pub mod report;
 pub mod scoring;
 pub mod source;
