@@ -9,6 +9,7 @@
 
 pub mod assemble;
 pub mod calibration;
+pub mod compression;
 mod error;
 pub mod evaluation;
 pub mod files;
