@@ -9,6 +9,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
 use core::fmt;
@@ -19,40 +20,18 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{error::Error, limits, shape, verify::limit};
+use crate::{
+    dtype::Dtype,
+    error::Error,
+    limits, shape,
+    verify::{Stored, limit},
+};
 
 /// Tensors begin at a multiple of this, so that a mapped file can be read in place.
 const ALIGNMENT: usize = 64;
 const METADATA: &str = "__metadata__";
 const DIGEST: &str = "mote.digest";
 const DIGEST_DIGITS: usize = 64;
-
-/// What one element of a tensor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dtype {
-    /// IEEE 754 single precision, little endian.
-    F32,
-}
-
-impl Dtype {
-    fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        [Self::F32].into_iter().find(|d| d.name() == name)
-    }
-
-    /// The size of one element.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-        }
-    }
-}
 
 /// A tensor as it lies in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,10 +45,82 @@ pub struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// The elements in place, or `None` where the bytes do not lie at a multiple of four.
+    /// The elements in place, or `None` where they are of another type or the bytes do not lie at a
+    /// multiple of their size.
     #[must_use]
-    pub fn as_f32(&self) -> Option<&'a [f32]> {
-        bytemuck::try_cast_slice(self.bytes).ok()
+    pub fn elements<T: Element>(&self) -> Option<&'a [T]> {
+        (self.dtype == T::DTYPE).then(|| bytemuck::try_cast_slice(self.bytes).ok())?
+    }
+
+    /// How it lies in the file.
+    #[must_use]
+    pub fn stored(&self) -> Stored<'_> {
+        Stored { dtype: self.dtype, shape: &self.shape }
+    }
+}
+
+/// A number that tensors hold.
+pub trait Element: bytemuck::Pod {
+    /// Its type.
+    const DTYPE: Dtype;
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+}
+
+impl Element for i32 {
+    const DTYPE: Dtype = Dtype::I32;
+}
+
+impl Element for i8 {
+    const DTYPE: Dtype = Dtype::I8;
+}
+
+impl Element for u8 {
+    const DTYPE: Dtype = Dtype::U8;
+}
+
+/// A tensor that is not in a file yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// As words, so that elements of any type can be read in place.
+    words: Vec<u32>,
+}
+
+/// Tensors by name.
+pub type Tensors = BTreeMap<String, Array>;
+
+impl Array {
+    /// `data`, row major.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many elements as the shape says: only a bug in the caller does that.
+    #[must_use]
+    pub fn new<T: Element>(shape: impl Into<Vec<usize>>, data: &[T]) -> Self {
+        let shape = shape.into();
+        assert_eq!(shape::elements(&shape), Some(data.len()), "elements of a tensor {shape:?}");
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        let mut words = vec![0; bytes.len().div_ceil(4)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self { dtype: T::DTYPE, shape, words }
+    }
+
+    /// As it will lie in a file: from here its elements can be read.
+    #[must_use]
+    pub fn tensor(&self) -> Tensor<'_> {
+        let bytes = self.dtype.bytes(self.shape.iter().product());
+        let bytes = &bytemuck::cast_slice(&self.words)[..bytes];
+        Tensor { dtype: self.dtype, shape: self.shape.clone(), bytes }
+    }
+
+    /// How it will lie in a file.
+    #[must_use]
+    pub fn stored(&self) -> Stored<'_> {
+        Stored { dtype: self.dtype, shape: &self.shape }
     }
 }
 
@@ -86,25 +137,25 @@ pub struct Container<'a> {
 ///
 /// # Panics
 ///
-/// If a tensor does not have as many elements as its shape says, or is named `__metadata__`: such
-/// a file could not be read, and only a bug in the caller asks for it.
+/// If a tensor is named `__metadata__`: such a file could not be read, and only a bug in the caller
+/// asks for it.
 #[must_use]
-pub fn write(
-    tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    metadata: &BTreeMap<String, String>,
-) -> Vec<u8> {
+pub fn write(tensors: &Tensors, metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let mut header = Map::new();
     let mut meta: Map<String, Value> =
         metadata.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
     meta.insert(DIGEST.into(), Value::String("0".repeat(DIGEST_DIGITS)));
     header.insert(METADATA.into(), Value::Object(meta));
+    let mut order: Vec<(&String, Tensor<'_>)> =
+        tensors.iter().map(|(name, array)| (name, array.tensor())).collect();
+    // Larger elements first: then all of them begin at a multiple of their size.
+    order.sort_by_key(|(_, tensor)| core::cmp::Reverse(tensor.dtype.bytes(1)));
     let mut offset = 0;
-    for (name, (shape, data)) in tensors {
-        assert_ne!(name, METADATA, "the name of a tensor");
-        assert_eq!(shape::elements(shape), Some(data.len()), "elements of tensor `{name}`");
-        let end = offset + data.len() * 4;
-        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
-        header.insert(name.clone(), entry);
+    for (name, Tensor { dtype, shape, bytes }) in &order {
+        assert_ne!(*name, METADATA, "the name of a tensor");
+        let end = offset + bytes.len();
+        let entry = json!({ "dtype": dtype.name(), "shape": shape, "data_offsets": [offset, end] });
+        header.insert((*name).clone(), entry);
         offset = end;
     }
     let mut json = Value::Object(header).to_string().into_bytes();
@@ -113,11 +164,7 @@ pub fn write(
     let mut file = Vec::with_capacity(8 + json.len() + offset);
     file.extend_from_slice(&(json.len() as u64).to_le_bytes());
     file.extend_from_slice(&json);
-    for (_, data) in tensors.values() {
-        for v in data {
-            file.extend_from_slice(&v.to_le_bytes());
-        }
-    }
+    order.iter().for_each(|(_, tensor)| file.extend_from_slice(tensor.bytes));
     let place = digest_place(&file[8..8 + json.len()]).expect("the header was just given a digest");
     let digest = digest(&file, 8 + place);
     file[8 + place..][..DIGEST_DIGITS].copy_from_slice(digest.as_bytes());
@@ -165,13 +212,13 @@ fn tensors(
     for (name, entry) in entries {
         let fault =
             |wanted: String, found: String| Error::Tensor { name: name.clone(), wanted, found };
-        let dtype = Dtype::parse(&entry.dtype)
-            .ok_or_else(|| fault("a known data type (F32)".into(), format!("{:?}", entry.dtype)))?;
+        let dtype = Dtype::parse(&entry.dtype).ok_or_else(|| {
+            fault("a known data type (F32, I32, I8, U8)".into(), format!("{:?}", entry.dtype))
+        })?;
         limit("axes of a tensor", limits::RANK, entry.shape.len())?;
-        let size =
-            shape::elements(&entry.shape).and_then(|n| n.checked_mul(dtype.bytes())).ok_or_else(
-                || fault("a shape within the limits".into(), format!("{:?}", entry.shape)),
-            )?;
+        let size = shape::elements(&entry.shape).map(|n| dtype.bytes(n)).ok_or_else(|| {
+            fault("a shape within the limits".into(), format!("{:?}", entry.shape))
+        })?;
         let [start, end] = entry.data_offsets;
         if start != next || end.checked_sub(start) != Some(size) {
             let wanted =

@@ -21,6 +21,7 @@
 extern crate alloc;
 
 pub mod container;
+pub mod dtype;
 mod error;
 pub mod limits;
 pub mod manifest;
@@ -28,11 +29,14 @@ pub mod model;
 pub mod program;
 pub mod schema;
 pub mod shape;
+mod types;
 mod verify;
 
+pub use container::{Array, Tensors};
+pub use dtype::{Dtype, Quantization};
 pub use error::Error;
 pub use manifest::Manifest;
 pub use model::{Model, Parsed};
 pub use program::{Op, Program, ValueId};
 pub use schema::{Column, Kind, Schema};
-pub use verify::Verified;
+pub use verify::{Stored, Verified};

@@ -16,3 +16,7 @@ pub const RANK: usize = 4;
 pub const ELEMENTS: usize = 1 << 28;
 /// Columns of a schema.
 pub const COLUMNS: usize = 1 << 14;
+/// Products in a sum of `i8` weights: 255 · 127 · this stays below 2³¹, with room for the bias.
+pub const I8_INPUTS: usize = 1 << 15;
+/// Products in a sum of `i4` weights: 255 · 8 · 255 · this stays below 2³¹.
+pub const I4_INPUTS: usize = 1 << 12;

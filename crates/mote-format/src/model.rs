@@ -8,7 +8,7 @@ use alloc::{
 };
 
 use crate::{
-    container::{self, Container, Tensor},
+    container::{self, Container, Tensor, Tensors},
     error::Error,
     limits,
     manifest::{Density, Manifest},
@@ -48,7 +48,7 @@ pub struct Model<'a> {
 ///
 /// As [`container::write`].
 #[must_use]
-pub fn write(manifest: &Manifest, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Vec<u8> {
+pub fn write(manifest: &Manifest, tensors: &Tensors) -> Vec<u8> {
     let json = serde_json::to_string(manifest)
         .expect("a manifest has no maps with keys that are not strings");
     let metadata = [(MANIFEST_KEY, json), (VERSION_KEY, VERSION.to_string())];
@@ -87,7 +87,7 @@ impl<'a> Parsed<'a> {
         let mut programs = BTreeMap::new();
         for program in core::mem::take(&mut self.manifest.programs) {
             let name = program.name.clone();
-            let program = Verified::new(program, |t| tensors.get(t).map(|t| t.shape.as_slice()))?;
+            let program = Verified::new(program, |t| tensors.get(t).map(Tensor::stored))?;
             if programs.insert(name.clone(), program).is_some() {
                 return Err(Error::Manifest { why: format!("two programs are named `{name}`") });
             }

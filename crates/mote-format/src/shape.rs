@@ -3,8 +3,9 @@
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{
+    dtype::GROUP,
     limits,
-    program::{Op, ValueId},
+    program::{Op, ValueId, Weights},
 };
 
 /// The number of elements of `shape`, or `None` if it is beyond [`limits::ELEMENTS`].
@@ -104,7 +105,60 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
         Op::Concat { xs, axis, .. } => concat(xs, *axis, shape),
         Op::Reshape { .. } => Err("has no shape of its own".into()),
         Op::Permute { x, axes, .. } => permute(shape(*x), axes),
+        Op::Quantize { x, .. } | Op::Dequantize { x, .. } => Ok(shape(*x).into()),
+        Op::QuantizedLinear { x, weights, .. } => {
+            let w = shape(weights.w);
+            parameters(weights, &shape, w.first(), || {
+                Some([*w.first()?, groups(&w[1..])?].into())
+            })?;
+            linear(shape(*x), w, weights.bias.map(&shape))
+        }
+        Op::QuantizedConv1d { x, weights, stride, dilation, padding, .. } => {
+            let w = shape(weights.w);
+            parameters(weights, &shape, w.first(), || {
+                Some([*w.first()?, groups(&w[1..])?].into())
+            })?;
+            conv1d(shape(*x), w, weights.bias.map(&shape), *stride, *dilation, *padding)
+        }
+        Op::QuantizedConvTranspose1d { x, weights, stride, trim, .. } => {
+            let w = shape(weights.w);
+            parameters(weights, &shape, w.get(1), || {
+                Some([*w.first()?, *w.get(1)?, groups(&w[2..])?].into())
+            })?;
+            conv_transpose1d(shape(*x), w, weights.bias.map(&shape), *stride, *trim)
+        }
+        Op::QuantizedAdd { a, b, .. } => {
+            let (a, b) = (shape(*a), shape(*b));
+            if a == b { Ok(a.into()) } else { Err(format!("{a:?} and {b:?} differ")) }
+        }
+        Op::Lookup { x, table, .. } => {
+            vector("table", Some(shape(*table)), 256)?;
+            Ok(shape(*x).into())
+        }
     }
+}
+
+/// Scales and group factors of integer weights.
+fn parameters<'a>(
+    weights: &Weights,
+    shape: &impl Fn(ValueId) -> &'a [usize],
+    outputs: Option<&usize>,
+    groups: impl Fn() -> Option<Vec<usize>>,
+) -> Result<(), String> {
+    let outputs = *outputs.ok_or("the weights are a scalar")?;
+    vector("scale", Some(shape(weights.scale)), outputs)?;
+    if let Some(found) = weights.groups.map(shape) {
+        let wanted = groups().ok_or("the weights have too few axes")?;
+        if wanted != found {
+            return Err(format!("groups are {found:?}, wanted {wanted:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Groups of so many inputs, which may lie along several axes.
+fn groups(inputs: &[usize]) -> Option<usize> {
+    Some(elements(inputs)?.div_ceil(GROUP))
 }
 
 fn linear(x: &[usize], w: &[usize], bias: Option<&[usize]>) -> Result<Vec<usize>, String> {

@@ -8,15 +8,33 @@ use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
 use core::ops::Deref;
 
 use crate::{
+    dtype::Dtype,
     error::Error,
     limits,
     program::{Op, Port, Program, ValueId},
-    shape,
+    shape, types,
 };
 
 /// A program that may run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified(Program);
+
+/// How a tensor lies in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// The type of its elements in the file.
+    pub dtype: Dtype,
+    /// Its shape in the file.
+    pub shape: &'a [usize],
+}
+
+impl<'a> Stored<'a> {
+    /// A tensor of single precision.
+    #[must_use]
+    pub fn f32(shape: &'a [usize]) -> Self {
+        Self { dtype: Dtype::F32, shape }
+    }
+}
 
 impl Deref for Verified {
     type Target = Program;
@@ -27,7 +45,7 @@ impl Deref for Verified {
 }
 
 impl Verified {
-    /// Checks `program`; `tensor_shape` tells the shape of each `f32` tensor that the file holds.
+    /// Checks `program`; `tensor` tells how each tensor lies in the file that holds it.
     ///
     /// Costs one pass over the operations and memory in proportion to the values and ports.
     ///
@@ -36,9 +54,9 @@ impl Verified {
     /// [`Error::Program`] with the operation and the rule that it breaks, or [`Error::Limit`].
     pub fn new<'a>(
         program: Program,
-        tensor_shape: impl Fn(&str) -> Option<&'a [usize]>,
+        tensor: impl Fn(&str) -> Option<Stored<'a>>,
     ) -> Result<Self, Error> {
-        Check { program: &program }.all(tensor_shape)?;
+        Check { program: &program }.all(tensor)?;
         Ok(Self(program))
     }
 
@@ -54,10 +72,10 @@ struct Check<'p> {
 }
 
 impl Check<'_> {
-    fn all<'a>(&self, tensor_shape: impl Fn(&str) -> Option<&'a [usize]>) -> Result<(), Error> {
+    fn all<'a>(&self, tensor: impl Fn(&str) -> Option<Stored<'a>>) -> Result<(), Error> {
         limit("values in a program", limits::VALUES, self.program.values.len())?;
         limit("operations in a program", limits::OPS, self.program.ops.len())?;
-        let mut written = self.values(tensor_shape)?;
+        let mut written = self.values(tensor)?;
         self.ports("inputs", &self.program.inputs)?;
         self.ports("outputs", &self.program.outputs)?;
         for port in &self.program.inputs {
@@ -74,35 +92,36 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Checks ranks, sizes and tensors; returns which values are there before anything runs.
-    fn values<'a>(
-        &self,
-        tensor_shape: impl Fn(&str) -> Option<&'a [usize]>,
-    ) -> Result<Vec<bool>, Error> {
+    /// Checks ranks, sizes, types and tensors; returns which values are there before anything runs.
+    fn values<'a>(&self, tensor: impl Fn(&str) -> Option<Stored<'a>>) -> Result<Vec<bool>, Error> {
         let mut written = vec![false; self.program.values.len()];
-        for (value, written) in self.program.values.iter().zip(&mut written) {
+        for (i, (value, written)) in self.program.values.iter().zip(&mut written).enumerate() {
             limit("axes of a value", limits::RANK, value.shape.len())?;
             if shape::elements(&value.shape).is_none() {
                 let why = format!("a value of shape {:?} is too large", value.shape);
                 return Err(self.fault(None, why));
             }
+            types::value(self.program, ValueId(i as u32)).map_err(|why| self.fault(None, why))?;
             if let Some(name) = &value.tensor {
-                match tensor_shape(name) {
-                    Some(found) if found == value.shape => *written = true,
-                    found => {
-                        return Err(Error::Tensor {
-                            name: name.clone(),
-                            wanted: format!(
-                                "F32 {:?} for program `{}`",
-                                value.shape, self.program.name
-                            ),
-                            found: found.map_or("none".into(), |s| format!("F32 {s:?}")),
-                        });
-                    }
+                let (dtype, shape) = value.dtype.stored(&value.shape);
+                let wanted = Stored { dtype, shape: &shape };
+                let found = tensor(name);
+                if found != Some(wanted) {
+                    return Err(self.unlike(name, wanted, found));
                 }
+                *written = true;
             }
         }
         Ok(written)
+    }
+
+    fn unlike(&self, name: &str, wanted: Stored<'_>, found: Option<Stored<'_>>) -> Error {
+        let text = |s: Stored<'_>| format!("{:?} {:?}", s.dtype, s.shape);
+        Error::Tensor {
+            name: name.into(),
+            wanted: format!("{} for program `{}`", text(wanted), self.program.name),
+            found: found.map_or("none".into(), text),
+        }
     }
 
     fn ports(&self, what: &str, ports: &[Port]) -> Result<(), Error> {
@@ -147,24 +166,28 @@ impl Check<'_> {
                 return Err(self.fault(at, format!("its result is {shape:?}, declared as {y:?}")));
             }
         }
+        types::check(self.program, op).map_err(|why| self.fault(at, why))?;
         self.write(written, op.result(), at)
     }
 
     /// Weights are read in place from the file, so they have to be tensors of it.
     fn weights(&self, at: Option<(usize, &Op)>, op: &Op) -> Result<(), Error> {
-        let weights: &[Option<ValueId>] = match op {
+        let check = |id: ValueId| match self.program.values[id.index()].tensor {
+            Some(_) => Ok(()),
+            None => Err(self.fault(at, format!("weight {} is not a tensor of the file", id.0))),
+        };
+        match op {
             Op::Linear { w, bias, .. }
             | Op::Conv1d { w, bias, .. }
             | Op::ConvTranspose1d { w, bias, .. }
-            | Op::LayerNorm { gain: w, bias, .. } => &[Some(*w), *bias],
-            _ => &[],
-        };
-        for id in weights.iter().flatten() {
-            if self.program.values[id.index()].tensor.is_none() {
-                return Err(self.fault(at, format!("weight {} is not a tensor of the file", id.0)));
+            | Op::LayerNorm { gain: w, bias, .. } => {
+                [Some(*w), *bias].into_iter().flatten().try_for_each(check)
             }
+            Op::QuantizedLinear { weights, .. }
+            | Op::QuantizedConv1d { weights, .. }
+            | Op::QuantizedConvTranspose1d { weights, .. } => weights.iter().try_for_each(check),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn exists(&self, id: ValueId, at: Option<(usize, &Op)>) -> Result<(), Error> {

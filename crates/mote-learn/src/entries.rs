@@ -1,7 +1,7 @@
 //! The entry points that a trained model leaves behind: programs from raw units to nats.
 
 use burn::tensor::Tensor;
-use mote_format::{Program, manifest};
+use mote_format::{Array, Program, manifest};
 
 use crate::{
     compile::{CompileError, Input, Tensors, capture, merge},
@@ -61,6 +61,13 @@ pub fn entries<M: Family>(
 }
 
 impl Entries {
+    /// The weights as a file stores them.
+    #[must_use]
+    pub fn arrays(&self) -> mote_format::Tensors {
+        let array = |(shape, data): &(Vec<usize>, Vec<f32>)| Array::new(shape.clone(), data);
+        self.tensors.iter().map(|(name, tensor)| (name.clone(), array(tensor))).collect()
+    }
+
     fn add(&mut self, (mut program, tensors): (Program, Tensors)) {
         merge(&mut program, tensors, &mut self.tensors);
         self.programs.push(program);

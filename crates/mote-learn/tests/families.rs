@@ -4,17 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mote_format::{
-    Verified,
-    container::{Dtype, Tensor as FileTensor},
-};
+use mote_format::{Dtype, Stored, Verified, container::Tensor as FileTensor};
 use mote_learn::{
     entries::entries,
     families::{Density, Family, Maf, MafConfig, Score, TimeVae, TimeVaeConfig},
     parts::Standardize,
     random::{Purpose, Random},
 };
-use mote_runtime::Loaded;
+use mote_runtime::{Level, Loaded};
 
 fn rng(index: u64) -> Random {
     Random::new(11, Purpose::Weights, index)
@@ -226,9 +223,10 @@ fn program_equals_module<M: Family>(model: &M, shape: [usize; 2]) {
         .collect();
     for program in entries.programs {
         let program =
-            Verified::new(program, |t| entries.tensors.get(t).map(|(shape, _)| shape.as_slice()));
+            Verified::new(program, |t| entries.tensors.get(t).map(|(shape, _)| Stored::f32(shape)));
         let program = program.unwrap();
-        let mut instance = Loaded::from_parts(&program, &tensors).unwrap().instance();
+        let mut instance =
+            Loaded::from_parts(Level::best(), &program, &tensors).unwrap().instance();
         for seed in 0..20 {
             let n = time * features;
             let z = Random::new(seed, Purpose::Noise, 0).normal(n);

@@ -16,7 +16,10 @@ use alloc::{vec, vec::Vec};
 
 use mote_format::{Model, ValueId, manifest};
 
-use crate::execute::{Instance, LoadError, Loaded};
+use crate::{
+    execute::Instance,
+    load::{LoadError, Loaded},
+};
 
 /// One time step.
 #[derive(Clone, Copy, Debug)]

@@ -1,192 +1,189 @@
-//! A verified program, loaded: its weights found in place, its memory planned, ready to run.
+//! A loaded program with its arena: fill the inputs, run, read the outputs.
 
-use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
-use mote_format::{Model, Op, ValueId, Verified, container::Tensor};
-
-use crate::{
-    kernels::{self, Window},
-    plan::Plan,
+use mote_format::{
+    Dtype, Op, Quantization, ValueId, Verified, container::Element, program::Unary,
+    program::Weights,
 };
 
-/// Why a verified program cannot be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The model has no such entry point.
-    #[error("wanted a program `{wanted}`, found {}", names(found))]
-    NoProgram {
-        /// The name that was asked for.
-        wanted: String,
-        /// The names that there are.
-        found: Vec<String>,
+use crate::{
+    fast,
+    kernels::{
+        self, Window,
+        quantized::{self, Integers, Layer, Results},
     },
-    /// The bytes of the file begin at an odd address, so weights cannot be read in place.
-    #[error("tensor `{tensor}` does not begin at a multiple of four bytes")]
-    Misaligned {
-        /// The first such tensor.
-        tensor: String,
-    },
-    /// An entry point has another signature than its caller needs.
-    #[error("program `{program}`: wanted `{port}` of shape {wanted:?}, found {}", shape(found.as_deref()))]
-    Port {
-        /// The entry point.
-        program: String,
-        /// The input or output.
-        port: &'static str,
-        /// The shape that was wanted.
-        wanted: Vec<usize>,
-        /// The shape that it has, or `None` if there is no such port.
-        found: Option<Vec<usize>>,
-    },
-}
+    load::{Loaded, Prepared},
+};
 
-fn names(found: &[String]) -> String {
-    if found.is_empty() { "none".into() } else { found.join(", ") }
-}
-
-fn shape(found: Option<&[usize]>) -> String {
-    found.map_or("none".into(), |shape| format!("{shape:?}"))
-}
-
-/// A program with its weights and its memory plan. Loading is the last time that anything fails.
-#[derive(Clone, Debug)]
-pub struct Loaded<'m> {
-    program: &'m Verified,
-    /// For each value its elements in the file; empty for what lies in the arena.
-    weights: Vec<&'m [f32]>,
-    plan: Plan,
-}
-
-impl<'m> Loaded<'m> {
-    /// Finds the weights of the program `name` and plans its memory.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::NoProgram`], or [`LoadError::Misaligned`] where the model was read to an address
-    /// that is no multiple of four.
-    pub fn new(model: &'m Model<'m>, name: &str) -> Result<Self, LoadError> {
-        let program = model.programs.get(name).ok_or_else(|| LoadError::NoProgram {
-            wanted: name.into(),
-            found: model.programs.keys().cloned().collect(),
-        })?;
-        Self::from_parts(program, &model.tensors)
-    }
-
-    /// Loads a program that is not part of a model file.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Misaligned`].
-    ///
-    /// # Panics
-    ///
-    /// If the program was verified against other tensors.
-    pub fn from_parts(
-        program: &'m Verified,
-        tensors: &BTreeMap<String, Tensor<'m>>,
-    ) -> Result<Self, LoadError> {
-        let weights = program
-            .values
-            .iter()
-            .map(|value| match &value.tensor {
-                None => Ok(&[][..]),
-                Some(name) => tensors[name]
-                    .as_f32()
-                    .ok_or_else(|| LoadError::Misaligned { tensor: name.clone() }),
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { program, weights, plan: Plan::new(program) })
-    }
-
-    /// The program.
-    #[must_use]
-    pub fn program(&self) -> &'m Verified {
-        self.program
-    }
-
-    /// Bytes of the arena: all the memory that running needs beside the weights.
-    #[must_use]
-    pub fn arena_bytes(&self) -> usize {
-        self.plan.elements() * size_of::<f32>()
-    }
-
-    /// Takes the arena; after that, running allocates nothing.
-    #[must_use]
-    pub fn instance(self) -> Instance<'m> {
-        let arena = vec![0.0; self.plan.elements()];
-        Instance { loaded: self, arena }
-    }
-}
-
-/// A loaded program with its arena: fill the inputs, run, read the outputs.
+/// A loaded program with its arena.
 #[derive(Clone, Debug)]
 pub struct Instance<'m> {
     loaded: Loaded<'m>,
-    arena: Vec<f32>,
+    batch: usize,
+    /// As words of eight bytes, so that numbers of any type can be read in place.
+    arena: Vec<u64>,
+    scratch: Vec<u64>,
 }
 
 impl<'m> Instance<'m> {
+    pub(crate) fn new(loaded: Loaded<'m>, batch: usize) -> Self {
+        assert!(batch > 0, "a batch of no samples");
+        let arena = vec![0; (loaded.arena_bytes() * batch).div_ceil(8)];
+        let scratch = vec![0; loaded.scratch_bytes().div_ceil(8)];
+        Self { loaded, batch, arena, scratch }
+    }
+
     /// The program that it runs.
     #[must_use]
     pub fn program(&self) -> &'m Verified {
-        self.loaded.program
+        self.loaded.program()
     }
 
-    /// Bytes of the arena.
+    /// What it runs, with its plan.
+    #[must_use]
+    pub fn loaded(&self) -> &Loaded<'m> {
+        &self.loaded
+    }
+
+    /// Samples that it runs at once.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Bytes of the arena and of what kernels use beside it.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
-        self.loaded.arena_bytes()
+        self.loaded.arena_bytes() * self.batch + self.loaded.scratch_bytes()
     }
 
-    /// The memory of an input, to be filled before each run: running may overwrite it.
+    /// The memory of an `f32` input, `(batch, ..)`, to be filled before each run: running may
+    /// overwrite it.
+    ///
+    /// # Panics
+    ///
+    /// If the value is of another type.
     #[must_use]
     pub fn input(&mut self, id: ValueId) -> &mut [f32] {
-        &mut self.arena[self.loaded.plan.place(id)]
+        self.input_of(id)
     }
 
-    /// An output, valid after a run until the next one.
+    /// The memory of an input of type `T`.
+    ///
+    /// # Panics
+    ///
+    /// If the value is of another type.
+    #[must_use]
+    pub fn input_of<T: Element>(&mut self, id: ValueId) -> &mut [T] {
+        assert_eq!(self.program().dtype(id), T::DTYPE, "the type of an input");
+        let place = self.loaded.plan().place(id);
+        let place = place.start * self.batch..place.end * self.batch;
+        bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.arena)[place])
+    }
+
+    /// An `f32` output, `(batch, ..)`, valid after a run until the next one. What is a tensor of the
+    /// file has no batch.
+    ///
+    /// # Panics
+    ///
+    /// If the value is of another type.
     #[must_use]
     pub fn output(&self, id: ValueId) -> &[f32] {
-        match self.loaded.weights[id.index()] {
-            [] => &self.arena[self.loaded.plan.place(id)],
-            weights => weights,
+        self.output_of(id)
+    }
+
+    /// An output of type `T`.
+    ///
+    /// # Panics
+    ///
+    /// If the value is of another type.
+    #[must_use]
+    pub fn output_of<T: Element>(&self, id: ValueId) -> &[T] {
+        assert_eq!(self.program().dtype(id), T::DTYPE, "the type of an output");
+        if self.program().values[id.index()].tensor.is_some() {
+            return self.loaded.tensor(id);
         }
+        let place = self.loaded.plan().place(id);
+        let place = place.start * self.batch..place.end * self.batch;
+        bytemuck::cast_slice(&bytemuck::cast_slice::<u64, u8>(&self.arena)[place])
     }
 
     /// Runs every operation once, in order. Allocates nothing, cannot fail.
     pub fn run(&mut self) {
-        for op in &self.loaded.program.ops {
-            step(&self.loaded, op, &mut self.arena);
+        for i in 0..self.program().ops.len() {
+            self.run_operation(i);
         }
     }
+
+    /// Runs one operation, for profilers; the ones before it have to have run.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such operation.
+    pub fn run_operation(&mut self, i: usize) {
+        let op = &self.program().ops[i];
+        let (arena, scratch) = (bytemuck::cast_slice_mut(&mut self.arena), &mut self.scratch);
+        let place = self.loaded.plan().place(op.result());
+        let (start, end) = (place.start * self.batch, place.end * self.batch);
+        let (before, rest) = arena.split_at_mut(start);
+        let (y, after) = rest.split_at_mut(end - start);
+        let loaded = &self.loaded;
+        let mut at =
+            Around { loaded, before, after, after_start: end, batch: self.batch, sample: None };
+        if let Prepared::Packed(product) = &loaded.prepared[i] {
+            return product.run(loaded.level(), self.batch, at.bytes(operand(op)), y, scratch);
+        }
+        for (sample, y) in y.chunks_exact_mut((place.len()).max(1)).enumerate() {
+            at.sample = Some(sample);
+            step(&at, op, &loaded.prepared[i], y);
+        }
+    }
+}
+
+/// The first value that an operation reads.
+fn operand(op: &Op) -> ValueId {
+    let mut first = None;
+    op.for_each_operand(|x| first = first.or(Some(x)));
+    first.expect("a layer reads its input")
 }
 
 /// The arena around the result that is being written: everything else can be read.
 struct Around<'a, 'm> {
     loaded: &'a Loaded<'m>,
-    before: &'a [f32],
-    after: &'a [f32],
+    before: &'a [u8],
+    after: &'a [u8],
     after_start: usize,
+    batch: usize,
+    /// Which sample of the batch is read; all of them without.
+    sample: Option<usize>,
 }
 
 impl<'a> Around<'a, '_> {
-    /// The elements of a value other than the result.
-    fn read(&self, id: ValueId) -> &'a [f32] {
-        let weights = self.loaded.weights[id.index()];
-        if !weights.is_empty() {
-            return weights;
+    /// The bytes of a value other than the result.
+    fn bytes(&self, id: ValueId) -> &'a [u8] {
+        if self.loaded.program().values[id.index()].tensor.is_some() {
+            return self.loaded.tensor(id);
         }
-        let place = self.loaded.plan.place(id);
-        if place.end <= self.before.len() {
-            &self.before[place]
-        } else {
-            &self.after[place.start - self.after_start..place.end - self.after_start]
+        let place = self.loaded.plan().place(id);
+        let (start, length) = (place.start * self.batch, place.len());
+        let (start, length) = match self.sample {
+            Some(sample) => (start + sample * length, length),
+            None => (start, length * self.batch),
+        };
+        match start.checked_sub(self.after_start) {
+            Some(start) if length > 0 => &self.after[start..start + length],
+            _ => &self.before[start.min(self.before.len())..][..length],
         }
     }
 
+    /// The elements of a value other than the result, as its type says.
+    fn read<T: Element>(&self, id: ValueId) -> &'a [T] {
+        bytemuck::cast_slice(self.bytes(id))
+    }
+
     fn shape(&self, id: ValueId) -> &'a [usize] {
-        self.loaded.program.shape(id)
+        self.loaded.program().shape(id)
     }
 
     /// The length of an axis and the number of elements behind it.
@@ -199,35 +196,49 @@ impl<'a> Around<'a, '_> {
     fn width(&self, id: ValueId) -> usize {
         self.shape(id).last().copied().unwrap_or(1)
     }
+
+    fn quantization(&self, id: ValueId) -> Quantization {
+        let quantization = self.loaded.program().values[id.index()].quantization;
+        quantization.expect("verified: activations in bytes say what they stand for")
+    }
+
+    fn results<'y>(&self, id: ValueId, y: &'y mut [u8]) -> Results<'y> {
+        match self.loaded.program().dtype(id) {
+            Dtype::F32 => Results::F32(bytemuck::cast_slice_mut(y)),
+            _ => Results::I8(bytemuck::cast_slice_mut(y), self.quantization(id)),
+        }
+    }
 }
 
-fn step(loaded: &Loaded<'_>, op: &Op, arena: &mut [f32]) {
-    let place = loaded.plan.place(op.result());
-    let after_start = place.end;
-    let (before, rest) = arena.split_at_mut(place.start);
-    let (y, after) = rest.split_at_mut(place.len());
-    let at = Around { loaded, before, after, after_start };
+/// Runs `op` for one sample.
+fn step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u8]) {
     match op {
-        Op::Linear { x, w, bias, .. } => {
-            kernels::linear(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), at.width(*x), y);
+        Op::Slice { .. } | Op::Concat { .. } | Op::Reshape { .. } | Op::Permute { .. } => {
+            match at.loaded.program().dtype(op.result()) {
+                Dtype::F32 => move_numbers::<f32>(at, op, bytemuck::cast_slice_mut(y)),
+                _ => move_numbers::<i8>(at, op, bytemuck::cast_slice_mut(y)),
+            }
         }
-        Op::Conv1d { x, w, bias, stride, dilation, padding, .. } => {
-            let &[outputs, kernel, inputs] = at.shape(*w) else { unreachable!("verified") };
-            let (stride, dilation, before) = (*stride, *dilation, padding[0]);
-            let g = Window { inputs, outputs, kernel, stride, dilation, before };
-            kernels::conv1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
-        }
-        Op::ConvTranspose1d { x, w, bias, stride, trim, .. } => {
-            let &[kernel, outputs, inputs] = at.shape(*w) else { unreachable!("verified") };
-            let g =
-                Window { inputs, outputs, kernel, stride: *stride, dilation: 1, before: trim[0] };
-            kernels::conv_transpose1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
-        }
+        Op::Quantize { .. }
+        | Op::Dequantize { .. }
+        | Op::QuantizedAdd { .. }
+        | Op::Lookup { .. } => bytes_step(at, op, y),
+        Op::QuantizedLinear { .. }
+        | Op::QuantizedConv1d { .. }
+        | Op::QuantizedConvTranspose1d { .. } => quantized_layer(at, op, prepared, y),
+        _ => real_step(at, op, bytemuck::cast_slice_mut(y)),
+    }
+}
+
+/// Operations on real numbers.
+fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
+    match op {
+        Op::Linear { .. } | Op::Conv1d { .. } | Op::ConvTranspose1d { .. } => real_layer(at, op, y),
         Op::LayerNorm { x, gain, bias, epsilon, .. } => {
             kernels::layer_norm(at.read(*x), at.read(*gain), bias.map(|b| at.read(b)), *epsilon, y);
         }
         Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
-        Op::Unary { x, f, .. } => kernels::unary(*f, at.read(*x), y),
+        Op::Unary { x, f, .. } => fast::unary(at.loaded.level(), *f, at.read(*x), y),
         Op::Affine { x, scale, offset, .. } => kernels::affine(*scale, *offset, at.read(*x), y),
         Op::Clamp { x, low, high, .. } => kernels::clamp(*low, *high, at.read(*x), y),
         Op::Binary { a, b, f, y: id } => {
@@ -238,6 +249,87 @@ fn step(loaded: &Loaded<'_>, op: &Op, arena: &mut [f32]) {
             let (length, inner) = at.axis(*x, *axis);
             kernels::reduce(*f, at.read(*x), length, inner, y);
         }
+        _ => unreachable!("verified: `{}` does not write real numbers", op.name()),
+    }
+}
+
+/// Layers with weights in the order of the file.
+fn real_layer(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
+    let activation = match op {
+        Op::Linear { x, w, bias, activation, .. } => {
+            kernels::linear(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), at.width(*x), y);
+            activation
+        }
+        Op::Conv1d { x, w, bias, stride, dilation, padding, activation, .. } => {
+            let g = conv_window(at.shape(*w), *stride, *dilation, padding[0]);
+            kernels::conv1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
+            activation
+        }
+        Op::ConvTranspose1d { x, w, bias, stride, trim, activation, .. } => {
+            let g = transposed_window(at.shape(*w), *stride, trim[0]);
+            kernels::conv_transpose1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
+            activation
+        }
+        _ => unreachable!("only layers come here"),
+    };
+    activation.iter().for_each(|f: &Unary| fast::unary_in_place(at.loaded.level(), *f, y));
+}
+
+/// Layers of integers with weights in the order of the file.
+fn quantized_layer(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u8]) {
+    let layer = |x: ValueId, weights: &Weights, clamp: [i8; 2]| Layer {
+        w: match prepared {
+            Prepared::Unpacked(w) => Integers::I16(w),
+            _ => Integers::I8(at.read(weights.w)),
+        },
+        x: at.quantization(x),
+        scale: at.read(weights.scale),
+        bias: weights.bias.map(|b| at.read(b)),
+        clamp,
+    };
+    let y = &mut at.results(op.result(), y);
+    match op {
+        Op::QuantizedLinear { x, weights, clamp, .. } => {
+            quantized::quantized_linear(at.read(*x), &layer(*x, weights, *clamp), at.width(*x), y);
+        }
+        Op::QuantizedConv1d { x, weights, y: id, clamp, stride, dilation, padding } => {
+            let g = conv_window(at.shape(weights.w), *stride, *dilation, padding[0]);
+            let (layer, rows) = (layer(*x, weights, *clamp), at.shape(*id)[0]);
+            quantized::quantized_conv1d(at.read(*x), &layer, g, rows, y);
+        }
+        Op::QuantizedConvTranspose1d { x, weights, y: id, clamp, stride, trim } => {
+            let g = transposed_window(at.shape(weights.w), *stride, trim[0]);
+            let (layer, rows) = (layer(*x, weights, *clamp), at.shape(*id)[0]);
+            quantized::quantized_conv_transpose1d(at.read(*x), &layer, g, rows, y);
+        }
+        _ => unreachable!("only layers of integers come here"),
+    }
+}
+
+/// Operations on bytes, or from and to them, without weights.
+fn bytes_step(at: &Around<'_, '_>, op: &Op, y: &mut [u8]) {
+    let q = |id: &ValueId| at.quantization(*id);
+    match op {
+        Op::Quantize { x, y: id } => {
+            quantized::quantize(at.read(*x), q(id), bytemuck::cast_slice_mut(y));
+        }
+        Op::Dequantize { x, .. } => {
+            quantized::dequantize(at.read(*x), q(x), bytemuck::cast_slice_mut(y));
+        }
+        Op::QuantizedAdd { a, b, y: id, clamp } => {
+            let (a, b) = ((at.read(*a), q(a)), (at.read(*b), q(b)));
+            quantized::quantized_add(a, b, (bytemuck::cast_slice_mut(y), q(id)), *clamp);
+        }
+        Op::Lookup { x, table, .. } => {
+            quantized::lookup(at.read(*x), at.read(*table), bytemuck::cast_slice_mut(y));
+        }
+        _ => unreachable!("only operations on bytes come here"),
+    }
+}
+
+/// Operations that only move numbers.
+fn move_numbers<T: Element>(at: &Around<'_, '_>, op: &Op, y: &mut [T]) {
+    match op {
         Op::Slice { x, axis, start, end, .. } => {
             let (length, inner) = at.axis(*x, *axis);
             kernels::slice(at.read(*x), length, inner, *start, end - start, y);
@@ -253,11 +345,21 @@ fn step(loaded: &Loaded<'_>, op: &Op, arena: &mut [f32]) {
         }
         // The plan gave both the same memory, unless a tensor of the file is reshaped.
         Op::Reshape { x, .. } => {
-            let weights = loaded.weights[x.index()];
-            if !weights.is_empty() {
-                y.copy_from_slice(weights);
+            if at.loaded.program().values[x.index()].tensor.is_some() {
+                y.copy_from_slice(at.read(*x));
             }
         }
         Op::Permute { x, axes, .. } => kernels::permute(at.read(*x), at.shape(*x), axes, y),
+        _ => unreachable!("only operations that move come here"),
     }
+}
+
+fn conv_window(w: &[usize], stride: usize, dilation: usize, before: usize) -> Window {
+    let &[outputs, kernel, inputs] = w else { unreachable!("verified") };
+    Window { inputs, outputs, kernel, stride, dilation, before }
+}
+
+fn transposed_window(w: &[usize], stride: usize, before: usize) -> Window {
+    let &[kernel, outputs, inputs] = w else { unreachable!("verified") };
+    Window { inputs, outputs, kernel, stride, dilation: 1, before }
 }

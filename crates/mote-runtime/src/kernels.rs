@@ -8,9 +8,10 @@ mod conv;
 mod elementwise;
 mod layout;
 mod normalize;
+pub mod quantized;
 
 pub use conv::{Window, conv_transpose1d, conv1d, linear};
-pub use elementwise::{affine, binary, clamp, unary};
+pub use elementwise::{affine, binary, clamp, unary, unary_in_place};
 pub use layout::{concat, permute, slice};
 pub use normalize::{layer_norm, reduce, softmax};
 

@@ -6,15 +6,22 @@
 //!
 //! Nothing here allocates while it runs, recurses, reads a clock or touches a file. Loops are
 //! bounded by numbers in the verified program.
-#![cfg_attr(not(test), no_std)]
+#![no_std]
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+extern crate std;
+
 mod detect;
 mod execute;
+mod fast;
 pub mod kernels;
+mod load;
 mod plan;
 
 pub use detect::{Detector, Event, Sample, Scored};
-pub use execute::{Instance, LoadError, Loaded};
-pub use plan::Plan;
+pub use execute::Instance;
+pub use fast::Level;
+pub use load::{LoadError, Loaded};
+pub use plan::{ALIGNMENT, Plan};

@@ -1,5 +1,7 @@
 //! Places every value of a program in one arena, by lifetime.
 //!
+//! Sizes are bytes for one sample; with a batch, everything is as many times as large.
+//!
 //! A value lives from the operation that writes it to the last one that reads it; inputs live from
 //! the start, outputs to the end. Reshaped values share their memory. Values are placed largest
 //! first, each at the lowest offset that is free for its whole life: the greedy rule of Pisarchyk
@@ -13,9 +15,9 @@ use mote_format::{Op, Program, ValueId, Verified};
 /// Where each value lies, and how large the arena is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// For each value its elements in the arena; empty for tensors of the file.
+    /// For each value its bytes in the arena; empty for tensors of the file.
     places: Vec<Range<usize>>,
-    elements: usize,
+    bytes: usize,
 }
 
 /// When a block of memory is in use, by operation number; inputs are written before number zero.
@@ -23,9 +25,13 @@ pub struct Plan {
 struct Life {
     first: usize,
     last: usize,
-    elements: usize,
+    /// A multiple of [`ALIGNMENT`].
+    bytes: usize,
     offset: usize,
 }
+
+/// Every value begins at a multiple of this, so that numbers of any type can be read in place.
+pub const ALIGNMENT: usize = 4;
 
 impl Plan {
     /// Plans `program`.
@@ -38,34 +44,34 @@ impl Plan {
         place(&mut lives);
         let places = (0..program.values.len())
             .map(|i| match &lives[owner[i]] {
-                Some(life) => life.offset..life.offset + life.elements,
+                Some(life) => life.offset..life.offset + program.values[i].bytes(),
                 None => 0..0,
             })
             .collect();
-        let elements = lives.iter().flatten().map(|l| l.offset + l.elements).max().unwrap_or(0);
-        Self { places, elements }
+        let bytes = lives.iter().flatten().map(|l| l.offset + l.bytes).max().unwrap_or(0);
+        Self { places, bytes }
     }
 
-    /// Elements of the arena: the peak of what is alive at once, plus what the greedy rule wastes.
+    /// Bytes of the arena: the peak of what is alive at once, plus what the greedy rule wastes.
     #[must_use]
-    pub fn elements(&self) -> usize {
-        self.elements
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// Where in the arena `id` lies; empty for a tensor of the file.
+    /// The bytes of `id` in the arena; empty for a tensor of the file.
     #[must_use]
     pub fn place(&self, id: ValueId) -> Range<usize> {
         self.places[id.index()].clone()
     }
 
-    /// The least that any plan needs: the most that is alive during one operation.
+    /// The least bytes that any plan needs: the most that is alive during one operation.
     #[must_use]
     pub fn lower_bound(program: &Verified) -> usize {
         let lives = lives(program, &owners(program));
         (0..=program.ops.len())
             .map(|t| {
                 let alive = lives.iter().flatten().filter(|l| l.first <= t && t <= l.last);
-                alive.map(|l| l.elements).sum()
+                alive.map(|l| l.bytes).sum()
             })
             .max()
             .unwrap_or(0)
@@ -92,7 +98,8 @@ fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
         if program.values[id.index()].tensor.is_some() {
             return;
         }
-        let fresh = Life { first: t, last: t, elements: program.elements(id), offset: 0 };
+        let bytes = program.values[id.index()].bytes().next_multiple_of(ALIGNMENT);
+        let fresh = Life { first: t, last: t, bytes, offset: 0 };
         let life = lives[owner[id.index()]].get_or_insert(fresh);
         life.first = life.first.min(t);
         life.last = life.last.max(t);
@@ -112,18 +119,18 @@ fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
 
 fn place(lives: &mut [Option<Life>]) {
     let mut order: Vec<usize> = (0..lives.len()).filter(|&i| lives[i].is_some()).collect();
-    order.sort_by_key(|&i| lives[i].as_ref().map(|l| (core::cmp::Reverse(l.elements), l.first)));
+    order.sort_by_key(|&i| lives[i].as_ref().map(|l| (core::cmp::Reverse(l.bytes), l.first)));
     let mut placed: Vec<Life> = Vec::with_capacity(order.len());
     for i in order {
         let Some(life) = &mut lives[i] else { continue };
         let mut busy: Vec<Range<usize>> = placed
             .iter()
             .filter(|p| p.first <= life.last && life.first <= p.last)
-            .map(|p| p.offset..p.offset + p.elements)
+            .map(|p| p.offset..p.offset + p.bytes)
             .collect();
         busy.sort_by_key(|r| r.start);
         for r in busy {
-            if life.offset + life.elements <= r.start {
+            if life.offset + life.bytes <= r.start {
                 break;
             }
             life.offset = life.offset.max(r.end);
@@ -142,7 +149,7 @@ mod tests {
 
     /// A chain of `n` unary operations over `width` elements.
     fn chain(n: u32, width: usize) -> Verified {
-        let value = || Value { shape: vec![width], tensor: None };
+        let value = || Value::f32([width]);
         let program = Program {
             name: "chain".to_string(),
             values: (0..=n).map(|_| value()).collect(),
@@ -160,8 +167,8 @@ mod tests {
         for n in [1, 2, 7, 100] {
             let program = chain(n, 5);
             let plan = Plan::new(&program);
-            assert_eq!(plan.elements(), 10, "{n} operations");
-            assert_eq!(plan.elements(), Plan::lower_bound(&program));
+            assert_eq!(plan.bytes(), 40, "{n} operations");
+            assert_eq!(plan.bytes(), Plan::lower_bound(&program));
         }
     }
 
@@ -185,6 +192,6 @@ mod tests {
             ops: vec![],
         };
         let program = Verified::new(program, |_| None).unwrap();
-        assert_eq!(Plan::new(&program).elements(), 0);
+        assert_eq!(Plan::new(&program).bytes(), 0);
     }
 }

@@ -324,7 +324,7 @@ fn finish(
         schema: source.plan.schema.clone(),
         window: outline.window,
         detector: None,
-        programs: entries.programs,
+        programs: entries.programs.clone(),
         lineage: Lineage {
             made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
             data_digest: source.digest.clone(),
@@ -334,10 +334,11 @@ fn finish(
             metrics,
         },
     };
-    let bare = model::write(&manifest, &entries.tensors);
+    let tensors = entries.arrays();
+    let bare = model::write(&manifest, &tensors);
     let calibration = calibrate(&bare, held, recipe.false_alarm_rate)?;
     manifest.detector = Some(calibration.detector.clone());
-    let file = model::write(&manifest, &entries.tensors);
+    let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
 }
 

@@ -1,6 +1,6 @@
 //! Programs that break a rule, each with the sentence that it is refused with.
 
-use mote_format::{Error, Op, Program, ValueId, Verified, limits};
+use mote_format::{Array, Error, Op, Program, Stored, ValueId, Verified, limits};
 
 use crate::sample::{
     self, affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one,
@@ -12,7 +12,7 @@ use crate::sample::{
 fn check(edit: impl Fn(&mut Program), wanted: &str) {
     let (mut program, tensors) = (sample::program(), sample::tensors());
     edit(&mut program);
-    let shape = |name: &str| tensors.get(name).map(|(shape, _)| shape.as_slice());
+    let shape = |name: &str| tensors.get(name).map(Array::stored);
     let error = Verified::new(program, shape).unwrap_err();
     assert_eq!(error.to_string(), wanted);
 }
@@ -21,7 +21,7 @@ fn check(edit: impl Fn(&mut Program), wanted: &str) {
 #[track_caller]
 fn check_op(op: Op, shapes: &[&[usize]], wanted: &str) {
     let (program, tensors) = one(op.clone(), shapes);
-    let shape = |name: &str| tensors.get(name).map(Vec::as_slice);
+    let shape = |name: &str| tensors.get(name).map(|shape| Stored::f32(shape));
     let error = Verified::new(program, shape).unwrap_err();
     let Error::Program { program, op: found, why } = &error else { panic!("{error}") };
     assert_eq!((program.as_str(), why.as_str()), ("one", wanted));

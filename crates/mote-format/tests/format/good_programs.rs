@@ -1,6 +1,6 @@
 //! For every operation, programs that verify, and the one shape of the result that does.
 
-use mote_format::{Op, Program, Verified, limits};
+use mote_format::{Op, Program, Stored, Verified, limits};
 
 use crate::sample::{
     affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one, permute,
@@ -12,7 +12,7 @@ use crate::sample::{
 fn check(op: Op, shapes: &[&[usize]]) {
     let verify = |shapes: &[&[usize]]| {
         let (program, tensors) = one(op.clone(), shapes);
-        Verified::new(program, |name| tensors.get(name).map(Vec::as_slice))
+        Verified::new(program, |name| tensors.get(name).map(|shape| Stored::f32(shape)))
     };
     let verified = verify(shapes).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(*verified, one(op.clone(), shapes).0);
@@ -127,7 +127,7 @@ fn a_program_may_return_what_it_was_given_or_what_the_file_holds() {
     assert!(Verified::new(program.clone(), |_| None).is_ok());
     program.inputs.clear();
     program.values[0].tensor = Some("w".into());
-    assert!(Verified::new(program, |_| Some(&[2])).is_ok());
+    assert!(Verified::new(program, |_| Some(Stored::f32(&[2]))).is_ok());
     let nothing = Program {
         name: String::new(),
         values: vec![],

@@ -89,7 +89,8 @@ fn refuses_shapes_and_types_beyond_the_limits() {
     }
     let dtype = |dtype: &str| container_of(&entry("a", dtype, "1", "0,4"), 4);
     for d in ["F16", "f32", "I32", ""] {
-        let wanted = format!("tensor `a`: wanted a known data type (F32), found \"{d}\"");
+        let wanted =
+            format!("tensor `a`: wanted a known data type (F32, I32, I8, U8), found \"{d}\"");
         check(&dtype(d), &wanted);
     }
     let many: String =

@@ -3,9 +3,9 @@
 //! Allocations are counted for the thread of the test alone, so other tests do not disturb.
 
 use allocation_counter::measure;
-use mote_format::{Model, model};
+use mote_format::{Array, Model, model};
 
-use crate::sample::{self, NO_DIGEST, Tensors};
+use crate::sample::{self, NO_DIGEST};
 
 /// Bytes that reading may hold at once for each byte of the header. The worst is a list of objects
 /// with one entry: seven characters become a map with room for eleven entries.
@@ -23,8 +23,8 @@ fn check_peak(file: &[u8], header: usize) {
 #[test]
 fn tensors_take_no_memory() {
     let file = |n: usize| {
-        let mut tensors: Tensors = sample::tensors();
-        tensors.insert("large".into(), (vec![n], vec![1.0; n]));
+        let mut tensors = sample::tensors();
+        tensors.insert("large".into(), Array::new([n], &vec![1.0f32; n]));
         model::write(&sample::manifest(), &tensors)
     };
     let peak = |n| {

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use mote_format::{
-    Column, Kind, Manifest, Op, Program, Schema, ValueId,
+    Array, Column, Dtype, Kind, Manifest, Op, Program, Schema, Tensors, ValueId,
     manifest::{Density, Detector, Lineage, Window},
     model,
     program::{Binary, Port, Reduction, Unary, Value},
 };
-
-/// By name: shape and elements.
-pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// What the header holds in place of the digest while the digest is computed.
 pub(crate) const NO_DIGEST: &str = concat!(
@@ -42,7 +39,7 @@ pub(crate) fn tensors() -> Tensors {
         ("empty", vec![3, 0], vec![]),
         ("scalar", vec![], vec![0.1]),
     ]
-    .map(|(name, shape, data)| (name.to_owned(), (shape, data)))
+    .map(|(name, shape, data)| (name.to_owned(), Array::new::<f32>(shape, &data)))
     .into()
 }
 
@@ -103,7 +100,10 @@ pub(crate) fn reseal(file: &mut [u8]) {
 }
 
 pub(crate) fn value(shape: &[usize], tensor: Option<&str>) -> Value {
-    Value { shape: shape.into(), tensor: tensor.map(Into::into) }
+    match tensor {
+        Some(name) => Value::tensor(name, Dtype::F32, shape),
+        None => Value::f32(shape),
+    }
 }
 
 pub(crate) fn port(name: &str, value: u32) -> Port {
@@ -111,7 +111,13 @@ pub(crate) fn port(name: &str, value: u32) -> Port {
 }
 
 pub(crate) fn linear(x: u32, w: u32, bias: Option<u32>, y: u32) -> Op {
-    Op::Linear { x: ValueId(x), w: ValueId(w), bias: bias.map(ValueId), y: ValueId(y) }
+    Op::Linear {
+        x: ValueId(x),
+        w: ValueId(w),
+        bias: bias.map(ValueId),
+        y: ValueId(y),
+        activation: None,
+    }
 }
 
 pub(crate) fn relu(x: u32, y: u32) -> Op {
@@ -159,7 +165,7 @@ pub(crate) fn conv1d(
     padding: [usize; 2],
 ) -> Op {
     let (x, w, y) = (ValueId(x), ValueId(w), ValueId(y));
-    Op::Conv1d { x, w, bias: bias.map(ValueId), y, stride, dilation, padding }
+    Op::Conv1d { x, w, bias: bias.map(ValueId), y, stride, dilation, padding, activation: None }
 }
 
 pub(crate) fn conv_transpose1d(
@@ -169,7 +175,7 @@ pub(crate) fn conv_transpose1d(
     trim: [usize; 2],
 ) -> Op {
     let (x, w, y) = (ValueId(x), ValueId(w), ValueId(y));
-    Op::ConvTranspose1d { x, w, bias: bias.map(ValueId), y, stride, trim }
+    Op::ConvTranspose1d { x, w, bias: bias.map(ValueId), y, stride, trim, activation: None }
 }
 
 pub(crate) fn layer_norm([x, gain, y]: [u32; 3], bias: Option<u32>, epsilon: f32) -> Op {

@@ -7,7 +7,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use burn_capture::{CaptureBackend, TensorId};
-use mote_format::{Program, Verified};
+use mote_format::{Program, Stored, Verified};
 
 use super::{BATCH, CompileError, Tensors, draft::Draft, lower::lower, passes};
 
@@ -60,7 +60,7 @@ pub fn capture<M: Module>(
     let mut draft = lower(name, &captured, &ports)?;
     passes::simplify(&mut draft);
     let Draft { program, tensors } = passes::fold(draft);
-    let verified = Verified::new(program, |t| tensors.get(t).map(|(shape, _)| shape.as_slice()))
+    let verified = Verified::new(program, |t| tensors.get(t).map(|(shape, _)| Stored::f32(shape)))
         .map_err(|e| CompileError::Invalid { entry: name.into(), why: e.to_string() })?;
     Ok((verified.into_inner(), tensors))
 }

@@ -34,7 +34,7 @@ impl Draft {
 
     /// A new value that something will write.
     pub(super) fn value(&mut self, shape: Vec<usize>) -> ValueId {
-        self.program.values.push(Value { shape, tensor: None });
+        self.program.values.push(Value::f32(shape));
         ValueId(self.program.values.len() as u32 - 1)
     }
 

@@ -208,8 +208,16 @@ impl Lowering<'_> {
                 let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
                 let (stride, dilation) = (o.stride[0], o.dilation[0]);
                 let padding = [o.padding[0].0, o.padding[0].1];
-                let y =
-                    self.draft.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding })?;
+                let y = self.draft.push(|y| Op::Conv1d {
+                    x,
+                    w,
+                    bias,
+                    y,
+                    stride,
+                    dilation,
+                    padding,
+                    activation: None,
+                })?;
                 self.columns(y, &op.out)
             }
             ModuleOp::ConvTranspose1d(op) => {
@@ -221,7 +229,15 @@ impl Lowering<'_> {
                 let w = self.permuted(&op.weight, [2, 1, 0])?;
                 let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
                 let (stride, trim) = (o.stride[0], [o.padding[0]; 2]);
-                let y = self.draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim })?;
+                let y = self.draft.push(|y| Op::ConvTranspose1d {
+                    x,
+                    w,
+                    bias,
+                    y,
+                    stride,
+                    trim,
+                    activation: None,
+                })?;
                 self.columns(y, &op.out)
             }
             ModuleOp::LayerNorm(op) => {
@@ -274,7 +290,7 @@ impl Lowering<'_> {
         let w = self.draft.reshape(w, vec![inputs, outputs])?;
         let w = self.draft.push(|y| Op::Permute { x: w, y, axes: vec![1, 0] })?;
         let bias = bias.map(|b| self.weight(b)).transpose()?;
-        let value = self.draft.push(|y| Op::Linear { x: x.value, w, bias, y })?;
+        let value = self.draft.push(|y| Op::Linear { x: x.value, w, bias, y, activation: None })?;
         self.set(out, value, x.batch)
     }
 

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use mote_format::{
-    Op, Program, ValueId, Verified,
-    container::{Dtype, Tensor},
+    Dtype, Op, Program, Stored, ValueId, Verified,
+    container::Tensor,
     program::{Binary, Port},
 };
-use mote_runtime::Loaded;
+use mote_runtime::{Level, Loaded};
 
 use super::draft::Draft;
 
@@ -15,6 +15,7 @@ use super::draft::Draft;
 pub(super) fn simplify(draft: &mut Draft) {
     cancel_permutes(draft);
     fuse_biases(draft);
+    fuse_activations(draft);
     prune(draft);
 }
 
@@ -23,7 +24,7 @@ fn cancel_permutes(draft: &mut Draft) {
     let mut sources: HashMap<ValueId, (ValueId, Vec<usize>)> = HashMap::new();
     let mut same: HashMap<ValueId, ValueId> = HashMap::new();
     for op in &mut draft.program.ops {
-        rewire(op, |id| same.get(&id).copied().unwrap_or(id));
+        op.for_each_operand_mut(|id| *id = same.get(id).copied().unwrap_or(*id));
         if let Op::Permute { x, y, axes } = op {
             if let Some((source, inner)) = sources.get(x) {
                 *axes = axes.iter().map(|&a| inner[a]).collect();
@@ -58,7 +59,9 @@ fn fuse_biases(draft: &mut Draft) {
                 && draft.program.shape(vector).last() == Some(&width)
                 && draft.program.shape(sum) == draft.program.shape(y)
                 && computed.contains(&vector);
-            let Op::Linear { bias: None, .. } = draft.program.ops[at] else { continue };
+            let Op::Linear { bias: None, activation: None, .. } = draft.program.ops[at] else {
+                continue;
+            };
             if !is_vector || uses.get(&sum) != Some(&1) {
                 continue;
             }
@@ -83,6 +86,48 @@ fn fuse_biases(draft: &mut Draft) {
     ops.extend(reshapes.into_iter().map(|(_, op)| op));
     ops.extend(late.into_iter().map(|(_, op)| op));
     draft.program.ops = ops;
+}
+
+/// A function of one number after a layer, perhaps moved in between, is part of the layer, if nobody
+/// else reads what the layer gives.
+fn fuse_activations(draft: &mut Draft) {
+    let uses = draft.uses();
+    let program = &mut draft.program;
+    let producers: HashMap<ValueId, usize> =
+        program.ops.iter().enumerate().map(|(i, op)| (op.result(), i)).collect();
+    let mut same: HashMap<ValueId, ValueId> = HashMap::new();
+    for i in 0..program.ops.len() {
+        let Op::Unary { x, y, f } = program.ops[i] else { continue };
+        let mut at = x;
+        while uses.get(&at) == Some(&1)
+            && let Some(&producer) = producers.get(&at)
+        {
+            match &mut program.ops[producer] {
+                Op::Reshape { x, .. } | Op::Permute { x, .. } => at = *x,
+                Op::Linear { activation: activation @ None, .. }
+                | Op::Conv1d { activation: activation @ None, .. }
+                | Op::ConvTranspose1d { activation: activation @ None, .. } => {
+                    *activation = Some(f);
+                    same.insert(y, x);
+                    break;
+                }
+                _ => break,
+            }
+        }
+    }
+    program.ops.retain(|op| !same.contains_key(&op.result()));
+    let last = |mut id: ValueId| {
+        while let Some(&earlier) = same.get(&id) {
+            id = earlier;
+        }
+        id
+    };
+    for op in &mut program.ops {
+        op.for_each_operand_mut(|id| *id = last(*id));
+    }
+    for port in &mut program.outputs {
+        port.value = last(port.value);
+    }
 }
 
 /// The values that depend on tensors alone.
@@ -130,7 +175,7 @@ pub(super) fn fold(mut draft: Draft) -> Draft {
         outputs: outputs.clone(),
         ops: early,
     };
-    let shape_of = |t: &str| draft.tensors.get(t).map(|(shape, _)| shape.as_slice());
+    let shape_of = |t: &str| draft.tensors.get(t).map(|(shape, _)| Stored::f32(shape));
     let folding =
         Verified::new(folding, shape_of).expect("shapes were inferred when it was drafted");
     let tensors = draft.tensors.iter().map(|(name, (shape, data))| {
@@ -138,7 +183,8 @@ pub(super) fn fold(mut draft: Draft) -> Draft {
         (name.clone(), Tensor { dtype: Dtype::F32, shape: shape.clone(), bytes })
     });
     let tensors = tensors.collect();
-    let loaded = Loaded::from_parts(&folding, &tensors).expect("vectors of f32 are aligned");
+    let loaded =
+        Loaded::from_parts(Level::Plain, &folding, &tensors).expect("vectors of f32 are aligned");
     let mut instance = loaded.instance();
     instance.run();
     let folded: Vec<_> =
@@ -189,8 +235,8 @@ fn prune(draft: &mut Draft) {
     }
     program.values = values;
     for op in &mut program.ops {
-        rewire(op, |id| numbers[&id]);
-        let y = result_mut(op);
+        op.for_each_operand_mut(|id| *id = numbers[id]);
+        let y = op.result_mut();
         *y = numbers[y];
     }
     for port in program.inputs.iter_mut().chain(&mut program.outputs) {
@@ -218,47 +264,4 @@ fn tidy_names(draft: &mut Draft) {
         *tensor = new_names[tensor.as_str()].clone();
     }
     draft.tensors = tidy;
-}
-
-/// Applies `to` to every operand.
-fn rewire(op: &mut Op, to: impl Fn(ValueId) -> ValueId) {
-    let each = |ids: &mut [&mut ValueId]| ids.iter_mut().for_each(|id| **id = to(**id));
-    match op {
-        Op::Linear { x, w, bias, .. }
-        | Op::Conv1d { x, w, bias, .. }
-        | Op::ConvTranspose1d { x, w, bias, .. }
-        | Op::LayerNorm { x, gain: w, bias, .. } => {
-            each(&mut [x, w]);
-            bias.iter_mut().for_each(|b| *b = to(*b));
-        }
-        Op::Softmax { x, .. }
-        | Op::Unary { x, .. }
-        | Op::Affine { x, .. }
-        | Op::Clamp { x, .. }
-        | Op::Reduce { x, .. }
-        | Op::Slice { x, .. }
-        | Op::Reshape { x, .. }
-        | Op::Permute { x, .. } => each(&mut [x]),
-        Op::Binary { a, b, .. } => each(&mut [a, b]),
-        Op::Concat { xs, .. } => xs.iter_mut().for_each(|x| *x = to(*x)),
-    }
-}
-
-fn result_mut(op: &mut Op) -> &mut ValueId {
-    match op {
-        Op::Linear { y, .. }
-        | Op::Conv1d { y, .. }
-        | Op::ConvTranspose1d { y, .. }
-        | Op::LayerNorm { y, .. }
-        | Op::Softmax { y, .. }
-        | Op::Unary { y, .. }
-        | Op::Affine { y, .. }
-        | Op::Clamp { y, .. }
-        | Op::Binary { y, .. }
-        | Op::Reduce { y, .. }
-        | Op::Slice { y, .. }
-        | Op::Concat { y, .. }
-        | Op::Reshape { y, .. }
-        | Op::Permute { y, .. } => y,
-    }
 }

@@ -4,11 +4,13 @@ use mote_format::program::{Binary, Unary};
 
 /// `y[i] = f(x[i])`. Transcendental functions come from `libm`, so that every machine agrees.
 pub fn unary(f: Unary, x: &[f32], y: &mut [f32]) {
-    let each = |y: &mut [f32], f: fn(f32) -> f32| {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = f(x);
-        }
-    };
+    y.copy_from_slice(x);
+    unary_in_place(f, y);
+}
+
+/// `y[i] = f(y[i])`, as [`unary`].
+pub fn unary_in_place(f: Unary, y: &mut [f32]) {
+    let each = |y: &mut [f32], f: fn(f32) -> f32| y.iter_mut().for_each(|y| *y = f(*y));
     match f {
         Unary::Relu => each(y, |x| if x < 0.0 { 0.0 } else { x }),
         Unary::Silu => each(y, |x| x * sigmoid(x)),

@@ -4,7 +4,14 @@ const RANK: usize = mote_format::limits::RANK;
 
 /// `y` is `x` from `start` to `start + taken` along an axis of `length`, which has `inner` elements
 /// behind it.
-pub fn slice(x: &[f32], length: usize, inner: usize, start: usize, taken: usize, y: &mut [f32]) {
+pub fn slice<T: Copy>(
+    x: &[T],
+    length: usize,
+    inner: usize,
+    start: usize,
+    taken: usize,
+    y: &mut [T],
+) {
     if taken * inner == 0 {
         return;
     }
@@ -15,7 +22,14 @@ pub fn slice(x: &[f32], length: usize, inner: usize, start: usize, taken: usize,
 }
 
 /// Writes `x` into `y` from `start` on along an axis of `length`; `x` has `taken` there.
-pub fn concat(x: &[f32], taken: usize, inner: usize, start: usize, length: usize, y: &mut [f32]) {
+pub fn concat<T: Copy>(
+    x: &[T],
+    taken: usize,
+    inner: usize,
+    start: usize,
+    length: usize,
+    y: &mut [T],
+) {
     if taken * inner == 0 {
         return;
     }
@@ -26,7 +40,7 @@ pub fn concat(x: &[f32], taken: usize, inner: usize, start: usize, length: usize
 }
 
 /// `y` has axis `axes[i]` of `x` as its axis `i`.
-pub fn permute(x: &[f32], shape: &[usize], axes: &[usize], y: &mut [f32]) {
+pub fn permute<T: Copy>(x: &[T], shape: &[usize], axes: &[usize], y: &mut [T]) {
     let rank = shape.len();
     let mut strides = [0; RANK];
     let mut stride = 1;

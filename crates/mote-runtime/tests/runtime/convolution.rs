@@ -1,6 +1,6 @@
 //! Linear layers and convolutions on shapes of every kind, against the formula.
 
-use mote_format::Op;
+use mote_format::{Op, program::Unary};
 use proptest::prelude::*;
 
 use crate::{
@@ -19,12 +19,18 @@ fn bias(
     wanted.then(|| draft.tensor(&[outputs], random.fill(&[outputs], 1.0)))
 }
 
+fn activation() -> impl Strategy<Value = Option<Unary>> {
+    let functions = [Unary::Relu, Unary::Tanh, Unary::Sigmoid, Unary::Silu, Unary::Gelu];
+    prop::option::of(prop::sample::select(functions.to_vec()))
+}
+
 proptest! {
     #[test]
     fn linear_is_its_formula(
         front in prop::collection::vec(0..5usize, 0..=3),
         (inputs, outputs) in (prop_oneof![9 => length(), 1 => Just(301usize)], length()),
         with_bias: bool,
+        activation in activation(),
         seed: u64,
     ) {
         let (mut draft, mut random) = (Draft::new("linear"), Random(seed));
@@ -32,7 +38,7 @@ proptest! {
         let x = draft.input("x", &shape);
         let w = draft.tensor(&[outputs, inputs], random.fill(&[outputs, inputs], 3.0));
         let bias = bias(&mut draft, &mut random, outputs, with_bias);
-        let y = draft.push(|y| Op::Linear { x, w, bias, y });
+        let y = draft.push(|y| Op::Linear { x, w, bias, y, activation });
         draft.output("y", y);
         check(&draft.verify(), &[random.fill(&shape, 3.0)]);
     }
@@ -44,6 +50,7 @@ proptest! {
         (kernel, stride, dilation) in (1..6usize, 1..5usize, 1..5usize),
         padding in prop::array::uniform2(0..9usize),
         with_bias: bool,
+        activation in activation(),
         seed: u64,
     ) {
         let span = (kernel - 1) * dilation + 1;
@@ -53,7 +60,7 @@ proptest! {
         let shape = [outputs, kernel, inputs];
         let w = draft.tensor(&shape, random.fill(&shape, 3.0));
         let bias = bias(&mut draft, &mut random, outputs, with_bias);
-        let y = draft.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding });
+        let y = draft.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation });
         draft.output("y", y);
         check(&draft.verify(), &[random.fill(&[time, inputs], 3.0)]);
     }
@@ -65,6 +72,7 @@ proptest! {
         (kernel, stride) in (1..6usize, 1..5usize),
         trim in prop::array::uniform2(0..5usize),
         with_bias: bool,
+        activation in activation(),
         seed: u64,
     ) {
         prop_assume!((time - 1) * stride + kernel >= trim[0] + trim[1]);
@@ -73,7 +81,7 @@ proptest! {
         let shape = [kernel, outputs, inputs];
         let w = draft.tensor(&shape, random.fill(&shape, 3.0));
         let bias = bias(&mut draft, &mut random, outputs, with_bias);
-        let y = draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim });
+        let y = draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim, activation });
         draft.output("y", y);
         check(&draft.verify(), &[random.fill(&[time, inputs], 3.0)]);
     }
@@ -93,12 +101,28 @@ fn conv_transpose1d_is_the_transpose_of_conv1d() {
     let mut draft = Draft::new("both");
     let x = draft.input("x", &[time, inputs]);
     let w = draft.tensor(&[outputs, kernel, inputs], forward);
-    let conv = draft.push(|y| Op::Conv1d { x, w, bias: None, y, stride, dilation: 1, padding });
+    let conv = draft.push(|y| Op::Conv1d {
+        x,
+        w,
+        bias: None,
+        y,
+        stride,
+        dilation: 1,
+        padding,
+        activation: None,
+    });
     let rows = draft.program.shape(conv)[0];
     let z = draft.input("z", &[rows, outputs]);
     let v = draft.tensor(&[kernel, inputs, outputs], backward);
-    let back =
-        draft.push(|y| Op::ConvTranspose1d { x: z, w: v, bias: None, y, stride, trim: padding });
+    let back = draft.push(|y| Op::ConvTranspose1d {
+        x: z,
+        w: v,
+        bias: None,
+        y,
+        stride,
+        trim: padding,
+        activation: None,
+    });
     draft.output("conv", conv);
     draft.output("back", back);
     let ready = draft.verify();

@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 
 use mote_format::{
-    Op, Program, ValueId, Verified,
-    container::{Dtype, Tensor},
+    Array, Dtype, Op, Program, Quantization, ValueId, Verified,
+    container::Tensor,
     program::{Port, Value},
     shape,
 };
-use mote_runtime::{Instance, Loaded, Plan};
+use mote_runtime::{Instance, Level, Loaded, Plan};
 
 /// A program that grows by one value at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) program: Program,
-    /// By name: shape and elements.
-    pub(crate) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(crate) tensors: BTreeMap<String, Array>,
 }
 
 impl Draft {
@@ -30,21 +29,26 @@ impl Draft {
         Self { program, tensors: BTreeMap::new() }
     }
 
-    fn value(&mut self, shape: &[usize], tensor: Option<String>) -> ValueId {
-        self.program.values.push(Value { shape: shape.into(), tensor });
+    pub(crate) fn value(&mut self, value: Value) -> ValueId {
+        self.program.values.push(value);
         ValueId(self.program.values.len() as u32 - 1)
     }
 
     pub(crate) fn input(&mut self, name: &str, shape: &[usize]) -> ValueId {
-        let value = self.value(shape, None);
+        let value = self.value(Value::f32(shape));
         self.program.inputs.push(Port { name: name.into(), value });
         value
     }
 
     pub(crate) fn tensor(&mut self, shape: &[usize], data: Vec<f32>) -> ValueId {
+        self.array(Dtype::F32, shape, Array::new(shape, &data))
+    }
+
+    /// A tensor of any type; `shape` is that of the value, which four-bit ones are not stored in.
+    pub(crate) fn array(&mut self, dtype: Dtype, shape: &[usize], array: Array) -> ValueId {
         let name = format!("t{}", self.tensors.len());
-        self.tensors.insert(name.clone(), (shape.into(), data));
-        self.value(shape, Some(name))
+        self.tensors.insert(name.clone(), array);
+        self.value(Value::tensor(name, dtype, shape))
     }
 
     /// Appends the operation that writes `y`, with the shape that follows from what it reads.
@@ -52,12 +56,21 @@ impl Draft {
         let op = op(ValueId(self.program.values.len() as u32));
         let shape = shape::infer(&op, |id| self.program.shape(id)).unwrap();
         self.program.ops.push(op);
-        self.value(&shape, None)
+        self.value(Value::f32(shape))
+    }
+
+    /// The same, where the result is bytes.
+    pub(crate) fn push_i8(&mut self, q: Quantization, op: impl FnOnce(ValueId) -> Op) -> ValueId {
+        let y = self.push(op);
+        let shape = self.program.shape(y).to_vec();
+        self.program.values[y.index()] = Value::i8(shape, q);
+        y
     }
 
     /// Appends a reshape, whose result is whatever is wanted.
     pub(crate) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
-        let y = self.value(shape, None);
+        let y = self.value(Value { shape: shape.into(), ..self.program.values[x.index()].clone() });
+        self.program.values[y.index()].tensor = None;
         self.program.ops.push(Op::Reshape { x, y });
         y
     }
@@ -67,7 +80,7 @@ impl Draft {
     }
 
     pub(crate) fn verify(self) -> Ready {
-        let shape = |name: &str| self.tensors.get(name).map(|(shape, _)| shape.as_slice());
+        let shape = |name: &str| self.tensors.get(name).map(Array::stored);
         let program = Verified::new(self.program, shape).unwrap_or_else(|e| panic!("{e}"));
         Ready { program, tensors: self.tensors }
     }
@@ -77,23 +90,21 @@ impl Draft {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) program: Verified,
-    pub(crate) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(crate) tensors: BTreeMap<String, Array>,
 }
 
 impl Ready {
     /// The tensors as they would lie in a file.
     pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor<'_>> {
-        self.tensors
-            .iter()
-            .map(|(name, (shape, data))| {
-                let bytes = bytemuck::cast_slice(data);
-                (name.clone(), Tensor { dtype: Dtype::F32, shape: shape.clone(), bytes })
-            })
-            .collect()
+        self.tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
     }
 
     pub(crate) fn instance(&self) -> Instance<'_> {
-        Loaded::from_parts(&self.program, &self.tensors()).unwrap().instance()
+        self.instance_at(Level::Plain)
+    }
+
+    pub(crate) fn instance_at(&self, level: Level) -> Instance<'_> {
+        Loaded::from_parts(level, &self.program, &self.tensors()).unwrap().instance()
     }
 
     pub(crate) fn plan(&self) -> Plan {

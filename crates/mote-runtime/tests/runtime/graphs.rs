@@ -1,7 +1,7 @@
 //! Random programs: every operation, values that live short and long, shared memory, empty axes.
 
 use mote_format::{
-    Op, Program, ValueId, Verified,
+    Array, Op, Program, ValueId, Verified,
     program::{Port, Reduction},
     shape,
 };
@@ -118,11 +118,28 @@ fn weighted(draft: &mut Draft, random: &mut Random, x: ValueId, shape: &[usize])
     match (shape.len(), outputs % 3) {
         (2, 0) => {
             let w = tensor(&[outputs, 3, n]);
-            Some(Op::Conv1d { x, w, bias: None, y: x, stride: 2, dilation: 1, padding: [2, 1] })
+            Some(Op::Conv1d {
+                x,
+                w,
+                bias: None,
+                y: x,
+                stride: 2,
+                dilation: 1,
+                padding: [2, 1],
+                activation: None,
+            })
         }
         (2, 1) => {
             let (w, bias) = (tensor(&[3, outputs, n]), Some(tensor(&[outputs])));
-            Some(Op::ConvTranspose1d { x, w, bias, y: x, stride: 1, trim: [1, 0] })
+            Some(Op::ConvTranspose1d {
+                x,
+                w,
+                bias,
+                y: x,
+                stride: 1,
+                trim: [1, 0],
+                activation: None,
+            })
         }
         (_, 2) => {
             let (gain, bias) = (tensor(&[n]), Some(tensor(&[n])));
@@ -130,29 +147,14 @@ fn weighted(draft: &mut Draft, random: &mut Random, x: ValueId, shape: &[usize])
         }
         _ => {
             let (w, bias) = (tensor(&[outputs, n]), Some(tensor(&[outputs])));
-            Some(Op::Linear { x, w, bias, y: x })
+            Some(Op::Linear { x, w, bias, y: x, activation: None })
         }
     }
 }
 
 /// The same operation with another result.
 fn writing(mut op: Op, id: ValueId) -> Op {
-    match &mut op {
-        Op::Linear { y, .. }
-        | Op::Conv1d { y, .. }
-        | Op::ConvTranspose1d { y, .. }
-        | Op::LayerNorm { y, .. }
-        | Op::Softmax { y, .. }
-        | Op::Unary { y, .. }
-        | Op::Affine { y, .. }
-        | Op::Clamp { y, .. }
-        | Op::Binary { y, .. }
-        | Op::Reduce { y, .. }
-        | Op::Slice { y, .. }
-        | Op::Concat { y, .. }
-        | Op::Reshape { y, .. }
-        | Op::Permute { y, .. } => *y = id,
-    }
+    *op.result_mut() = id;
     op
 }
 
@@ -168,7 +170,7 @@ pub(crate) fn alone(ready: &Ready, i: usize) -> Ready {
     });
     let outputs = vec![Port { name: "y".into(), value: op.result() }];
     let program = Program { inputs, outputs, ops: vec![op], ..(*ready.program).clone() };
-    let shape = |name: &str| ready.tensors.get(name).map(|(shape, _)| shape.as_slice());
+    let shape = |name: &str| ready.tensors.get(name).map(Array::stored);
     let program = Verified::new(program, shape).unwrap();
     Ready { program, tensors: ready.tensors.clone() }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use mote_format::{
-    Column, Kind, Manifest, Model, Op, Schema,
-    container::{Dtype, Tensor},
+    Column, Dtype, Kind, Manifest, Model, Op, Schema,
+    container::Tensor,
     manifest::{Density, Lineage, Window},
     model,
     program::Unary,
 };
-use mote_runtime::{Detector, Instance, LoadError, Loaded};
+use mote_runtime::{Detector, Instance, Level, LoadError, Loaded};
 
 use crate::draft::{Draft, Ready, run};
 
@@ -85,7 +85,7 @@ fn weighted() -> Ready {
     let mut draft = Draft::new("weighted");
     let x = draft.input("x", &[3]);
     let w = draft.tensor(&[1, 3], vec![1.0, 2.0, 3.0]);
-    let y = draft.push(|y| Op::Linear { x, w, bias: None, y });
+    let y = draft.push(|y| Op::Linear { x, w, bias: None, y, activation: None });
     let y = draft.push(|z| Op::Unary { x: y, y: z, f: Unary::Relu });
     draft.output("y", y);
     draft.verify()
@@ -101,7 +101,7 @@ fn refuses_weights_at_an_odd_address() {
         let tensor = Tensor { dtype: Dtype::F32, shape: vec![1, 3], bytes };
         let tensors = [("t0".to_owned(), tensor)].into();
         check(
-            Loaded::from_parts(&ready.program, &tensors),
+            Loaded::from_parts(Level::Plain, &ready.program, &tensors),
             "tensor `t0` does not begin at a multiple of four bytes",
         );
     }
@@ -132,14 +132,14 @@ fn runs_from_a_file_at_a_multiple_of_four_and_nowhere_else() {
 #[test]
 #[should_panic]
 fn loading_with_other_tensors_is_a_bug() {
-    let _ = Loaded::from_parts(&weighted().program, &BTreeMap::new());
+    let _ = Loaded::from_parts(Level::Plain, &weighted().program, &BTreeMap::new());
 }
 
 #[test]
 fn weights_are_read_in_place_and_the_arena_holds_the_rest() {
     let ready = weighted();
     let tensors = ready.tensors();
-    let loaded = Loaded::from_parts(&ready.program, &tensors).unwrap();
+    let loaded = Loaded::from_parts(Level::Plain, &ready.program, &tensors).unwrap();
     assert_eq!(*loaded.program(), ready.program);
     assert_eq!(loaded.arena_bytes(), 4 * (3 + 1));
     let instance: Instance<'_> = loaded.instance();

@@ -13,6 +13,7 @@ mod normalization;
 mod oracle;
 mod plan;
 mod programs;
+mod quantized;
 mod random;
 mod series;
 mod special;

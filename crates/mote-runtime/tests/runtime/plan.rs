@@ -10,7 +10,7 @@ use crate::{draft::Ready, graphs::graph, random::Random};
 #[derive(Clone, Debug)]
 struct Block {
     values: Vec<ValueId>,
-    elements: usize,
+    bytes: usize,
     alive: Vec<bool>,
 }
 
@@ -43,7 +43,7 @@ fn blocks(ready: &Ready) -> Vec<Block> {
         };
         let block = source.unwrap_or_else(|| {
             let alive = vec![false; steps];
-            blocks.push(Block { values: vec![], elements: program.elements(id), alive });
+            blocks.push(Block { values: vec![], bytes: program.values[id.index()].bytes(), alive });
             blocks.len() - 1
         });
         block_of[id.index()] = Some(block);
@@ -63,7 +63,7 @@ fn blocks(ready: &Ready) -> Vec<Block> {
 /// The most that is alive in one step.
 fn peak(blocks: &[Block]) -> usize {
     let steps = blocks.first().map_or(0, |b| b.alive.len());
-    let alive = |step: usize| blocks.iter().filter(|b| b.alive[step]).map(|b| b.elements).sum();
+    let alive = |step: usize| blocks.iter().filter(|b| b.alive[step]).map(|b| b.bytes).sum();
     (0..steps).map(alive).max().unwrap_or(0)
 }
 
@@ -71,7 +71,7 @@ fn peak(blocks: &[Block]) -> usize {
 /// leads to it: the order of the offsets in an optimal plan, where every block can only sink.
 fn optimum(blocks: &[Block]) -> usize {
     fn rest(blocks: &[Block], placed: &mut Vec<(usize, usize)>, best: &mut usize) {
-        let top = placed.iter().map(|&(i, at)| at + blocks[i].elements).max().unwrap_or(0);
+        let top = placed.iter().map(|&(i, at)| at + blocks[i].bytes).max().unwrap_or(0);
         if top >= *best {
             return;
         }
@@ -89,7 +89,7 @@ fn optimum(blocks: &[Block]) -> usize {
         }
     }
 
-    let mut best = blocks.iter().map(|b| b.elements).sum::<usize>() + 1;
+    let mut best = blocks.iter().map(|b| b.bytes).sum::<usize>() + 1;
     rest(blocks, &mut Vec::new(), &mut best);
     best
 }
@@ -100,7 +100,7 @@ fn lowest(blocks: &[Block], placed: &[(usize, usize)], i: usize) -> usize {
         placed.iter().copied().filter(|&(j, _)| blocks[j].meets(&blocks[i])).collect();
     near.sort_by_key(|&(_, at)| at);
     near.iter().fold(0, |offset, &(j, at)| {
-        if offset + blocks[i].elements <= at { offset } else { offset.max(at + blocks[j].elements) }
+        if offset + blocks[i].bytes <= at { offset } else { offset.max(at + blocks[j].bytes) }
     })
 }
 
@@ -111,14 +111,14 @@ proptest! {
         let (plan, blocks) = (ready.plan(), blocks(&ready));
         let place = |block: &Block| plan.place(block.values[0]);
         for (i, a) in blocks.iter().enumerate() {
-            prop_assert_eq!(place(a).len(), a.elements);
-            prop_assert!(place(a).end <= plan.elements());
+            prop_assert_eq!(place(a).len(), a.bytes);
+            prop_assert!(place(a).end <= plan.bytes());
             for value in &a.values {
                 prop_assert_eq!(plan.place(*value), place(a), "reshaped values share memory");
             }
             for b in blocks[..i].iter().filter(|b| a.meets(b)) {
                 let apart = place(a).end <= place(b).start || place(b).end <= place(a).start;
-                prop_assert!(apart || a.elements * b.elements == 0, "{a:?} and {b:?}");
+                prop_assert!(apart || a.bytes * b.bytes == 0, "{a:?} and {b:?}");
             }
         }
     }
@@ -137,8 +137,8 @@ proptest! {
         let (ready, _) = graph(seed, ops);
         let (plan, peak) = (ready.plan(), peak(&blocks(&ready)));
         prop_assert_eq!(Plan::lower_bound(&ready.program), peak);
-        prop_assert!(plan.elements() >= peak);
-        prop_assert!(plan.elements() <= blocks(&ready).iter().map(|b| b.elements).sum());
+        prop_assert!(plan.bytes() >= peak);
+        prop_assert!(plan.bytes() <= blocks(&ready).iter().map(|b| b.bytes).sum());
     }
 
     #[test]
@@ -164,7 +164,7 @@ fn greedy_plans_waste_little_over_the_lower_bound() {
     let mut random = Random(1);
     let ratios: Vec<f64> = (0..2000)
         .map(|seed| graph(seed, 5 + random.below(60)).0)
-        .map(|ready| (ready.plan().elements(), Plan::lower_bound(&ready.program)))
+        .map(|ready| (ready.plan().bytes(), Plan::lower_bound(&ready.program)))
         .filter(|&(_, bound)| bound > 0)
         .map(|(found, bound)| found as f64 / bound as f64)
         .collect();
@@ -182,7 +182,7 @@ fn greedy_plans_of_small_programs_are_nearly_optimal() {
         .filter(|(blocks, _)| blocks.len() <= 6 && peak(blocks) > 0);
     let ratios: Vec<f64> = small
         .map(|(blocks, ready)| {
-            let (found, best) = (ready.plan().elements(), optimum(&blocks));
+            let (found, best) = (ready.plan().bytes(), optimum(&blocks));
             assert!(peak(&blocks) <= best && best <= found, "{found} of {best}: {blocks:?}");
             found as f64 / best as f64
         })
@@ -199,9 +199,9 @@ fn greedy_plans_of_small_programs_are_nearly_optimal() {
 
 #[test]
 fn the_optimum_is_what_it_is_by_hand() {
-    let block = |elements, alive: [u8; 3]| Block {
+    let block = |bytes, alive: [u8; 3]| Block {
         values: vec![],
-        elements,
+        bytes,
         alive: alive.iter().map(|&a| a == 1).collect(),
     };
     assert_eq!(optimum(&[]), 0);

@@ -29,8 +29,16 @@ fn chain() -> Ready {
     let x = draft.input("x", &[9, 2]);
     let w: Vec<_> = weights().into_iter().map(|(shape, data)| draft.tensor(&shape, data)).collect();
     let (stride, dilation, padding) = (2, 1, [2, 1]);
-    let a =
-        draft.push(|y| Op::Conv1d { x, w: w[0], bias: Some(w[1]), y, stride, dilation, padding });
+    let a = draft.push(|y| Op::Conv1d {
+        x,
+        w: w[0],
+        bias: Some(w[1]),
+        y,
+        stride,
+        dilation,
+        padding,
+        activation: None,
+    });
     let b = draft.push(|y| Op::Unary { x: a, y, f: Unary::Gelu });
     let c = draft.push(|y| Op::ConvTranspose1d {
         x: b,
@@ -39,6 +47,7 @@ fn chain() -> Ready {
         y,
         stride: 2,
         trim: [0, 1],
+        activation: None,
     });
     let d = draft.push(|y| Op::LayerNorm { x: c, gain: w[4], bias: Some(w[5]), y, epsilon: 1e-5 });
     let e = draft.push(|y| Op::Affine { x: d, y, scale: 0.5, offset: -0.1 });
@@ -46,7 +55,7 @@ fn chain() -> Ready {
     let g = draft.push(|y| Op::Binary { a: f, b: d, y, f: Binary::Mul });
     let h = draft.push(|y| Op::Slice { x: g, y, axis: 0, start: 1, end: 4 });
     let i = draft.push(|y| Op::Concat { xs: vec![h, g], y, axis: 0 });
-    let j = draft.push(|y| Op::Linear { x: i, w: w[6], bias: None, y });
+    let j = draft.push(|y| Op::Linear { x: i, w: w[6], bias: None, y, activation: None });
     let k = draft.push(|y| Op::Softmax { x: j, y });
     let l = draft.push(|y| Op::Permute { x: k, y, axes: vec![1, 0] });
     let m = draft.push(|y| Op::Reduce { x: l, y, f: Reduction::Mean, axis: 1 });
@@ -135,7 +144,7 @@ proptest! {
             .program
             .values
             .iter()
-            .map(|v| v.tensor.as_ref().map_or(vec![], |name| ready.tensors[name].1.clone()))
+            .map(|v| v.tensor.as_ref().map_or(vec![], |name| ready.tensors[name].tensor().elements().unwrap().to_vec()))
             .collect();
         for (port, x) in ready.program.inputs.iter().zip(inputs) {
             known[port.value.index()] = x;

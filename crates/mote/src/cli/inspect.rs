@@ -78,7 +78,7 @@ impl Inspect {
                 program.ops.len(),
                 program.multiply_adds(),
                 loaded.arena_bytes(),
-                Plan::lower_bound(program) * size_of::<f32>(),
+                Plan::lower_bound(program),
             ))?;
             if self.ops {
                 for (i, op) in program.ops.iter().enumerate() {
@@ -107,7 +107,7 @@ fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {
             "operations": program.ops.len(),
             "multiply_adds": program.multiply_adds(),
             "arena_bytes": Loaded::new(model, &program.name)?.arena_bytes(),
-            "arena_bytes_lower_bound": Plan::lower_bound(program) * size_of::<f32>(),
+            "arena_bytes_lower_bound": Plan::lower_bound(program),
         }));
     }
     let m = &model.manifest;

@@ -1,0 +1,20 @@
+//! The kernels that are fast: layers as products of packed matrices, on the vector registers that
+//! this machine has.
+//!
+//! Every one has a plain version in [`crate::kernels`] that it equals: bit for bit in integers, and
+//! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
+
+mod geometry;
+mod level;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pack;
+mod product;
+mod tile;
+mod unary;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use level::Level;
+pub(crate) use product::Product;
+pub(crate) use unary::{unary, unary_in_place};

@@ -1,0 +1,153 @@
+//! Every layer as products of one matrix with windows of its input.
+//!
+//! A window is `taps` rows of the input, one after the other. A linear layer has windows of one row,
+//! a convolution of `kernel` rows. A transposed convolution with stride `s` is `s` convolutions, one
+//! for each place that a row of the output can have between two rows of the input: output row
+//! `u = q · s + r - before` meets the taps `k = r + j · s` and the input rows `q - j`, so its window
+//! is a run of input rows with the taps in falling order.
+
+use alloc::{vec, vec::Vec};
+
+use mote_format::Op;
+
+/// A set of output rows whose windows meet the same weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Phase {
+    /// For each row of the window, its tap in the weights of the layer.
+    pub(crate) taps: Vec<usize>,
+    /// The input row at which the first window begins; what is outside counts as zero.
+    pub(crate) first: isize,
+    /// Input rows between two windows.
+    pub(crate) step: usize,
+    /// Input rows between two taps.
+    pub(crate) dilation: usize,
+    /// The first output row.
+    pub(crate) out_first: usize,
+    /// Output rows between two results.
+    pub(crate) out_step: usize,
+    /// Windows.
+    pub(crate) rows: usize,
+}
+
+/// The way of a layer from its input to its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// Numbers in a row of the input.
+    pub(crate) channels: usize,
+    /// Numbers in a row of the output.
+    pub(crate) outputs: usize,
+    /// Rows of the input, for one sample.
+    pub(crate) time: usize,
+    /// Rows of the output, for one sample.
+    pub(crate) out_time: usize,
+    /// Output rows are shared out among these.
+    pub(crate) phases: Vec<Phase>,
+    /// How far apart two taps and two outputs of the weights lie; inputs lie side by side.
+    pub(crate) tap_stride: usize,
+    pub(crate) output_stride: usize,
+}
+
+impl Geometry {
+    /// The geometry of a layer from the shapes of its input, weights and output; `None` for what is
+    /// no layer, and where one of its axes is empty.
+    pub(crate) fn new(op: &Op, x: &[usize], w: &[usize], y: &[usize]) -> Option<Self> {
+        if x.iter().chain(w).chain(y).any(|&n| n == 0) {
+            return None;
+        }
+        match *op {
+            Op::Linear { .. } | Op::QuantizedLinear { .. } => {
+                let &[outputs, channels] = w else { return None };
+                let time = x[..x.len() - 1].iter().product();
+                Some(Self::convolution(channels, outputs, 1, time, time, (1, 1, 0)))
+            }
+            Op::Conv1d { stride, dilation, padding, .. }
+            | Op::QuantizedConv1d { stride, dilation, padding, .. } => {
+                let &[outputs, kernel, channels] = w else { return None };
+                let way = (stride, dilation, padding[0]);
+                Some(Self::convolution(channels, outputs, kernel, x[0], y[0], way))
+            }
+            Op::ConvTranspose1d { stride, trim, .. }
+            | Op::QuantizedConvTranspose1d { stride, trim, .. } => {
+                let &[kernel, outputs, channels] = w else { return None };
+                Some(Self {
+                    channels,
+                    outputs,
+                    time: x[0],
+                    out_time: y[0],
+                    phases: (0..stride)
+                        .filter_map(|r| transposed(kernel, stride, trim[0], r, y[0]))
+                        .collect(),
+                    tap_stride: outputs * channels,
+                    output_stride: channels,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn convolution(
+        channels: usize,
+        outputs: usize,
+        kernel: usize,
+        time: usize,
+        rows: usize,
+        (step, dilation, before): (usize, usize, usize),
+    ) -> Self {
+        let phase = Phase {
+            taps: (0..kernel).collect(),
+            first: -(before as isize),
+            step,
+            dilation,
+            out_first: 0,
+            out_step: 1,
+            rows,
+        };
+        Self {
+            channels,
+            outputs,
+            time,
+            out_time: rows,
+            phases: vec![phase],
+            tap_stride: channels,
+            output_stride: kernel * channels,
+        }
+    }
+}
+
+/// The output rows `q · stride + r - before` of a transposed convolution.
+fn transposed(
+    kernel: usize,
+    stride: usize,
+    before: usize,
+    r: usize,
+    out_time: usize,
+) -> Option<Phase> {
+    let taps: Vec<usize> = (r..kernel).step_by(stride).rev().collect();
+    let first_q = before.saturating_sub(r).div_ceil(stride);
+    let out_first = first_q * stride + r - before;
+    let rows = out_time.checked_sub(out_first)?.div_ceil(stride);
+    Some(Phase {
+        first: first_q as isize + 1 - taps.len() as isize,
+        taps,
+        step: 1,
+        dilation: 1,
+        out_first,
+        out_step: stride,
+        rows,
+    })
+}
+
+impl Phase {
+    /// The windows that lie inside an input of `time` rows, without a hole between their rows.
+    pub(crate) fn contiguous(&self, time: usize) -> core::ops::Range<usize> {
+        let span = self.taps.len() as isize;
+        if span == 0 || (self.dilation > 1 && span > 1) {
+            return 0..0;
+        }
+        let step = self.step as isize;
+        let begin = (-self.first).max(0).unsigned_abs().div_ceil(self.step);
+        let last = time as isize - span - self.first;
+        let end = if last < 0 { 0 } else { (last / step) as usize + 1 };
+        begin.min(self.rows)..end.min(self.rows).max(begin.min(self.rows))
+    }
+}

@@ -1,0 +1,115 @@
+//! Which instructions there are.
+
+/// The vector instructions that kernels use.
+///
+/// A value other than `Plain` proves that this machine has them, so it can only be had from
+/// [`Level::best`] and [`Level::available`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Level {
+    /// None beyond what every machine of this kind has; the oracle, the same bits everywhere. It
+    /// reads weights in place.
+    Plain,
+    /// x86-64 with AVX2 and FMA.
+    Avx2(Proof),
+    /// x86-64 with AVX-512 F, BW, VL and VNNI.
+    Avx512(Proof),
+    /// 64-bit Arm: NEON.
+    Neon(Proof),
+    /// 64-bit Arm with the dot product of bytes.
+    NeonDot(Proof),
+}
+
+/// That the instructions were looked for and found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Proof(());
+
+impl Level {
+    /// The fastest one that this machine has.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::available().last().unwrap_or(Self::Plain)
+    }
+
+    /// All that this machine has, the slowest first. Without `std` only what the compiler was told.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let (proof, found) = (Proof(()), found());
+        [
+            (true, Self::Plain),
+            (found.avx2, Self::Avx2(proof)),
+            (found.avx512, Self::Avx512(proof)),
+            (found.neon, Self::Neon(proof)),
+            (found.neon_dot, Self::NeonDot(proof)),
+        ]
+        .into_iter()
+        .filter_map(|(has, level)| has.then_some(level))
+    }
+
+    /// Its name: `plain`, `avx2`, `avx512`, `neon`, `neon-dot`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Avx2(_) => "avx2",
+            Self::Avx512(_) => "avx512",
+            Self::Neon(_) => "neon",
+            Self::NeonDot(_) => "neon-dot",
+        }
+    }
+}
+
+/// Whether this machine has all of these: asked at run time where there is a system to ask.
+#[cfg(target_arch = "x86_64")]
+macro_rules! has {
+    ($($feature:tt),+) => {
+        if cfg!(feature = "std") {
+            #[cfg(feature = "std")]
+            { $(std::is_x86_feature_detected!($feature))&&+ }
+            #[cfg(not(feature = "std"))]
+            false
+        } else {
+            $(cfg!(target_feature = $feature))&&+
+        }
+    };
+}
+
+#[cfg(target_arch = "aarch64")]
+macro_rules! has {
+    ($($feature:tt),+) => {
+        if cfg!(feature = "std") {
+            #[cfg(feature = "std")]
+            { $(std::arch::is_aarch64_feature_detected!($feature))&&+ }
+            #[cfg(not(feature = "std"))]
+            false
+        } else {
+            $(cfg!(target_feature = $feature))&&+
+        }
+    };
+}
+
+/// For each level, whether this machine has it.
+#[cfg(target_arch = "x86_64")]
+fn found() -> Found {
+    let avx2 = has!("avx2", "fma");
+    let avx512 = has!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni");
+    Found { avx2, avx512: avx2 && avx512, ..Found::default() }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn found() -> Found {
+    let neon = has!("neon");
+    Found { neon, neon_dot: neon && has!("dotprod"), ..Found::default() }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn found() -> Found {
+    Found::default()
+}
+
+#[derive(Default)]
+struct Found {
+    avx2: bool,
+    avx512: bool,
+    neon: bool,
+    neon_dot: bool,
+}

@@ -1,0 +1,145 @@
+//! One product of a packed matrix with rows that lie at equal distances: what fast kernels compute.
+//!
+//! Weights are packed in *panels* of [`LANES`] outputs. A panel holds, for one step along the window
+//! after the other, the weights of its outputs side by side, so that a vector register takes them as
+//! they lie. Outputs beyond the last one are zeros.
+
+#![allow(unsafe_code, reason = "kernels are called that need instructions which the level proves")]
+
+use super::Level;
+
+/// Outputs in a panel: a register of AVX-512, two of AVX2, four of NEON.
+pub(crate) const LANES: usize = 16;
+/// Bytes along a window that one step of a product of integers takes: four bytes or two words.
+pub(crate) const STEP_BYTES: usize = 4;
+/// Rows that are computed together; callers gain nothing from more.
+pub(crate) const ROWS: usize = 8;
+
+/// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Real<'a> {
+    /// Row `r` is `x[r · x_stride..][..inputs]`.
+    pub(crate) x: &'a [f32],
+    pub(crate) x_stride: usize,
+    pub(crate) rows: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// `(panels, inputs, LANES)`
+    pub(crate) w: &'a [f32],
+    /// `(panels, LANES)`
+    pub(crate) bias: &'a [f32],
+    pub(crate) relu: bool,
+    /// Row `r` is `y[r · y_stride..][..outputs]`.
+    pub(crate) y_stride: usize,
+}
+
+/// How integers are multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// `i8` times `i8`, four at a time.
+    Bytes,
+    /// `i16` times `i16`, two at a time.
+    Words,
+}
+
+/// `sum[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]` in `i32`, modulo 2³².
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Integer<'a> {
+    pub(crate) numbers: Numbers,
+    /// Row `r` is `x[r · x_stride..][..bytes]`.
+    pub(crate) x: &'a [u8],
+    pub(crate) x_stride: usize,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+    pub(crate) outputs: usize,
+    /// `(panels, ⌈bytes / STEP_BYTES⌉, LANES, STEP_BYTES)`
+    pub(crate) w: &'a [u8],
+    /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
+    pub(crate) bias: &'a [i32],
+    /// Row `r` is `y[r · y_stride..][..outputs]`.
+    pub(crate) y_stride: usize,
+}
+
+/// What becomes of the sums.
+pub(crate) enum Store<'a> {
+    /// `clamp(zero_point + ((sum · multiplier + 2³¹) >> 32))`
+    Bytes { y: &'a mut [i8], multiplier: &'a [i32], zero_point: i8, clamp: [i8; 2] },
+    /// `sum · scale`
+    Real { y: &'a mut [f32], scale: &'a [f32] },
+}
+
+/// What is added to each byte of `x` before it is multiplied: the byte product of AVX-512 takes one
+/// factor without a sign.
+pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
+    match (level, numbers) {
+        (Level::Avx512(_), Numbers::Bytes) => 128,
+        _ => 0,
+    }
+}
+
+/// Whether `rows` rows of `length`, `stride` apart, lie within `size`.
+fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
+    rows == 0 || (rows - 1) * stride + length <= size
+}
+
+/// Computes `job` into `y`.
+///
+/// # Panics
+///
+/// If a slice is shorter than the job says, or the level is `Plain`, which has no packed products.
+pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
+    let panels = job.outputs.div_ceil(LANES);
+    assert!(within(job.rows, job.x_stride, job.inputs, job.x.len()), "rows of x");
+    assert!(within(job.rows, job.y_stride, job.outputs, y.len()), "rows of y");
+    assert!(job.w.len() >= panels * job.inputs * LANES, "panels");
+    assert!(job.bias.len() >= panels * LANES, "bias");
+    #[cfg(target_arch = "x86_64")]
+    match level {
+        // SAFETY: the level proves the instructions, and the lengths were just asserted.
+        Level::Avx512(_) => return unsafe { super::x86::real_avx512(job, y) },
+        // SAFETY: likewise.
+        Level::Avx2(_) => return unsafe { super::x86::real_avx2(job, y) },
+        _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    if let Level::Neon(_) | Level::NeonDot(_) = level {
+        // SAFETY: the level proves the instructions, and the lengths were just asserted.
+        return unsafe { super::neon::real(job, y) };
+    }
+    unreachable!("{level:?} has no packed products");
+}
+
+/// Computes `job` into what `store` says.
+///
+/// # Panics
+///
+/// As [`real`].
+pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
+    let panels = job.outputs.div_ceil(LANES);
+    let (y, parameters) = match store {
+        Store::Bytes { y, multiplier, .. } => (y.len(), multiplier.len()),
+        Store::Real { y, scale } => (y.len(), scale.len()),
+    };
+    assert!(within(job.rows, job.x_stride, job.bytes, job.x.len()), "rows of x");
+    assert!(within(job.rows, job.y_stride, job.outputs, y), "rows of y");
+    let steps = job.bytes.div_ceil(STEP_BYTES);
+    assert!(job.w.len() >= panels * steps * LANES * STEP_BYTES, "panels");
+    assert!(job.bias.len() >= panels * LANES && parameters >= panels * LANES, "bias and scale");
+    #[cfg(target_arch = "x86_64")]
+    match level {
+        // SAFETY: the level proves the instructions, and the lengths were just asserted.
+        Level::Avx512(_) => return unsafe { super::x86::integer_avx512(job, store) },
+        // SAFETY: likewise.
+        Level::Avx2(_) => return unsafe { super::x86::integer_avx2(job, store) },
+        _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    match level {
+        // SAFETY: the level proves the instructions, and the lengths were just asserted.
+        Level::NeonDot(_) => return unsafe { super::neon::integer_dot(job, store) },
+        // SAFETY: likewise.
+        Level::Neon(_) => return unsafe { super::neon::integer(job, store) },
+        _ => {}
+    }
+    unreachable!("{level:?} has no packed products");
+}

@@ -1,0 +1,314 @@
+//! AVX2 with FMA: a panel is two registers; bytes are widened to words and multiplied in pairs.
+
+#![allow(
+    unsafe_code,
+    reason = "vector instructions and pointers into matrices whose size was checked"
+)]
+
+use core::arch::x86_64::{
+    __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi8_epi16,
+    _mm256_fmadd_ps, _mm256_hadd_epi32, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_max_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
+};
+
+use crate::{
+    fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store},
+    kernels::quantized::requantize,
+};
+
+/// Numbers in a register.
+const WIDTH: usize = 8;
+/// Rows of a tile of real numbers: twelve sums, two weights and one input fill the registers.
+const REAL_ROWS: usize = 6;
+
+/// # Safety
+///
+/// The machine has AVX2 and FMA, and the slices are as long as the job says.
+#[target_feature(enable = "avx2,fma")]
+pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
+    let panels = job.outputs.div_ceil(LANES);
+    // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
+    unsafe {
+        if job.rows == 1 {
+            let mut panel = 0;
+            while panel < panels {
+                panel += match panels - panel {
+                    4.. => real_row::<4, 1>(job, panel, y),
+                    2.. => real_row::<2, 2>(job, panel, y),
+                    _ => real_row::<1, 4>(job, panel, y),
+                };
+            }
+            return;
+        }
+        for panel in 0..panels {
+            for row in (0..job.rows).step_by(REAL_ROWS) {
+                match job.rows - row {
+                    1 => real_tile::<1>(job, row, panel, y),
+                    2 => real_tile::<2>(job, row, panel, y),
+                    3 => real_tile::<3>(job, row, panel, y),
+                    4 => real_tile::<4>(job, row, panel, y),
+                    5 => real_tile::<5>(job, row, panel, y),
+                    _ => real_tile::<REAL_ROWS>(job, row, panel, y),
+                }
+            }
+        }
+    }
+}
+
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
+///
+/// # Safety
+///
+/// As [`real`], and the panels exist.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn real_row<const P: usize, const U: usize>(
+    job: &Real<'_>,
+    panel: usize,
+    y: &mut [f32],
+) -> usize {
+    let mut sums = [[[_mm256_setzero_ps(); 2]; P]; U];
+    // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
+    unsafe {
+        let x = job.x.as_ptr();
+        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let whole = job.inputs / U * U;
+        for i in (0..whole).step_by(U) {
+            for u in 0..U {
+                let x = _mm256_set1_ps(*x.add(i + u));
+                for p in 0..P {
+                    let w = w.add((p * job.inputs + i + u) * LANES);
+                    accumulate(&mut sums[u][p], x, w);
+                }
+            }
+        }
+        for i in whole..job.inputs {
+            let x = _mm256_set1_ps(*x.add(i));
+            for p in 0..P {
+                accumulate(&mut sums[0][p], x, w.add((p * job.inputs + i) * LANES));
+            }
+        }
+        for p in 0..P {
+            let bias = job.bias.as_ptr().add((panel + p) * LANES);
+            let mut sum = [_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))];
+            for u in 0..U {
+                sum[0] = _mm256_add_ps(sum[0], sums[u][p][0]);
+                sum[1] = _mm256_add_ps(sum[1], sums[u][p][1]);
+            }
+            put_real(job, sum, 0, panel + p, y);
+        }
+    }
+    P
+}
+
+/// # Safety
+///
+/// `w` points at LANES weights.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn accumulate(sum: &mut [__m256; 2], x: __m256, w: *const f32) {
+    // SAFETY: the caller vouches for the weights.
+    unsafe {
+        sum[0] = _mm256_fmadd_ps(x, _mm256_loadu_ps(w), sum[0]);
+        sum[1] = _mm256_fmadd_ps(x, _mm256_loadu_ps(w.add(WIDTH)), sum[1]);
+    }
+}
+
+/// `M` rows, one panel.
+///
+/// # Safety
+///
+/// As [`real`], and the rows and the panel exist.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y: &mut [f32]) {
+    // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
+    unsafe {
+        let x = job.x.as_ptr().add(row * job.x_stride);
+        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let bias = job.bias.as_ptr().add(panel * LANES);
+        let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
+        for i in 0..job.inputs {
+            let w = w.add(i * LANES);
+            let w = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
+            for (m, sum) in sums.iter_mut().enumerate() {
+                let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
+                sum[0] = _mm256_fmadd_ps(x, w[0], sum[0]);
+                sum[1] = _mm256_fmadd_ps(x, w[1], sum[1]);
+            }
+        }
+        for (m, sum) in sums.iter().enumerate() {
+            put_real(job, *sum, (row + m) * job.y_stride, panel, y);
+        }
+    }
+}
+
+/// Stores the results of a row, which begins at `start`, for one panel.
+///
+/// # Safety
+///
+/// The outputs of the panel lie within `y`.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn put_real(job: &Real<'_>, sum: [__m256; 2], start: usize, panel: usize, y: &mut [f32]) {
+    let zero = _mm256_setzero_ps();
+    // In this order a NaN stays.
+    let [a, b] = sum;
+    let sum = if job.relu { [_mm256_max_ps(zero, a), _mm256_max_ps(zero, b)] } else { sum };
+    let count = (job.outputs - panel * LANES).min(LANES);
+    let y = &mut y[start + panel * LANES..][..count];
+    let mut whole = [0.0f32; LANES];
+    // SAFETY: both halves lie within the array; or, where the panel is full, within `y`.
+    unsafe {
+        let to = if count == LANES { y.as_mut_ptr() } else { whole.as_mut_ptr() };
+        _mm256_storeu_ps(to, sum[0]);
+        _mm256_storeu_ps(to.add(WIDTH), sum[1]);
+    }
+    if count < LANES {
+        y.copy_from_slice(&whole[..count]);
+    }
+}
+
+/// # Safety
+///
+/// The machine has AVX2, and the slices are as long as the job says.
+#[target_feature(enable = "avx2,fma")]
+pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) {
+    // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
+    unsafe {
+        for panel in 0..job.outputs.div_ceil(LANES) {
+            for row in (0..job.rows).step_by(2) {
+                match (job.numbers, job.rows - row) {
+                    (Numbers::Bytes, 1) => bytes_tile::<1>(job, row, panel, store),
+                    (Numbers::Bytes, _) => bytes_tile::<2>(job, row, panel, store),
+                    (Numbers::Words, 1) => words_tile::<1>(job, row, panel, store),
+                    (Numbers::Words, _) => words_tile::<2>(job, row, panel, store),
+                }
+            }
+        }
+    }
+}
+
+/// Step `i` of row `row`, filled up with zeros where the window ends.
+///
+/// # Safety
+///
+/// As [`integer`], and the row exists.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn step(job: &Integer<'_>, row: usize, i: usize) -> [u8; STEP_BYTES] {
+    let mut step = [0; STEP_BYTES];
+    let length = STEP_BYTES.min(job.bytes - i * STEP_BYTES);
+    // SAFETY: the bytes lie within the row.
+    unsafe {
+        let x = job.x.as_ptr().add(row * job.x_stride + i * STEP_BYTES);
+        if length == STEP_BYTES {
+            return x.cast::<[u8; STEP_BYTES]>().read_unaligned();
+        }
+        for (i, step) in step.iter_mut().take(length).enumerate() {
+            *step = *x.add(i);
+        }
+    }
+    step
+}
+
+/// `M` rows of bytes, one panel: each register of sums holds two halves of four outputs.
+///
+/// # Safety
+///
+/// As [`integer`], and the rows and the panel exist.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn bytes_tile<const M: usize>(
+    job: &Integer<'_>,
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
+    let mut sums = [[_mm256_setzero_si256(); 4]; M];
+    let steps = job.bytes.div_ceil(STEP_BYTES);
+    // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
+    unsafe {
+        let w = job.w.as_ptr().add(panel * steps * LANES * STEP_BYTES);
+        for i in 0..steps {
+            let w = w.add(i * LANES * STEP_BYTES);
+            let mut x = [_mm256_setzero_si256(); M];
+            for (m, x) in x.iter_mut().enumerate() {
+                let [a, b, c, d] = step(job, row + m, i).map(|b| i64::from(b as i8 as u16));
+                *x = _mm256_set1_epi64x(a | b << 16 | c << 32 | d << 48);
+            }
+            for q in 0..4 {
+                let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16 * q).cast()));
+                for m in 0..M {
+                    sums[m][q] = _mm256_add_epi32(sums[m][q], _mm256_madd_epi16(x[m], w));
+                }
+            }
+        }
+        for (m, sums) in sums.iter().enumerate() {
+            // Adds the halves; they come out as outputs 0 1 4 5 2 3 6 7.
+            let pair = |a, b| _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(a, b));
+            let sum = [pair(sums[0], sums[1]), pair(sums[2], sums[3])];
+            put(job, sum, row + m, panel, store);
+        }
+    }
+}
+
+/// `M` rows of words, one panel.
+///
+/// # Safety
+///
+/// As [`integer`], and the rows and the panel exist.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn words_tile<const M: usize>(
+    job: &Integer<'_>,
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
+    let mut sums = [[_mm256_setzero_si256(); 2]; M];
+    let steps = job.bytes.div_ceil(STEP_BYTES);
+    // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
+    unsafe {
+        let w = job.w.as_ptr().add(panel * steps * LANES * STEP_BYTES);
+        for i in 0..steps {
+            let w = w.add(i * LANES * STEP_BYTES);
+            let w = [_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast())];
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let x = _mm256_set1_epi32(i32::from_le_bytes(step(job, row + m, i)));
+                for (sum, w) in sums.iter_mut().zip(w) {
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w));
+                }
+            }
+        }
+        for (m, sums) in sums.iter().enumerate() {
+            put(job, *sums, row + m, panel, store);
+        }
+    }
+}
+
+/// Adds the bias and stores the results of one row and panel.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn put(job: &Integer<'_>, sum: [__m256i; 2], row: usize, panel: usize, store: &mut Store<'_>) {
+    let mut sums = [0i32; LANES];
+    // SAFETY: both halves lie within the array.
+    unsafe {
+        _mm256_storeu_si256(sums.as_mut_ptr().cast(), sum[0]);
+        _mm256_storeu_si256(sums.as_mut_ptr().add(WIDTH).cast(), sum[1]);
+    }
+    let first = panel * LANES;
+    let count = (job.outputs - first).min(LANES);
+    let at = row * job.y_stride + first;
+    let sums = sums.iter().zip(&job.bias[first..]).map(|(sum, bias)| sum.wrapping_add(*bias));
+    match store {
+        Store::Real { y, scale } => {
+            for ((y, sum), scale) in y[at..][..count].iter_mut().zip(sums).zip(&scale[first..]) {
+                *y = sum as f32 * scale;
+            }
+        }
+        Store::Bytes { y, multiplier, zero_point, clamp } => {
+            let results = y[at..][..count].iter_mut().zip(sums).zip(&multiplier[first..]);
+            for ((y, sum), multiplier) in results {
+                *y = requantize(sum, *multiplier, *zero_point, *clamp);
+            }
+        }
+    }
+}

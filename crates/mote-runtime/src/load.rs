@@ -1,0 +1,241 @@
+//! A verified program, loaded: its weights found, its memory planned, its kernels chosen.
+
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+
+use mote_format::{
+    Dtype, Model, Op, ValueId, Verified,
+    container::{Element, Tensor},
+    program::Weights,
+};
+
+use crate::{
+    execute::Instance,
+    fast::{Level, Product},
+    kernels::quantized::unpack_i4,
+    plan::Plan,
+};
+
+/// Why a verified program cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The model has no such entry point.
+    #[error("wanted a program `{wanted}`, found {}", names(found))]
+    NoProgram {
+        /// The name that was asked for.
+        wanted: String,
+        /// The names that there are.
+        found: Vec<String>,
+    },
+    /// The bytes of the file begin at an odd address, so weights cannot be read in place.
+    #[error("tensor `{tensor}` does not begin at a multiple of four bytes")]
+    Misaligned {
+        /// The first such tensor.
+        tensor: String,
+    },
+    /// An entry point has another signature than its caller needs.
+    #[error("program `{program}`: wanted `{port}` of shape {wanted:?}, found {}", shape(found.as_deref()))]
+    Port {
+        /// The entry point.
+        program: String,
+        /// The input or output.
+        port: &'static str,
+        /// The shape that was wanted.
+        wanted: Vec<usize>,
+        /// The shape that it has, or `None` if there is no such port.
+        found: Option<Vec<usize>>,
+    },
+}
+
+fn names(found: &[String]) -> String {
+    if found.is_empty() { "none".into() } else { found.join(", ") }
+}
+
+fn shape(found: Option<&[usize]>) -> String {
+    found.map_or("none".into(), |shape| format!("{shape:?}"))
+}
+
+/// A program with its weights and its memory plan. Loading is the last time that anything fails.
+#[derive(Clone, Debug)]
+pub struct Loaded<'m> {
+    program: &'m Verified,
+    /// For each value its bytes in the file; empty for what lies in the arena.
+    weights: Vec<&'m [u8]>,
+    plan: Plan,
+    level: Level,
+    /// For each operation what was made of its weights, where the level wants them in another order.
+    pub(crate) prepared: Vec<Prepared>,
+}
+
+/// What loading makes of the weights of an operation.
+#[derive(Clone, Debug)]
+pub(crate) enum Prepared {
+    /// They are read in place.
+    InPlace,
+    /// `i4` times the factors of their groups, in the order of the file.
+    Unpacked(Vec<i16>),
+    /// In the order in which a fast kernel reads them.
+    Packed(Product),
+}
+
+impl<'m> Loaded<'m> {
+    /// Finds the weights of the program `name`, plans its memory and takes the fastest kernels that
+    /// this machine has. Those read weights in an order of their own, for which they are copied;
+    /// see [`Self::at`] for a way without a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NoProgram`], or [`LoadError::Misaligned`] where the model was read to an address
+    /// that is no multiple of four.
+    pub fn new(model: &'m Model<'m>, name: &str) -> Result<Self, LoadError> {
+        Self::at(Level::best(), model, name)
+    }
+
+    /// The same with kernels of this level. [`Level::Plain`] uses the weights in place, as they lie
+    /// in the file, and copies none but four-bit ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn at(level: Level, model: &'m Model<'m>, name: &str) -> Result<Self, LoadError> {
+        let program = model.programs.get(name).ok_or_else(|| LoadError::NoProgram {
+            wanted: name.into(),
+            found: model.programs.keys().cloned().collect(),
+        })?;
+        Self::from_parts(level, program, &model.tensors)
+    }
+
+    /// Loads a program that is not part of a model file.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Misaligned`].
+    ///
+    /// # Panics
+    ///
+    /// If the program was verified against other tensors.
+    pub fn from_parts(
+        level: Level,
+        program: &'m Verified,
+        tensors: &BTreeMap<String, Tensor<'m>>,
+    ) -> Result<Self, LoadError> {
+        let weights = program
+            .values
+            .iter()
+            .map(|value| value.tensor.as_ref().map_or(Ok(&[][..]), |name| bytes(name, tensors)))
+            .collect::<Result<_, _>>()?;
+        let plan = Plan::new(program);
+        let mut loaded = Self { program, weights, plan, level, prepared: Vec::new() };
+        loaded.prepared = program.ops.iter().map(|op| loaded.prepare(op)).collect();
+        Ok(loaded)
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &'m Verified {
+        self.program
+    }
+
+    /// Where everything lies in the arena.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Which kernels run.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Bytes of the arena for one sample.
+    #[must_use]
+    pub fn arena_bytes(&self) -> usize {
+        self.plan.bytes()
+    }
+
+    /// Bytes that kernels use beside the arena, whatever the batch.
+    #[must_use]
+    pub fn scratch_bytes(&self) -> usize {
+        let scratch = |prepared: &Prepared| match prepared {
+            Prepared::Packed(product) => product.scratch_bytes(),
+            _ => 0,
+        };
+        self.prepared.iter().map(scratch).max().unwrap_or(0)
+    }
+
+    /// Bytes of weights that were copied into another order.
+    #[must_use]
+    pub fn packed_bytes(&self) -> usize {
+        let bytes = |prepared: &Prepared| match prepared {
+            Prepared::InPlace => 0,
+            Prepared::Unpacked(w) => size_of_val(w.as_slice()),
+            Prepared::Packed(product) => product.weight_bytes(),
+        };
+        self.prepared.iter().map(bytes).sum()
+    }
+
+    /// Takes the arena; after that, running allocates nothing.
+    #[must_use]
+    pub fn instance(self) -> Instance<'m> {
+        self.batch(1)
+    }
+
+    /// The same for up to `batch` samples at once.
+    ///
+    /// # Panics
+    ///
+    /// If `batch` is zero.
+    #[must_use]
+    pub fn batch(self, batch: usize) -> Instance<'m> {
+        Instance::new(self, batch)
+    }
+
+    /// The elements of a tensor of the file; empty for what lies in the arena.
+    pub(crate) fn tensor<T: Element>(&self, id: ValueId) -> &'m [T] {
+        bytemuck::cast_slice(self.weights[id.index()])
+    }
+
+    fn prepare(&self, op: &Op) -> Prepared {
+        let unpacked = four_bits(op).and_then(|weights| self.unpack(op, weights));
+        let packed = match self.level {
+            Level::Plain => None,
+            _ => Product::new(self, op, unpacked.as_deref()),
+        };
+        match (packed, unpacked) {
+            (Some(product), _) => Prepared::Packed(product),
+            (None, Some(w)) => Prepared::Unpacked(w),
+            (None, None) => Prepared::InPlace,
+        }
+    }
+
+    fn unpack(&self, op: &Op, weights: &Weights) -> Option<Vec<i16>> {
+        let groups = self.tensor(weights.groups?);
+        let shape = self.program.shape(weights.w);
+        let (rows, blocks, inputs) = match (op, shape) {
+            (Op::QuantizedConvTranspose1d { .. }, &[k, o, i]) => (k, o, i),
+            _ => (shape[0], 1, shape[1..].iter().product()),
+        };
+        Some(unpack_i4(self.tensor(weights.w), groups, rows, blocks, inputs))
+    }
+}
+
+/// The bytes of a tensor, which can be read as its elements.
+fn bytes<'m>(name: &str, tensors: &BTreeMap<String, Tensor<'m>>) -> Result<&'m [u8], LoadError> {
+    let tensor = &tensors[name];
+    let aligned = match tensor.dtype {
+        Dtype::F32 => tensor.elements::<f32>().is_some(),
+        Dtype::I32 => tensor.elements::<i32>().is_some(),
+        Dtype::I8 | Dtype::U8 | Dtype::I4 => true,
+    };
+    aligned.then_some(tensor.bytes).ok_or_else(|| LoadError::Misaligned { tensor: name.into() })
+}
+
+fn four_bits(op: &Op) -> Option<&Weights> {
+    match op {
+        Op::QuantizedLinear { weights, .. }
+        | Op::QuantizedConv1d { weights, .. }
+        | Op::QuantizedConvTranspose1d { weights, .. } => weights.groups.map(|_| weights),
+        _ => None,
+    }
+}
