@@ -1,0 +1,6 @@
+//! Programs that cross over and come back compute the same numbers, here and in ONNX Runtime.
+
+mod draft;
+mod export;
+mod peer;
+mod programs;
