@@ -38,7 +38,9 @@ class Converter:
         for n in self.graph.node:
             if n.op_type in ("QuantizeLinear", "DequantizeLinear"):
                 q = n.output[0] if n.op_type == "QuantizeLinear" else n.input[0]
-                self.quant[q] = (self.constants[n.input[1]], self.constants[n.input[2]], attribute(n, "axis", 0))
+                scale = self.constants[n.input[1]]
+                zero = self.constants[n.input[2]] if len(n.input) > 2 else np.zeros(scale.shape, np.int32)
+                self.quant[q] = (scale, zero, attribute(n, "axis", 0))
             if n.op_type == "DequantizeLinear":
                 self.raw[n.output[0]] = n.input[0]
 
@@ -143,6 +145,10 @@ class Converter:
         y, activation = n.output[0], schema.ActivationFunctionType.NONE
         if integer:
             (q,) = self.readers[y]
+            if q.op_type == "Relu":
+                self.done.add(q.name)
+                activation = schema.ActivationFunctionType.RELU
+                (q,) = self.readers[q.output[0]]
             self.done.add(q.name)
             return q.output[0], "int8", self.quant[q.output[0]], activation
         if [r.op_type for r in self.readers.get(y, [])] == ["Relu"]:
@@ -152,8 +158,10 @@ class Converter:
         return y, "float32", None, activation
 
     def is_integer(self, n, activations):
-        readers = [r.op_type for r in self.readers.get(n.output[0], [])]
-        return readers == ["QuantizeLinear"] and all(self.integer(x) for x in activations)
+        readers = self.readers.get(n.output[0], [])
+        if [r.op_type for r in readers] == ["Relu"]:
+            readers = self.readers.get(readers[0].output[0], [])
+        return [r.op_type for r in readers] == ["QuantizeLinear"] and all(self.integer(x) for x in activations)
 
     # Operators.
 

@@ -13,8 +13,11 @@
 //! assert!(error.to_string().starts_with("wanted an ONNX model"));
 //! ```
 
+mod draft;
 mod error;
+mod fuse;
 pub mod onnx;
+pub mod tflite;
 
 use std::collections::BTreeMap;
 

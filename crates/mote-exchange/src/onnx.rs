@@ -5,11 +5,15 @@
 //! which runtimes find their integer kernels. Read are opsets 13 and later.
 //! Source: <https://github.com/onnx/onnx/blob/main/docs/Operators.md>.
 
+mod budget;
 mod export;
 mod graph;
+mod import;
 mod proto;
 
 pub use export::export;
+pub(crate) use export::turn;
+pub use import::import;
 
 /// The opset that is written: the oldest with `LayerNormalization`.
 pub const OPSET: i64 = 17;

@@ -6,9 +6,10 @@
 
 mod elementwise;
 mod integers;
-mod layers;
+pub(super) mod layers;
 mod moves;
 
+pub(crate) use layers::turn;
 use mote_format::{Dtype, Op, Program, Quantization, ValueId, Verified, container::Element};
 use prost::Message;
 

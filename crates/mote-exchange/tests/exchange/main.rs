@@ -2,5 +2,7 @@
 
 mod draft;
 mod export;
+mod import;
 mod peer;
 mod programs;
+mod tflite;

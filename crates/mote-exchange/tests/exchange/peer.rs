@@ -43,6 +43,18 @@ pub(crate) struct Case {
     pub(crate) inputs: Vec<Vec<Vec<f32>>>,
 }
 
+impl Case {
+    /// Its inputs as Python reads them.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let inputs = self.ready.program.inputs.iter().zip(&self.inputs).map(|(port, x)| {
+            let own = self.ready.program.shape(port.value);
+            let shape: Vec<usize> = [x.len()].iter().chain(own).copied().collect();
+            json!({ "shape": shape, "data": x.concat() })
+        });
+        inputs.collect()
+    }
+}
+
 /// A Python with ONNX Runtime: that of the benchmark, or one made for tests.
 ///
 /// Where there is none and none can be made, tests say what is missing and do nothing; where
@@ -92,12 +104,7 @@ pub(crate) fn onnx_runtime(python: &Path, cases: &[Case]) -> Vec<Result<Vec<Vec<
         .map(|(i, case)| {
             let model = at(&format!("{i}.onnx"));
             std::fs::write(&model, &case.onnx).unwrap();
-            let inputs = case.ready.program.inputs.iter().zip(&case.inputs).map(|(port, x)| {
-                let own = case.ready.program.shape(port.value);
-                let shape: Vec<usize> = [x.len()].iter().chain(own).copied().collect();
-                json!({ "shape": shape, "data": x.concat() })
-            });
-            json!({ "model": model, "inputs": inputs.collect::<Vec<_>>() })
+            json!({ "model": model, "inputs": case.json() })
         })
         .collect();
     std::fs::write(at("cases.json"), serde_json::to_vec(&request).unwrap()).unwrap();

@@ -138,7 +138,8 @@ impl Draft {
 }
 
 /// One program a line: its name and how it is built from an input.
-type Line = (&'static str, &'static [usize], fn(&mut Draft, &mut Random, ValueId) -> Vec<ValueId>);
+pub(crate) type Line =
+    (&'static str, &'static [usize], fn(&mut Draft, &mut Random, ValueId) -> Vec<ValueId>);
 
 pub(crate) const FLOATS: &[Line] = &[
     ("linear", &[5], |d, r, x| vec![d.dense(r, x, 3, None)]),

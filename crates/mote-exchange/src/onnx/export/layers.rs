@@ -98,7 +98,7 @@ impl Geometry {
 }
 
 /// `x` with axis `axes[i]` as its axis `i`.
-pub(in crate::onnx) fn turn<T: Copy>(x: &[T], shape: &[usize], axes: &[usize]) -> Vec<T> {
+pub(crate) fn turn<T: Copy>(x: &[T], shape: &[usize], axes: &[usize]) -> Vec<T> {
     let strides: Vec<usize> =
         (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
     (0..x.len())
