@@ -8,12 +8,14 @@
 mod error;
 mod fidelity;
 mod integers;
+mod merge;
 mod quantize;
 mod ranges;
 
 pub use error::Error;
 pub use fidelity::{Fidelity, fidelity};
 pub use integers::Bits;
+pub use merge::merge;
 pub use quantize::quantize;
 pub use ranges::{Ranges, unfuse};
 

@@ -19,9 +19,11 @@ mod fast;
 pub mod kernels;
 mod load;
 mod plan;
+mod step;
 
 pub use detect::{Detector, Event, Sample, Scored};
 pub use execute::Instance;
-pub use fast::Level;
+pub use fast::{Level, peak};
 pub use load::{LoadError, Loaded};
 pub use plan::{ALIGNMENT, Plan};
+pub use step::{NotCausal, Steps, step};
