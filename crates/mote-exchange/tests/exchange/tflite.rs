@@ -40,7 +40,8 @@ json.dump(results, open(sys.argv[2], "w"))
 
 /// Those that the converter of the benchmark writes.
 fn lines() -> impl Iterator<Item = &'static Line> {
-    let left_out = ["layer_norm", "lookup", "an input", "slice and concat", "four bits", "bytes that move"];
+    let left_out =
+        ["layer_norm", "lookup", "an input", "slice and concat", "four bits", "bytes that move"];
     FLOATS.iter().chain(INTEGERS).filter(move |l| !left_out.iter().any(|name| l.0.contains(name)))
 }
 

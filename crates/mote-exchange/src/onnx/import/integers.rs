@@ -41,7 +41,10 @@ impl<'m> Importer<'m> {
         let active = self.active(name)?;
         let merged = active.merged;
         // Bytes that stand for something else already are looked up.
-        if let (None, Some((place, _))) = (active.real, active.bytes) {
+        if let (None, Some((place, old))) = (active.real, active.bytes) {
+            if old == q {
+                return self.set_bytes(node.result()?, place, merged, true);
+            }
             let value = self.draft.table(place.value, q, |x| x)?;
             return self.set_bytes(node.result()?, Place { value, ..place }, merged, true);
         }

@@ -132,6 +132,20 @@ impl<'m> Importer<'m> {
         let order = if turned { Order::Turned } else { Order::Plain };
         let mut xs = Vec::new();
         let mut from = None;
+        let all_bytes = node.input.iter().all(|n| self.stands_for(n).is_some());
+        if all_bytes && let Some(end) = self.ending(node.result()?) {
+            for name in &node.input {
+                let x = self.bytes(name, order)?;
+                let is_same = self.stands_for(name) == Some(end.q) && end.clamp == [-128, 127];
+                let [low, high] = end.clamp.map(|q| end.q.dequantize(q));
+                let bounded = |x: f32| x.max(low).min(high);
+                xs.push(if is_same { x } else { self.draft.table(x, end.q, bounded)? });
+            }
+            let from = Moved { value: xs[0], order, active, bytes: Some(true) };
+            let axis = self.lying(own, &from);
+            let value = self.draft.moved(xs[0], |y| Op::Concat { xs, y, axis })?;
+            return self.set_moved(end.name, value, &from, from.active.merged);
+        }
         for name in &node.input {
             if same {
                 let moved = self.moving(name, Some(order))?;
