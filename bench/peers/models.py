@@ -116,7 +116,7 @@ def multiply_adds(model):
         if n.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose"):
             w = n.input[1]
             w = shape[producers[w].input[0]] if w in producers else shape[w]
-            rows = {"Gemm": 1, "MatMul": int(np.prod(shape[n.output[0]][:-1])), "Conv": shape[n.output[0]][-1],
+            rows = {"Gemm": shape[n.output[0]][0], "MatMul": int(np.prod(shape[n.output[0]][:-1])), "Conv": shape[n.output[0]][-1],
                     "ConvTranspose": shape[n.input[0]][-1]}[n.op_type]
             total += rows * int(np.prod(w))
     return total

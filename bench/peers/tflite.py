@@ -19,12 +19,12 @@ BINARY = {"Add": (B.ADD, schema.AddOptionsT, "AddOptions"), "Sub": (B.SUB, schem
           "Min": (B.MINIMUM, schema.MaximumMinimumOptionsT, "MaximumMinimumOptions")}
 REDUCE = {"ReduceSum": B.SUM, "ReduceMean": B.MEAN, "ReduceMax": B.REDUCE_MAX}
 # How the schema names the options of operators, and the oldest version that knows what we use.
-VERSIONS = {B.FULLY_CONNECTED: 9, B.CONV_2D: 5, B.TRANSPOSE_CONV: 3, B.DEQUANTIZE: 2, B.QUANTIZE: 2}
+VERSIONS = {B.FULLY_CONNECTED: 9, B.CONV_2D: 5, B.TRANSPOSE_CONV: 3, B.DEQUANTIZE: 2, B.QUANTIZE: 2, B.GATHER: 2}
 
 
 class Converter:
     def __init__(self, model, batch):
-        self.graph, self.shape = model.graph, shapes(model, batch)
+        self.graph, self.shape, self.batch = model.graph, shapes(model, batch), batch
         self.constants = {w.name: numpy_helper.to_array(w) for w in self.graph.initializer}
         self.readers = {}
         for n in self.graph.node:
@@ -35,7 +35,11 @@ class Converter:
         self.quant = {}      # name of an INT8 value -> (scales, zero points, axis)
         self.raw = {}        # dequantized name -> INT8 name
         self.done = set()    # nodes that an earlier one has taken in
+        # Shapes that begin with the batch, with which constants are repeated for each sample.
+        self.sizes = set()
         for n in self.graph.node:
+            if n.op_type == "Shape" or n.op_type == "Concat" and self.sizes & set(n.input):
+                self.sizes.add(n.output[0])
             if n.op_type in ("QuantizeLinear", "DequantizeLinear"):
                 q = n.output[0] if n.op_type == "QuantizeLinear" else n.input[0]
                 scale = self.constants[n.input[1]]
@@ -167,12 +171,20 @@ class Converter:
 
     def node(self, n):
         kind = n.op_type
-        if kind == "DequantizeLinear":
+        if kind in ("DequantizeLinear", "Shape"):
+            return
+        if kind == "Concat" and any(name in self.sizes for name in n.input):
+            return
+        if kind == "Expand" and n.input[1] in self.sizes:
+            constant = self.constants[n.input[0]]
+            self.constants[n.output[0]] = np.broadcast_to(constant, [self.batch, *constant.shape])
             return
         if kind == "QuantizeLinear":
             x, series = self.at(n.input[0])
             q = n.output[0]
             self.known[q] = (self.emit(B.QUANTIZE, [x], self.tensors[x].shape, "int8", self.quant[q], schema.QuantizeOptionsT()), series)
+        elif kind == "Cast":
+            self.table(n)
         elif kind in ("Gemm", "MatMul"):
             self.dense(n)
         elif kind in ("Conv", "ConvTranspose"):
@@ -200,6 +212,20 @@ class Converter:
             self.known[n.output[0]] = (self.emit(REDUCE[kind], [self.plain(n.input[0]), axes], self.shape[n.output[0]], options=options), False)
         else:
             self.move(n)
+
+    def table(self, n):
+        """A cast of bytes, plus 128, gathered from a table: any function of a byte."""
+        (add,) = self.readers[n.output[0]]
+        (gather,) = self.readers[add.output[0]]
+        self.done |= {add.name, gather.name}
+        x, series = self.at(n.input[0])
+        shape, y = self.tensors[x].shape, gather.output[0]
+        index = self.emit(B.CAST, [x], shape, "int32", options=schema.CastOptionsT())
+        middle = self.constant(self.constants[add.input[1]].reshape([1]))
+        index = self.emit(B.ADD, [index, middle], shape, "int32", options=schema.AddOptionsT())
+        quant = self.quant.get(y)
+        table = self.constant(self.constants[gather.input[0]], quant)
+        self.known[y] = (self.emit(B.GATHER, [table, index], shape, "int8", quant, schema.GatherOptionsT()), series)
 
     def dense(self, n):
         w, w_quant = self.array(n.input[1])
@@ -308,6 +334,9 @@ class Converter:
             options = schema.ConcatenationOptionsT()
             options.axis = attribute(n, "axis", 0)
             quant = None
+            first = self.tensors[xs[0]]
+            if not integer and first.type == schema.TensorType.INT8:
+                return self.as_is(B.CONCATENATION, xs[0], shape, options, xs[1:])
             if integer:
                 (q,) = self.readers[n.output[0]]
                 quant = self.quant[q.output[0]]
