@@ -15,6 +15,6 @@ mod execute;
 pub mod kernels;
 mod plan;
 
-pub use detect::{Detector, Event, Sample, Scored};
+pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::{Instance, LoadError, Loaded};
 pub use plan::Plan;

@@ -42,9 +42,8 @@ mod tests {
 
     #[test]
     fn small_steps_stay_on_one_thread_and_large_ones_do_not() {
-        let threads = |weights, samples| {
-            Threads::for_step(weights, samples).run(rayon::current_num_threads)
-        };
+        let threads =
+            |weights, samples| Threads::for_step(weights, samples).run(rayon::current_num_threads);
         assert_eq!(threads(30_000, 128 * 64), 1);
         assert_eq!(threads(1_400_000, 128 * 64), rayon::current_num_threads());
         assert_eq!(threads(usize::MAX, 2), rayon::current_num_threads());

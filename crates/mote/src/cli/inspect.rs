@@ -65,6 +65,12 @@ impl Inspect {
                 1000.0 * d.false_alarm_rate,
                 m.window.tail
             ))?;
+            if let Some(t) = &d.tracking {
+                say(format_args!(
+                    "           at first; then {:.2} deviations above the scores of the last {} samples",
+                    t.threshold, t.memory
+                ))?;
+            }
             say(format_args!(
                 "memory     {} bytes beside the weights",
                 Detector::new(model)?.memory_bytes()
