@@ -21,7 +21,7 @@ mod load;
 mod plan;
 mod step;
 
-pub use detect::{Detector, Event, Sample, Scored};
+pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
 pub use load::{LoadError, Loaded};
