@@ -1,0 +1,18 @@
+/* Layers in single precision: a matrix that meets one window of numbers after the other. */
+#include "real.h"
+
+void mote_product(const float *x, size_t inputs, const float *w, const float *bias,
+                  size_t outputs, float *y) {
+    for (size_t first = 0; first < outputs; first += 4) {
+        float sums[4] = {0, 0, 0, 0};
+        for (size_t i = 0; i < inputs; i++, w += 4) {
+            sums[0] += x[i] * w[0];
+            sums[1] += x[i] * w[1];
+            sums[2] += x[i] * w[2];
+            sums[3] += x[i] * w[3];
+        }
+        for (size_t o = 0; o < 4 && first + o < outputs; o++) {
+            y[first + o] = bias[first + o] + sums[o];
+        }
+    }
+}
