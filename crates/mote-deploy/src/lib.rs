@@ -91,3 +91,27 @@ pub fn export_program(
         Language::C => c::write(&firmware, &golden, &options.name),
     }
 }
+
+/// Weights in the orders of the kernels, for their tests.
+pub mod packing {
+    use crate::pack;
+
+    /// The same weights for `mote_runtime::micro`'s kernels of eight bits.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct EightBits {
+        /// For `rows`.
+        pub rows: Vec<u8>,
+        /// For `dsp`.
+        pub dsp: Vec<u8>,
+        /// For `mve`.
+        pub mve: Vec<u8>,
+    }
+
+    /// Packs weights `(outputs, inputs)`, row major; `None` where one is -128.
+    #[must_use]
+    pub fn eight_bits(weights: &[i8], outputs: usize, inputs: usize) -> Option<EightBits> {
+        let rows = pack::Rows { weights: weights.to_vec(), outputs, inputs };
+        let native = pack::native(&rows)?;
+        Some(EightBits { rows: native.rows, dsp: native.dsp, mve: native.mve })
+    }
+}

@@ -121,16 +121,12 @@ fn manifest(name: &str, firmware: &Firmware, needs: &Needs) -> String {
     } else {
         ""
     };
-    let native = if needs.native {
-        "# Kernels for the DSP instructions of a Cortex-M4, M7 or M33.\ndsp = []\n\
-         # Kernels for the vectors of a Cortex-M55 or M85; wins over `dsp`.\nmve = []\n"
-    } else {
-        ""
-    };
     format!(
         "[package]\nname = \"{name}\"\ndescription = \"The program `{}`, exported by Mote.\"\n\
          version = \"0.1.0\"\nedition = \"2024\"\n\n[features]\n\
-         # Vectors that show whether this build computes what it should.\nself-test = []\n{native}\n\
+         # Vectors that show whether this build computes what it should.\nself-test = []\n\
+         # Kernels for the DSP instructions of a Cortex-M4, M7 or M33.\ndsp = []\n\
+         # Kernels for the vectors of a Cortex-M55 or M85; wins over `dsp`.\nmve = []\n\n\
          [dependencies]\n{libm}\n[workspace]\n",
         firmware.program
     )

@@ -46,8 +46,10 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
                     Product::Integer { order: Order::Native, .. } => {
                         &["integer", "rows", "dsp", "mve"]
                     }
-                    Product::Integer { order: Order::Rows, .. } => &["integer", "rows"],
-                    Product::Integer { order: Order::Nibbles, .. } => &["integer", "nibbles"],
+                    Product::Integer { order: Order::Rows, .. } => &["integer", "rows", "mve"],
+                    Product::Integer { order: Order::Nibbles, .. } => {
+                        &["integer", "nibbles", "mve"]
+                    }
                 });
             }
             What::Fold { .. } => stems.extend(["normalize", "elements"]),

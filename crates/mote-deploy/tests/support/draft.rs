@@ -6,7 +6,7 @@ use mote_deploy::{Error, Files, Language, Options, export_program};
 use mote_format::{
     Array, Dtype, Op, Program, Quantization, ValueId, Verified,
     container::Tensor,
-    program::{Port, Value, Weights},
+    program::{Port, Unary, Value, Weights},
     shape,
 };
 
@@ -139,22 +139,44 @@ impl Draft {
     }
 }
 
-/// The anomaly autoencoder of MLPerf Tiny in eight bits: 640-128×4-8-128×4-640, with random weights.
+/// How the weights of a network are stored.
 #[allow(dead_code)]
-pub(crate) fn autoencoder() -> Draft {
-    let mut draft = Draft::new("reconstruct");
-    let mut q = Quantization { scale: 0.05, zero_point: -3 };
-    let mut x = draft.input("x", Value::i8([640], q));
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bits {
+    Real,
+    Eight,
+    Four,
+}
+
+/// The anomaly autoencoder of MLPerf Tiny, 640-128×4-8-128×4-640, with random weights.
+#[allow(dead_code)]
+pub(crate) fn autoencoder(bits: Bits) -> Draft {
+    let mut d = Draft::new("reconstruct");
+    let q = Quantization { scale: 0.05, zero_point: -3 };
+    let real = bits == Bits::Real;
+    let mut x = d.input("x", if real { Value::f32([640]) } else { Value::i8([640], q) });
     let widths = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640];
     for (i, pair) in widths.windows(2).enumerate() {
-        let (inputs, outputs) = (pair[0], pair[1]);
-        let weights = draft.weights(&[outputs, inputs], outputs);
-        let last = i == widths.len() - 2;
+        let (inputs, outputs, last) = (pair[0], pair[1], i == widths.len() - 2);
+        if real {
+            let (w, bias) = (d.reals(&[outputs, inputs]), Some(d.reals(&[outputs])));
+            let activation = (!last).then_some(Unary::Relu);
+            let y = d.push(|y| Op::Linear { x, w, bias, y, activation });
+            // Sums of this many random numbers would grow from layer to layer.
+            x = d.push(|x| Op::Affine { x: y, y: x, scale: 0.1, offset: 0.0 });
+            continue;
+        }
+        let shape = [outputs, inputs];
+        let weights = match bits {
+            Bits::Four => d.four_bits(&shape, outputs, (outputs, 1, inputs)),
+            _ => d.weights(&shape, outputs),
+        };
         // What is rectified has no negative numbers, so that zero is the least byte.
-        q = Quantization { scale: 0.3, zero_point: if last { 4 } else { -128 } };
-        let of_x = x;
-        x = draft.push_i8(q, |y| Op::QuantizedLinear { x: of_x, weights, y, clamp: [-128, 127] });
+        let zero_point = if last { 4 } else { -128 };
+        let scale = if bits == Bits::Four { 6.0 } else { 0.3 };
+        let q = Quantization { scale, zero_point };
+        x = d.push_i8(q, |y| Op::QuantizedLinear { x, weights, y, clamp: [-128, 127] });
     }
-    draft.output("y", x);
-    draft
+    d.output("y", x);
+    d
 }
