@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::dtype::{Dtype, Quantization};
 pub use op::{Binary, Op, Reduction, Unary, Weights};
 
+/// Names of ports that carry state from one sample to the next begin with this.
+pub const STATE_PREFIX: &str = "state.";
+
 /// The number of a value within its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -169,6 +172,18 @@ impl Program {
             }
             _ => 0,
         }
+    }
+
+    /// The input and the output of each state: two ports of one name that begins with
+    /// [`STATE_PREFIX`], of the same shape and type. What comes out with one sample is to be given in
+    /// with the next; a state begins as real zero.
+    pub fn states(&self) -> impl Iterator<Item = (ValueId, ValueId)> {
+        self.inputs.iter().filter(|port| port.name.starts_with(STATE_PREFIX)).filter_map(|port| {
+            let (input, output) = (port.value, self.output(&port.name)?);
+            let (a, b) = (&self.values[input.index()], &self.values[output.index()]);
+            let same = (&a.shape, a.dtype, a.quantization) == (&b.shape, b.dtype, b.quantization);
+            same.then_some((input, output))
+        })
     }
 
     /// The input of that name, if there is one.

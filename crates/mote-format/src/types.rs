@@ -53,7 +53,8 @@ pub(crate) fn check(program: &Program, op: &Op) -> Result<(), String> {
     }
 }
 
-/// The rule of the value itself: what is computed and `i8` stands for real numbers, nothing else does.
+/// The rule of the value itself: what is computed and `i8` stands for real numbers, a tensor in `i8`
+/// may, and nothing else does.
 pub(crate) fn value(program: &Program, id: ValueId) -> Result<(), String> {
     let value = &program.values[id.index()];
     let activation = value.tensor.is_none();
@@ -64,14 +65,14 @@ pub(crate) fn value(program: &Program, id: ValueId) -> Result<(), String> {
         (Dtype::I8, None) if activation => {
             Err(format!("value {} is I8 without a quantization", id.0))
         }
-        (Dtype::I8, Some(Quantization { scale, .. })) if activation => {
+        (Dtype::I8, Some(Quantization { scale, .. })) => {
             if scale.is_normal() && scale > 0.0 {
                 Ok(())
             } else {
                 Err(format!("value {} has the scale {scale}, wanted a positive number", id.0))
             }
         }
-        (_, Some(_)) => Err(format!("value {} has a quantization and is no I8 activation", id.0)),
+        (_, Some(_)) => Err(format!("value {} has a quantization and is not I8", id.0)),
         (_, None) => Ok(()),
     }
 }

@@ -77,8 +77,7 @@ impl<'m> Instance<'m> {
     #[must_use]
     pub fn input_of<T: Element>(&mut self, id: ValueId) -> &mut [T] {
         assert_eq!(self.program().dtype(id), T::DTYPE, "the type of an input");
-        let place = self.loaded.plan().place(id);
-        let place = place.start * self.batch..place.end * self.batch;
+        let place = self.place(id);
         bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.arena)[place])
     }
 
@@ -104,8 +103,7 @@ impl<'m> Instance<'m> {
         if self.program().values[id.index()].tensor.is_some() {
             return self.loaded.tensor(id);
         }
-        let place = self.loaded.plan().place(id);
-        let place = place.start * self.batch..place.end * self.batch;
+        let place = self.place(id);
         bytemuck::cast_slice(&bytemuck::cast_slice::<u64, u8>(&self.arena)[place])
     }
 
@@ -114,6 +112,25 @@ impl<'m> Instance<'m> {
         for i in 0..self.program().ops.len() {
             self.run_operation(i);
         }
+    }
+
+    /// Fills a value with real zero.
+    pub(crate) fn clear(&mut self, id: ValueId) {
+        let zero = self.program().values[id.index()].quantization.map_or(0, |q| q.zero_point);
+        let place = self.place(id);
+        bytemuck::cast_slice_mut(&mut self.arena)[place].fill(zero as u8);
+    }
+
+    /// Copies one value over another of the same shape.
+    pub(crate) fn carry(&mut self, from: ValueId, to: ValueId) {
+        let (from, to) = (self.place(from), self.place(to));
+        bytemuck::cast_slice_mut::<u64, u8>(&mut self.arena).copy_within(from, to.start);
+    }
+
+    /// The bytes of a value, for the whole batch.
+    fn place(&self, id: ValueId) -> core::ops::Range<usize> {
+        let place = self.loaded.plan().place(id);
+        place.start * self.batch..place.end * self.batch
     }
 
     /// Runs one operation, for profilers; the ones before it have to have run.

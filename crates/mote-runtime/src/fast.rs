@@ -9,6 +9,7 @@ mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+pub mod peak;
 mod product;
 mod tile;
 mod unary;

@@ -20,9 +20,11 @@ pub mod kernels;
 mod load;
 pub mod micro;
 mod plan;
+mod step;
 
 pub use detect::{Detector, Event, Sample, Scored};
 pub use execute::Instance;
-pub use fast::Level;
+pub use fast::{Level, peak};
 pub use load::{LoadError, Loaded};
 pub use plan::{ALIGNMENT, Plan};
+pub use step::{NotCausal, Steps, step};

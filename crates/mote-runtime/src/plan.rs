@@ -3,7 +3,7 @@
 //! Sizes are bytes for one sample; with a batch, everything is as many times as large.
 //!
 //! A value lives from the operation that writes it to the last one that reads it; inputs live from
-//! the start, outputs to the end. Reshaped values share their memory. Values are placed largest
+//! the start, outputs and states to the end. Reshaped values share their memory. Values are placed largest
 //! first, each at the lowest offset that is free for its whole life: the greedy rule of Pisarchyk
 //! and Lee (2020, arXiv 2001.03288), which comes within a few per cent of the optimum on networks.
 
@@ -113,6 +113,10 @@ fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
     }
     for port in &program.outputs {
         touch(port.value, program.ops.len() + 1);
+    }
+    // What comes out is written over what went in, while other outputs are still to be read.
+    for (input, _) in program.states() {
+        touch(input, program.ops.len() + 1);
     }
     lives
 }

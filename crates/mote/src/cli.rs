@@ -1,5 +1,7 @@
 //! Arguments, exit codes and what is printed. Everything else is the library's.
 
+mod bench;
+mod compress;
 mod data;
 mod demo;
 mod eval;
@@ -40,6 +42,10 @@ enum Command {
     Eval(eval::Eval),
     /// Show what is in a model file
     Inspect(inspect::Inspect),
+    /// Make a model smaller: weights of eight or four bits, arithmetic on integers
+    Compress(compress::Compress),
+    /// Time the programs of a model, operation by operation, beside the limit of this machine
+    Bench(bench::Bench),
 }
 
 /// How results are printed.
@@ -66,6 +72,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => run.run(style),
         Command::Eval(eval) => eval.run(style),
         Command::Inspect(inspect) => inspect.run(style),
+        Command::Bench(bench) => bench.run(style),
+        Command::Compress(compress) => compress.run(style),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     match &error {

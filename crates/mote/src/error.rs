@@ -26,6 +26,9 @@ pub enum Error {
     /// A trained model cannot become a program: a mistake of ours.
     #[error(transparent)]
     Compile(#[from] mote_learn::compile::CompileError),
+    /// A program cannot be made smaller.
+    #[error("cannot compress: {0}")]
+    Compress(#[from] mote_compress::Error),
     /// A threshold or a metric cannot be computed from this data.
     #[error("{what}: {source}")]
     Evaluate {

@@ -9,10 +9,12 @@
 
 pub mod assemble;
 pub mod calibration;
+pub mod compression;
 mod error;
 pub mod evaluation;
 pub mod files;
 pub mod latent;
+pub mod profile;
 pub mod report;
 pub mod scoring;
 pub mod source;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use mote_data::{Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut};
 use mote_eval::{Posterior, Verdict, sliding_window};
 use mote_format::{
-    Manifest,
+    Array, Manifest, Program, Tensors, Verified,
     manifest::{Lineage, Window},
     model,
 };
@@ -335,12 +335,26 @@ fn finish(
         },
     };
     let tensors = entries.arrays();
+    manifest.programs.extend(stepping(&manifest.programs, &tensors));
     let bare = model::write(&manifest, &tensors);
     let calibration = calibrate(&bare, held, recipe.false_alarm_rate)?;
     manifest.detector = Some(calibration.detector.clone());
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
 }
+
+/// The program that scores one more sample, where `score` looks back only.
+pub(crate) fn stepping(programs: &[Program], tensors: &Tensors) -> Option<Program> {
+    let score = programs.iter().find(|p| p.name == SCORE)?.clone();
+    let score = Verified::new(score, |name| tensors.get(name).map(Array::stored));
+    let score = score.expect("captured a moment ago");
+    mote_runtime::step(&score, STEP, |name| tensors.get(name).map(Array::tensor)).ok()
+}
+
+/// The entry point that scores a window.
+pub(crate) const SCORE: &str = "score";
+/// The entry point that scores one more sample.
+pub(crate) const STEP: &str = "step";
 
 /// Windows of raw data, brought to standard units as they are read.
 struct Standardized<'a> {

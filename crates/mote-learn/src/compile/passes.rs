@@ -14,7 +14,13 @@ use super::draft::Draft;
 /// Removes transposes and slices without effect, and moves added vectors into the layers before.
 pub(super) fn simplify(draft: &mut Draft) {
     cancel_permutes(draft);
+    prune(draft);
+    while sink_permute(draft) {}
+    cancel_permutes(draft);
     fuse_biases(draft);
+    // What nobody reads any more must not count as a reader.
+    prune(draft);
+    fuse_trims(draft);
     fuse_activations(draft);
     prune(draft);
 }
@@ -40,6 +46,68 @@ fn cancel_permutes(draft: &mut Draft) {
     for port in &mut draft.program.outputs {
         port.value = same.get(&port.value).copied().unwrap_or(port.value);
     }
+}
+
+/// Moves one transpose behind the slice or function of one number that follows it, where it may meet
+/// another transpose. Says whether it found one.
+fn sink_permute(draft: &mut Draft) -> bool {
+    let uses = draft.uses();
+    let program = &mut draft.program;
+    let producers: HashMap<ValueId, usize> =
+        program.ops.iter().enumerate().map(|(i, op)| (op.result(), i)).collect();
+    for i in 0..program.ops.len() {
+        let mut operand = None;
+        if let Op::Slice { x, .. } | Op::Unary { x, .. } | Op::Affine { x, .. } = &program.ops[i] {
+            operand = Some(*x);
+        }
+        let Some((before, at)) = operand.and_then(|x| Some((x, *producers.get(&x)?))) else {
+            continue;
+        };
+        let Op::Permute { x: source, axes, .. } = &program.ops[at] else { continue };
+        if uses.get(&before) != Some(&1) || program.values[source.index()].tensor.is_some() {
+            continue;
+        }
+        let (source, axes) = (*source, axes.clone());
+        // `source → permute → before → op → after` becomes `source → op → before → permute → after`.
+        let after = program.ops[i].result();
+        let mut shape = program.shape(source).to_vec();
+        if let Op::Slice { axis, start, end, .. } = &mut program.ops[i] {
+            *axis = axes[*axis];
+            shape[*axis] = *end - *start;
+        }
+        program.values[before.index()].shape = shape;
+        program.ops[i].for_each_operand_mut(|x| *x = source);
+        *program.ops[i].result_mut() = before;
+        let permute = Op::Permute { x: before, y: after, axes };
+        let op = std::mem::replace(&mut program.ops[i], permute);
+        program.ops.remove(at);
+        program.ops.insert(i - 1, op);
+        return true;
+    }
+    false
+}
+
+/// Rows that are cut off behind a transposed convolution need not be computed.
+fn fuse_trims(draft: &mut Draft) {
+    let uses = draft.uses();
+    let program = &mut draft.program;
+    let producers: HashMap<ValueId, usize> =
+        program.ops.iter().enumerate().map(|(i, op)| (op.result(), i)).collect();
+    let mut gone = HashSet::new();
+    for i in 0..program.ops.len() {
+        let Op::Slice { x, y, axis: 0, start, end } = program.ops[i] else { continue };
+        let (Some(&at), rows) = (producers.get(&x), program.shape(x)[0]) else { continue };
+        if uses.get(&x) != Some(&1) {
+            continue;
+        }
+        if let Op::ConvTranspose1d { trim, y: out, .. } = &mut program.ops[at] {
+            *trim = [trim[0] + start, trim[1] + rows - end];
+            *out = y;
+            gone.insert(i);
+        }
+    }
+    let mut i = 0;
+    program.ops.retain(|_| (!gone.contains(&i), i += 1).0);
 }
 
 /// `Linear + vector` is a linear layer with a bias, if nobody else reads the sum's operand.

@@ -74,6 +74,16 @@ fn zip(
         }
         return;
     }
+    // One row against all rows, which biases and scales are.
+    let width = shape.last().copied().unwrap_or(1).max(1);
+    if a.len() == y.len() && b.len() == width && b_shape.last() == Some(&width) {
+        for (y, a) in y.chunks_exact_mut(width).zip(a.chunks_exact(width)) {
+            for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                *y = f(a, b);
+            }
+        }
+        return;
+    }
     let (shape, a_step, b_step) = (padded(shape), steps(a_shape), steps(b_shape));
     let mut rows = y.chunks_exact_mut(shape[RANK - 1].max(1));
     for i in 0..shape[0] {

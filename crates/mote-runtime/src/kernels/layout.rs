@@ -17,7 +17,7 @@ pub fn slice<T: Copy>(
     }
     let blocks = x.chunks_exact(length * inner).zip(y.chunks_exact_mut(taken * inner));
     for (x, y) in blocks {
-        y.copy_from_slice(&x[start * inner..][..taken * inner]);
+        copy(&x[start * inner..][..taken * inner], y);
     }
 }
 
@@ -35,7 +35,19 @@ pub fn concat<T: Copy>(
     }
     let blocks = x.chunks_exact(taken * inner).zip(y.chunks_exact_mut(length * inner));
     for (x, y) in blocks {
-        y[start * inner..][..taken * inner].copy_from_slice(x);
+        copy(x, &mut y[start * inner..][..taken * inner]);
+    }
+}
+
+/// Short rows are copied number by number: that takes less than finding out how to copy them.
+#[inline(always)]
+fn copy<T: Copy>(x: &[T], y: &mut [T]) {
+    const SHORT: usize = 16;
+    if x.len() > SHORT {
+        return y.copy_from_slice(x);
+    }
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = *x;
     }
 }
 

@@ -17,3 +17,4 @@ mod quantized;
 mod random;
 mod series;
 mod special;
+mod stepping;

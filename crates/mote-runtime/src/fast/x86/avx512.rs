@@ -11,7 +11,7 @@ use core::arch::x86_64::{
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32,
     _mm512_mask_storeu_ps, _mm512_max_epi32, _mm512_max_ps, _mm512_min_epi32, _mm512_mul_epi32,
     _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_xor_si512,
+    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
 };
 
 use crate::fast::tile::{Integer, LANES, Numbers, ROWS, Real, STEP_BYTES, Store};
@@ -263,27 +263,49 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
             }
         }
         if whole < steps {
+            let rest = rest::<M>(job, row);
             for m in 0..M {
-                let mut rest = [0u8; STEP_BYTES];
-                for (i, rest) in rest.iter_mut().take(job.bytes % STEP_BYTES).enumerate() {
-                    *rest = *x.add(m * job.x_stride + whole * STEP_BYTES + i);
-                }
-                let x = broadcast::<BYTES>(i32::from_le_bytes(rest));
+                let x = broadcast::<BYTES>(rest[m]);
                 for p in 0..P {
                     let w = w.add((p * steps + whole) * LANES * STEP_BYTES);
-                    let w = _mm512_loadu_si512(w.cast());
-                    sums[m][p] = multiply::<BYTES>(sums[m][p], x, w);
+                    sums[m][p] = multiply::<BYTES>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
                 }
             }
         }
+        if M == 1 {
+            for p in 0..P {
+                let at = row * job.y_stride + (panel + p) * LANES;
+                put(sums[0][p], panel + p, lanes(job.outputs, panel + p), at, store);
+            }
+            return P;
+        }
+        // Through memory, because sums stay in registers only as long as no loop picks among them.
+        let mut stored = [[[0i32; LANES]; P]; M];
         for m in 0..M {
             for p in 0..P {
+                _mm512_storeu_si512(stored[m][p].as_mut_ptr().cast(), sums[m][p]);
+            }
+        }
+        for (m, stored) in stored.iter().enumerate() {
+            for (p, sum) in stored.iter().enumerate() {
                 let at = (row + m) * job.y_stride + (panel + p) * LANES;
-                put(sums[m][p], panel + p, lanes(job.outputs, panel + p), at, store);
+                let sum = _mm512_loadu_si512(sum.as_ptr().cast());
+                put(sum, panel + p, lanes(job.outputs, panel + p), at, store);
             }
         }
     }
     P
+}
+
+/// For each row what is left behind its last whole step, filled up with zeros.
+fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
+    let (start, length) = (job.bytes / STEP_BYTES * STEP_BYTES, job.bytes % STEP_BYTES);
+    core::array::from_fn(|m| {
+        let mut rest = [0u8; STEP_BYTES];
+        let x = &job.x[(row + m) * job.x_stride + start..][..length];
+        rest[..length].copy_from_slice(x);
+        i32::from_le_bytes(rest)
+    })
 }
 
 /// Four bytes of a row in every lane; their sign is moved away by 128, which the bias knows of.

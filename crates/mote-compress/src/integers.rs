@@ -1,0 +1,182 @@
+//! Weights as integers: per output channel in eight bits, or in groups of inputs in four.
+
+use mote_format::dtype::GROUP;
+
+/// The width of weights; activations have eight bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bits {
+    /// One scale for each output.
+    Eight,
+    /// One factor for each group of [`GROUP`] inputs, and one scale for each output.
+    Four,
+}
+
+/// How the weights of a layer lie: `rows` times `blocks` times `inputs`. The output that a weight
+/// belongs to is its block where there are several, and its row otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) rows: usize,
+    pub(crate) blocks: usize,
+    pub(crate) inputs: usize,
+    /// The outputs are the blocks.
+    pub(crate) transposed: bool,
+}
+
+/// What [`integers`] makes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Integers {
+    /// In the order of the weights.
+    pub(crate) w: Vec<i8>,
+    /// `(outputs,)`
+    pub(crate) scale: Vec<f32>,
+    /// With four bits, `(rows, blocks, ⌈inputs / GROUP⌉)`.
+    pub(crate) groups: Option<Vec<u8>>,
+}
+
+impl Layout {
+    pub(crate) fn outputs(&self) -> usize {
+        if self.transposed { self.blocks } else { self.rows * self.blocks }
+    }
+
+    fn output(&self, row: usize, block: usize) -> usize {
+        if self.transposed { block } else { row * self.blocks + block }
+    }
+
+    fn groups(&self) -> usize {
+        self.inputs.div_ceil(GROUP)
+    }
+
+    /// Every run of inputs: its output and where it begins.
+    fn runs(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.rows).flat_map(move |row| {
+            (0..self.blocks).map(move |block| {
+                (self.output(row, block), (row * self.blocks + block) * self.inputs)
+            })
+        })
+    }
+}
+
+/// Rounds `w`; no scale is smaller than `least` says for its output.
+pub(crate) fn integers(w: &[f32], layout: Layout, bits: Bits, least: &[f32]) -> Integers {
+    match bits {
+        Bits::Eight => eight(w, layout, least),
+        Bits::Four => four(w, layout, least),
+    }
+}
+
+fn largest(w: &[f32]) -> f32 {
+    w.iter().fold(0.0, |m, w| m.max(w.abs()))
+}
+
+fn eight(w: &[f32], layout: Layout, least: &[f32]) -> Integers {
+    let mut scale = least.to_vec();
+    for (o, start) in layout.runs() {
+        scale[o] = scale[o].max(largest(&w[start..][..layout.inputs]) / 127.0);
+    }
+    let mut rounded = vec![0; w.len()];
+    for (o, start) in layout.runs() {
+        let run = start..start + layout.inputs;
+        for (q, w) in rounded[run.clone()].iter_mut().zip(&w[run]) {
+            *q = (w / scale[o]).round_ties_even().clamp(-127.0, 127.0) as i8;
+        }
+    }
+    Integers { w: rounded, scale, groups: None }
+}
+
+fn four(w: &[f32], layout: Layout, least: &[f32]) -> Integers {
+    let mut scale = least.to_vec();
+    for (o, start) in layout.runs() {
+        for group in w[start..][..layout.inputs].chunks(GROUP) {
+            scale[o] = scale[o].max(largest(group) / 7.0 / 255.0);
+        }
+    }
+    let mut rounded = vec![0; w.len()];
+    let mut groups = Vec::with_capacity(layout.rows * layout.blocks * layout.groups());
+    for (o, start) in layout.runs() {
+        let run = start..start + layout.inputs;
+        for (q, w) in rounded[run.clone()].chunks_mut(GROUP).zip(w[run].chunks(GROUP)) {
+            let factor = best_factor(w, scale[o]);
+            groups.push(factor);
+            for (q, w) in q.iter_mut().zip(w) {
+                *q = nibble(*w, scale[o] * f32::from(factor)) as i8;
+            }
+        }
+    }
+    Integers { w: rounded, scale, groups: Some(groups) }
+}
+
+fn nibble(w: f32, step: f32) -> f32 {
+    (w / step).round_ties_even().clamp(-8.0, 7.0)
+}
+
+/// The factor with the least squared error: the largest weight may be cut where the others gain.
+fn best_factor(w: &[f32], scale: f32) -> u8 {
+    let whole = (largest(w) / 7.0 / scale).ceil().clamp(1.0, 255.0);
+    let error = |factor: f32| -> f32 {
+        let step = scale * factor;
+        w.iter().map(|&w| (w - nibble(w, step) * step).powi(2)).sum()
+    };
+    let candidates = (0..=10).map(|i| (whole * (1.0 - 0.04 * i as f32)).round().max(1.0));
+    let best = candidates.min_by(|&a, &b| error(a).total_cmp(&error(b)));
+    best.unwrap_or(whole) as u8
+}
+
+/// Two weights in a byte, the first in its low half; each of `rows` begins with a new byte.
+pub(crate) fn pack(w: &[i8], rows: usize) -> Vec<u8> {
+    let half = |w: i8| (w & 15) as u8;
+    let pair = |pair: &[i8]| half(pair[0]) | pair.get(1).map_or(0, |&w| half(w) << 4);
+    w.chunks(w.len().checked_div(rows).unwrap_or(0).max(1))
+        .flat_map(|row| row.chunks(2).map(pair))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights of many sizes, some of them zero.
+    fn weights(n: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 7919 % 101) as f32 - 50.0) * (1.0 + (i / 64) as f32) * 1e-3).collect()
+    }
+
+    #[test]
+    fn eight_bits_are_within_half_a_step() {
+        let layout = Layout { rows: 6, blocks: 1, inputs: 33, transposed: false };
+        let w = weights(6 * 33);
+        let made = integers(&w, layout, Bits::Eight, &[1e-9; 6]);
+        for (i, (q, w)) in made.w.iter().zip(&w).enumerate() {
+            let scale = made.scale[i / 33];
+            assert!((f32::from(*q) * scale - w).abs() <= 0.501 * scale, "{i}");
+        }
+    }
+
+    #[test]
+    fn four_bits_are_nearer_with_groups_than_without() {
+        let layout = Layout { rows: 4, blocks: 1, inputs: 96, transposed: false };
+        let w = weights(4 * 96);
+        let made = integers(&w, layout, Bits::Four, &[1e-9; 4]);
+        let groups = made.groups.unwrap_or_default();
+        let error: f32 = w
+            .iter()
+            .enumerate()
+            .map(|(i, w)| {
+                let factor = f32::from(groups[i / 96 * 3 + i % 96 / GROUP]);
+                (f32::from(made.w[i]) * factor * made.scale[i / 96] - w).powi(2)
+            })
+            .sum();
+        let plain: f32 = w
+            .chunks(96)
+            .flat_map(|row| {
+                let step = largest(row) / 7.0;
+                row.iter().map(move |&w| (nibble(w, step) * step - w).powi(2))
+            })
+            .sum();
+        assert!(error < plain, "{error} {plain}");
+    }
+
+    #[test]
+    fn odd_rows_end_with_half_a_byte() {
+        assert_eq!(pack(&[1, -1, 7, -8, 0, 3], 2), [0xF1, 0x07, 0x08, 0x03]);
+        assert_eq!(pack(&[], 0), [0u8; 0]);
+    }
+}

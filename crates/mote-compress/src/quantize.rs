@@ -1,0 +1,51 @@
+//! From layers of real numbers to layers of integers.
+//!
+//! Every layer with weights becomes one of integers. What flows between two of them stays in bytes
+//! where everything that reads it can: layers, copies, sums of two branches, and any function of one
+//! number, which becomes a table. Everything else stays in `f32`, and values cross over where the two
+//! meet. A layer whose result is read as real numbers gives them without a rounding in between.
+
+mod emit;
+mod plan;
+
+use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
+
+use crate::{Bits, Error, Found, Ranges, Sample, ranges::unfuse};
+use emit::Emitter;
+use plan::Plan;
+
+/// The same program on integers, and all the tensors that it needs.
+///
+/// Scales of activations come from the ranges that `samples` show: data like that which the program
+/// will see, none of which it is measured on.
+///
+/// # Errors
+///
+/// [`Error::Quantized`] if it holds integers already, else as [`Ranges::observe`].
+pub fn quantize(
+    program: &Verified,
+    tensors: &Found<'_>,
+    samples: &[Sample],
+    bits: Bits,
+) -> Result<(Verified, Tensors), Error> {
+    let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
+    if let Some((at, op)) = program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
+        return Err(Error::Quantized { program: program.name.clone(), at, op: op.name() });
+    }
+    let program = unfuse(program, tensors)?;
+    let ranges = Ranges::observe(&program, tensors, samples)?;
+    let plan = Plan::new(&program, &ranges);
+    let (program, made) = Emitter::new(&program, tensors, plan, bits).run();
+    let program = verified(program, &made)?;
+    Ok((program, made))
+}
+
+fn verified(program: Program, tensors: &Tensors) -> Result<Verified, Error> {
+    Ok(Verified::new(program, |name| tensors.get(name).map(|array| array.stored()))?)
+}
+
+/// The elements of a tensor of real numbers, wherever its bytes lie.
+fn elements(tensor: &Tensor<'_>) -> Vec<f32> {
+    let read = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    tensor.bytes.chunks_exact(4).map(read).collect()
+}

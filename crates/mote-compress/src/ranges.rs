@@ -1,0 +1,121 @@
+//! Which numbers each value of a program takes on real data.
+
+use mote_format::{Op, Program, ValueId, Verified, container::Tensor, program::Unary};
+use mote_runtime::{Level, Loaded};
+
+use crate::{Error, Found, Sample};
+
+/// The least and the largest element of every value, over all samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranges {
+    /// `(values,)`; nothing for what is a tensor or has no elements.
+    of: Vec<Option<(f32, f32)>>,
+}
+
+impl Ranges {
+    /// Runs `program` on each of `samples`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSamples`], [`Error::Sample`], [`Error::NotFinite`], [`Error::Load`].
+    pub fn observe(
+        program: &Verified,
+        tensors: &Found<'_>,
+        samples: &[Sample],
+    ) -> Result<Self, Error> {
+        if samples.is_empty() {
+            return Err(Error::NoSamples);
+        }
+        let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
+        let mut ranges = Self { of: vec![None; program.values.len()] };
+        for (i, sample) in samples.iter().enumerate() {
+            fill(&mut instance, sample, i)?;
+            for port in &program.inputs {
+                ranges.widen(program, i, port.value, instance.output(port.value))?;
+            }
+            for (at, op) in program.ops.iter().enumerate() {
+                instance.run_operation(at);
+                let y = op.result();
+                ranges.widen(program, i, y, instance.output(y))?;
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// The range of a value, if it was computed and has elements.
+    #[must_use]
+    pub fn of(&self, id: ValueId) -> Option<(f32, f32)> {
+        self.of[id.index()]
+    }
+
+    fn widen(
+        &mut self,
+        program: &Program,
+        sample: usize,
+        id: ValueId,
+        elements: &[f32],
+    ) -> Result<(), Error> {
+        for &found in elements {
+            if !found.is_finite() {
+                let program = program.name.clone();
+                return Err(Error::NotFinite { program, value: id.0, found, sample });
+            }
+            let (low, high) = self.of[id.index()].get_or_insert((found, found));
+            (*low, *high) = (low.min(found), high.max(found));
+        }
+        Ok(())
+    }
+}
+
+/// Fills the inputs of an instance with sample number `at`.
+pub(crate) fn fill(
+    instance: &mut mote_runtime::Instance<'_>,
+    sample: &Sample,
+    at: usize,
+) -> Result<(), Error> {
+    let program = instance.program();
+    let wanted: Vec<usize> = program.inputs.iter().map(|p| program.elements(p.value)).collect();
+    let found: Vec<usize> = sample.iter().map(Vec::len).collect();
+    if wanted != found {
+        return Err(Error::Sample { sample: at, wanted, found });
+    }
+    for (port, x) in program.inputs.iter().zip(sample) {
+        instance.input(port.value).copy_from_slice(x);
+    }
+    Ok(())
+}
+
+/// The same program with every activation but the rectifier as an operation of its own, so that the
+/// numbers before it can be observed.
+///
+/// # Errors
+///
+/// [`Error::Format`] if the tensors are not those of the program.
+pub fn unfuse(program: &Verified, tensors: &Found<'_>) -> Result<Verified, Error> {
+    let mut program = (**program).clone();
+    let mut ops = Vec::with_capacity(program.ops.len());
+    for mut op in std::mem::take(&mut program.ops) {
+        let (Op::Linear { activation, y, .. }
+        | Op::Conv1d { activation, y, .. }
+        | Op::ConvTranspose1d { activation, y, .. }) = &mut op
+        else {
+            ops.push(op);
+            continue;
+        };
+        match activation.take() {
+            Some(Unary::Relu) => *activation = Some(Unary::Relu),
+            None => {}
+            Some(f) => {
+                let result = *y;
+                program.values.push(program.values[result.index()].clone());
+                *y = ValueId(program.values.len() as u32 - 1);
+                let x = *y;
+                ops.extend([op, Op::Unary { x, y: result, f }]);
+                continue;
+            }
+        }
+        ops.push(op);
+    }
+    program.ops = ops;
+    Ok(Verified::new(program, |name| tensors.get(name).map(Tensor::stored))?)
+}

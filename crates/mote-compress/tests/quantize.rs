@@ -1,0 +1,201 @@
+//! Networks of every kind of layer, quantized: near the original, the same at every level, refused
+//! where there is nothing to observe.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use mote_compress::{Bits, Error, Found, Sample, fidelity, quantize};
+use mote_format::{
+    Array, Dtype, Op, Program, Tensors, ValueId, Verified,
+    program::{Binary, Port, Unary, Value},
+};
+use mote_runtime::{Level, Loaded};
+
+/// Numbers in -1..1 that are the same on every run.
+struct Random(u64);
+
+impl Random {
+    fn unit(&mut self) -> f32 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn fill(&mut self, n: usize, scale: f32) -> Vec<f32> {
+        (0..n).map(|_| scale * self.unit()).collect()
+    }
+}
+
+struct Net {
+    program: Program,
+    tensors: Tensors,
+    random: Random,
+}
+
+impl Net {
+    fn new(shape: &[usize]) -> Self {
+        let program = Program {
+            name: "net".into(),
+            values: vec![Value::f32(shape)],
+            inputs: vec![Port { name: "x".into(), value: ValueId(0) }],
+            outputs: vec![],
+            ops: vec![],
+        };
+        Self { program, tensors: Tensors::new(), random: Random(7) }
+    }
+
+    fn value(&mut self, value: Value) -> ValueId {
+        self.program.values.push(value);
+        ValueId(self.program.values.len() as u32 - 1)
+    }
+
+    fn tensor(&mut self, shape: &[usize], scale: f32) -> ValueId {
+        let name = format!("t{}", self.tensors.len());
+        let data = self.random.fill(shape.iter().product(), scale);
+        self.tensors.insert(name.clone(), Array::new(shape, &data));
+        self.value(Value::tensor(name, Dtype::F32, shape))
+    }
+
+    fn push(&mut self, op: impl FnOnce(ValueId) -> Op) -> ValueId {
+        let op = op(ValueId(self.program.values.len() as u32));
+        let shape = mote_format::shape::infer(&op, |id| self.program.shape(id)).unwrap();
+        self.program.ops.push(op);
+        self.value(Value::f32(shape))
+    }
+
+    fn conv(&mut self, x: ValueId, outputs: usize, dilation: usize, f: Option<Unary>) -> ValueId {
+        let inputs = self.program.shape(x)[1];
+        let w = self.tensor(&[outputs, 2, inputs], 1.0 / (inputs as f32).sqrt());
+        let bias = Some(self.tensor(&[outputs], 0.2));
+        let padding = [dilation, 0];
+        self.push(|y| Op::Conv1d { x, w, bias, y, stride: 1, dilation, padding, activation: f })
+    }
+
+    fn linear(&mut self, x: ValueId, outputs: usize) -> ValueId {
+        let inputs = *self.program.shape(x).last().unwrap();
+        let w = self.tensor(&[outputs, inputs], 1.0 / (inputs as f32).sqrt());
+        let bias = Some(self.tensor(&[outputs], 0.2));
+        self.push(|y| Op::Linear { x, w, bias, y, activation: None })
+    }
+
+    fn finish(mut self, y: ValueId) -> (Verified, Tensors) {
+        self.program.outputs.push(Port { name: "y".into(), value: y });
+        let program = Verified::new(self.program, |n| self.tensors.get(n).map(Array::stored));
+        (program.unwrap(), self.tensors)
+    }
+}
+
+fn found(tensors: &Tensors) -> Found<'_> {
+    tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
+}
+
+fn samples(n: usize, elements: usize, seed: u64) -> Vec<Sample> {
+    let mut random = Random(seed);
+    (0..n).map(|_| vec![random.fill(elements, 2.0)]).collect()
+}
+
+/// Convolutions with a residual branch, a delay by a constant, a transposed convolution and heads.
+fn network() -> (Verified, Tensors) {
+    let mut net = Net::new(&[24, 5]);
+    let x = net.push(|y| Op::Affine { x: ValueId(0), y, scale: 0.7, offset: 0.1 });
+    let first = net.tensor(&[1, 5], 1.0);
+    let late = net.push(|y| Op::Slice { x, y, axis: 0, start: 0, end: 23 });
+    let delayed = net.push(|y| Op::Concat { xs: vec![first, late], y, axis: 0 });
+    let a = net.conv(delayed, 32, 1, Some(Unary::Relu));
+    let b = net.conv(a, 32, 2, Some(Unary::Tanh));
+    let c = net.push(|y| Op::Binary { a, b, y, f: Binary::Add });
+    let w = net.tensor(&[4, 16, 32], 0.2);
+    let up = net.push(|y| Op::ConvTranspose1d {
+        x: c,
+        w,
+        bias: None,
+        y,
+        stride: 2,
+        trim: [1, 1],
+        activation: Some(Unary::Silu),
+    });
+    let head = net.linear(up, 6);
+    let y = net.push(|y| Op::Unary { x: head, y, f: Unary::Square });
+    net.finish(y)
+}
+
+#[track_caller]
+fn check(bits: Bits, wanted_db: f64) {
+    let (program, tensors) = network();
+    let tensors = found(&tensors);
+    let (small, made) = quantize(&program, &tensors, &samples(64, 120, 1), bits).unwrap();
+    let small_tensors = found(&made);
+    let held = samples(32, 120, 2);
+    let near = fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap();
+    assert!(near[0].signal_to_noise_db > wanted_db, "{near:?}");
+    let integer = |op: &&Op| op.name().starts_with("quantized");
+    assert_eq!(small.ops.iter().filter(integer).count(), 5, "four layers and a sum");
+    // Between the layers nothing is turned into real numbers and back.
+    let crossings = |name| small.ops.iter().filter(|op| op.name() == name).count();
+    assert_eq!((crossings("quantize"), crossings("dequantize")), (1, 0), "{:#?}", small.ops);
+
+    let run = |level| {
+        let loaded = Loaded::from_parts(level, &small, &small_tensors).unwrap();
+        let mut instance = loaded.instance();
+        instance.input(small.input("x").unwrap()).copy_from_slice(&held[0][0]);
+        instance.run();
+        instance.output(small.output("y").unwrap()).to_vec()
+    };
+    let plain = run(Level::Plain);
+    Level::available().for_each(|level| assert_eq!(run(level), plain, "{}", level.name()));
+}
+
+#[test]
+fn eight_bits_keep_a_network_within_a_percent() {
+    check(Bits::Eight, 33.0);
+}
+
+#[test]
+fn four_bits_in_groups_keep_its_shape() {
+    check(Bits::Four, 15.0);
+}
+
+#[test]
+fn weights_take_a_quarter_and_an_eighth() {
+    let mut net = Net::new(&[256]);
+    let hidden = net.linear(ValueId(0), 256);
+    let y = net.linear(hidden, 256);
+    let (program, tensors) = net.finish(y);
+    let tensors = found(&tensors);
+    let bytes = |tensors: &Found<'_>| tensors.values().map(|t| t.bytes.len()).sum::<usize>();
+    for (bits, share) in [(Bits::Eight, 0.27), (Bits::Four, 0.16)] {
+        let (_, made) = quantize(&program, &tensors, &samples(4, 256, 1), bits).unwrap();
+        let found = bytes(&found(&made)) as f64 / bytes(&tensors) as f64;
+        assert!(found < share, "{bits:?}: {found}");
+    }
+}
+
+#[test]
+fn channels_without_weights_keep_their_bias() {
+    let mut net = Net::new(&[8]);
+    let hidden = net.linear(ValueId(0), 8);
+    let y = net.linear(hidden, 3);
+    let (program, mut tensors) = net.finish(y);
+    tensors.insert("t2".into(), Array::new([3, 8], &[0.0f32; 24]));
+    tensors.insert("t3".into(), Array::new([3], &[0.5f32, -40.0, 0.0]));
+    let tensors = found(&tensors);
+    let (small, made) = quantize(&program, &tensors, &samples(4, 8, 1), Bits::Eight).unwrap();
+    let made = found(&made);
+    let near = fidelity((&program, &tensors), (&small, &made), &samples(4, 8, 2)).unwrap();
+    assert!(near[0].largest_difference < 1e-3, "{near:?}");
+}
+
+#[test]
+fn what_cannot_be_observed_is_refused() {
+    let (program, tensors) = network();
+    let tensors = found(&tensors);
+    let refused =
+        |samples: &[Sample]| quantize(&program, &tensors, samples, Bits::Eight).unwrap_err();
+    assert_eq!(refused(&[]), Error::NoSamples);
+    let short = Error::Sample { sample: 1, wanted: vec![120], found: vec![119] };
+    assert_eq!(refused(&[vec![vec![0.0; 120]], vec![vec![0.0; 119]]]), short);
+    let error = refused(&[vec![vec![f32::NAN; 120]]]);
+    assert_eq!(error.to_string(), "program `net`, value 0: NaN on sample 0");
+    let (small, made) = quantize(&program, &tensors, &samples(4, 120, 1), Bits::Eight).unwrap();
+    let again = quantize(&small, &found(&made), &samples(4, 120, 1), Bits::Eight).unwrap_err();
+    assert!(matches!(again, Error::Quantized { .. }), "{again}");
+}

@@ -1,0 +1,146 @@
+//! `mote bench`: how fast a program runs here, operation by operation, beside the machine's limit.
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Args;
+use mote::{
+    Error,
+    files::{self, Mapped},
+    profile::{Effort, Operation, Profile, profile},
+    report::roofline,
+};
+use mote_runtime::Level;
+
+use super::{Style, say, say_json};
+
+#[derive(Args)]
+pub(super) struct Bench {
+    /// A model file
+    model: PathBuf,
+    /// Which program of it [default: all]
+    #[arg(long)]
+    program: Option<String>,
+    /// Samples in a call
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
+    /// Vector instructions: plain, avx2, avx512, neon, neon-dot [default: the best here]
+    #[arg(long)]
+    level: Option<String>,
+    /// Seconds for each program, about
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Draw where each operation lies below the machine's limits, as an HTML file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+/// Rounds of which the median is shown.
+const ROUNDS: usize = 7;
+
+impl Bench {
+    pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        let mapped = Mapped::open(&self.model)?;
+        let model = mapped.model()?;
+        let level = self.level()?;
+        if !(0.01..=600.0).contains(&self.seconds) {
+            return Err(Error::Usage(format!(
+                "--seconds: wanted 0.01 to 600, found {}",
+                self.seconds
+            )));
+        }
+        let names: Vec<String> = match &self.program {
+            Some(name) => vec![name.clone()],
+            None => model.programs.keys().cloned().collect(),
+        };
+        let began = Instant::now();
+        let mut clock = || began.elapsed().as_nanos() as u64;
+        let round_ns = (self.seconds * 1e9 / (ROUNDS + 2) as f64) as u64;
+        let effort = Effort { rounds: ROUNDS, round_ns };
+        let mut profiles = Vec::new();
+        for name in &names {
+            let batch = usize::from(self.batch);
+            let found = profile(&model, name, (level, batch), effort, &mut clock)?;
+            match style {
+                Style::Json => say_json(&found)?,
+                Style::People => table(&found)?,
+            }
+            profiles.push(found);
+        }
+        if let Some(path) = &self.plot {
+            let title = self.model.display().to_string();
+            files::write(path, roofline(&title, &profiles).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn level(&self) -> Result<Level, Error> {
+        let Some(wanted) = &self.level else { return Ok(Level::best()) };
+        Level::available().find(|level| level.name() == wanted).ok_or_else(|| {
+            let here: Vec<&str> = Level::available().map(Level::name).collect();
+            Error::Usage(format!("--level: wanted one of {}, found `{wanted}`", here.join(", ")))
+        })
+    }
+}
+
+fn table(p: &Profile) -> Result<(), Error> {
+    let (call, limit) = (p.call_ns.median, p.limit_ns);
+    say(format_args!(
+        "{}: {} a call ({} to {} in {ROUNDS} rounds of {} calls), batch {}, {} on one thread",
+        p.program,
+        time(call),
+        time(p.call_ns.min),
+        time(p.call_ns.max),
+        p.runs,
+        p.batch,
+        p.level,
+    ))?;
+    say(format_args!(
+        "  {} multiply-adds, {:.1} a nanosecond; the machine's limit is {}, {:.0} % of the call",
+        p.multiply_adds,
+        p.multiply_adds as f64 / call,
+        time(limit),
+        100.0 * limit / call,
+    ))?;
+    say(format_args!(
+        "  limits measured here: {:.0} multiply-adds of f32 and {:.0} of bytes a nanosecond, {:.0} bytes read",
+        p.machine.real_per_ns, p.machine.bytes_per_ns, p.machine.read_bytes_per_ns,
+    ))?;
+    let m = p.memory;
+    say(format_args!(
+        "  memory: weights {} bytes ({} copied into reading order), arena {} (at least {} a sample), scratch {}",
+        m.weight_bytes, m.packed_bytes, m.arena_bytes, m.arena_bytes_lower_bound, m.scratch_bytes,
+    ))?;
+    let together: f64 = p.operations.iter().map(|o| o.ns).sum();
+    say(format_args!(
+        "\n     # operation                  result        multiply-adds     bytes       time  share  of limit"
+    ))?;
+    for o in &p.operations {
+        say(row(o, together))?;
+    }
+    say("")
+}
+
+fn row(o: &Operation, together: f64) -> String {
+    let shape = format!("{:?}", o.shape);
+    // Below the resolution of the clock a share of the limit says nothing.
+    let of_limit =
+        if o.ns < 20.0 { "–".into() } else { format!("{:.0} %", 100.0 * o.limit_ns / o.ns) };
+    format!(
+        "  {:4} {:26} {shape:13} {:13} {:9} {:>10} {:4.1} % {of_limit:>8}",
+        o.index,
+        o.name,
+        o.multiply_adds,
+        o.touched_bytes,
+        time(o.ns),
+        100.0 * o.ns / together.max(1.0),
+    )
+}
+
+/// A time with a unit that keeps it short.
+fn time(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{:.2} µs", ns / 1e3),
+        ns => format!("{:.2} ms", ns / 1e6),
+    }
+}

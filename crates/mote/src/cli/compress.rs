@@ -1,0 +1,99 @@
+//! `mote compress`: a smaller model from a model and its data.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use mote::{
+    Error,
+    compression::{Compressed, compress},
+    files::{self, Mapped},
+    training::Recipe,
+};
+use mote_compress::Bits;
+use serde_json::json;
+
+use super::{Style, data::Data, say, say_json};
+
+#[derive(Args)]
+pub(super) struct Compress {
+    /// A model that `mote train` wrote
+    model: PathBuf,
+    /// The files that it was trained on, or more of the same kind
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The width of weights
+    #[arg(long, value_enum, default_value_t = Width::Eight)]
+    bits: Width,
+    /// Where to write the smaller model
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    data: Data,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Width {
+    /// A scale for each output
+    #[value(name = "8")]
+    Eight,
+    /// A factor for each 32 inputs of an output
+    #[value(name = "4")]
+    Four,
+}
+
+impl Compress {
+    pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        let mapped = Mapped::open(&self.model)?;
+        let model = mapped.model()?;
+        let recipe = Recipe::of(&model.manifest)?;
+        let reading = self.data.reading(Some(recipe.reading))?;
+        let runs = reading.apply(&self.files, &model.manifest.schema, recipe.rules)?;
+        let bits = match self.bits {
+            Width::Eight => Bits::Eight,
+            Width::Four => Bits::Four,
+        };
+        let made = compress(&model, &runs, bits)?;
+        files::write(&self.out, &made.file)?;
+        match style {
+            Style::Json => say_json(&json!({
+                "model": self.out,
+                "bytes": made.file.len(),
+                "tensor_bytes": made.tensor_bytes[1],
+                "tensor_bytes_before": made.tensor_bytes[0],
+                "programs": made.programs,
+                "calibration": made.calibration,
+            })),
+            Style::People => self.tell(&made),
+        }
+    }
+
+    fn tell(&self, made: &Compressed) -> Result<(), Error> {
+        let [before, after] = made.tensor_bytes;
+        say(format_args!(
+            "{}: {after} bytes of weights, {before} before ({:.0} %)",
+            self.out.display(),
+            100.0 * after as f64 / before as f64
+        ))?;
+        for change in &made.programs {
+            let near: Vec<String> = change
+                .signal_to_noise_db
+                .iter()
+                .map(|(output, db)| format!("{output} {db:.1} dB"))
+                .collect();
+            say(format_args!(
+                "  {}: arena {} bytes, {} before; signal over noise on held-back windows: {}",
+                change.program,
+                change.arena_bytes[1],
+                change.arena_bytes[0],
+                near.join(", ")
+            ))?;
+        }
+        if let Some(calibration) = &made.calibration {
+            say(format_args!(
+                "  threshold: {:.3} nats, from {} held-back scores",
+                calibration.detector.threshold, calibration.scores
+            ))?;
+        }
+        Ok(())
+    }
+}
