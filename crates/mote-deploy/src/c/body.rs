@@ -14,9 +14,10 @@ pub(super) fn model(
     kernels: &BTreeMap<String, String>,
 ) -> String {
     let mut text = format!(
-        "/* The program `{}`, exported by Mote. */\n#include \"model.h\"\n\n#include <string.h>\n\n\
-         #include \"tables.h\"\n",
-        firmware.program
+        "/* The program `{}`, exported by Mote. */\n#include \"{prefix}.h\"\n\n#include <string.h>\n\n\
+         #include \"{prefix}_tables.h\"\n",
+        firmware.program,
+        prefix = names.prefix,
     );
     for header in kernels.keys().filter(|name| name.ends_with(".h")) {
         let _ = writeln!(text, "#include \"{header}\"");
@@ -30,10 +31,10 @@ pub(super) fn model(
     if kernels.contains_key("integer.c") {
         text.push_str("static int32_t scratch[MOTE_SCRATCH_WORDS];\n");
     }
-    text.push_str("\nvoid mote_run(void) {\n");
+    let _ = write!(text, "\nvoid {}_run(void) {{\n", names.prefix);
     for (i, step) in firmware.steps.iter().enumerate() {
         let _ = write!(text, "    /* {i}. {} */\n", step.comment);
-        for line in lines(i, step) {
+        for line in lines(i, step, names) {
             let _ = writeln!(text, "    {line}");
         }
     }
@@ -45,29 +46,31 @@ pub(super) fn model(
 fn ports(firmware: &Firmware, names: &Names) -> String {
     let mut text = String::new();
     let mut copies = String::new();
+    let prefix = &names.prefix;
     for (port, name) in firmware.inputs.iter().zip(&names.inputs) {
-        let (of, at) = (type_of(&port.place), pointer(&port.place));
-        let _ = write!(text, "\n{of} *mote_input_{name}(void) {{\n    return {at};\n}}\n");
+        let (of, at) = (type_of(&port.place), pointer(&port.place, names));
+        let _ = write!(text, "\n{of} *{prefix}_input_{name}(void) {{\n    return {at};\n}}\n");
         let bytes = port.place.bytes();
-        let _ = writeln!(copies, "    memcpy(mote_input_{name}(), {name}, {bytes});");
+        let _ = writeln!(copies, "    memcpy({prefix}_input_{name}(), {name}, {bytes});");
     }
-    copies.push_str("    mote_run();\n");
+    let _ = writeln!(copies, "    {prefix}_run();");
     for (port, name) in firmware.outputs.iter().zip(&names.outputs) {
-        let (of, at) = (type_of(&port.place), pointer(&port.place));
-        let _ = write!(text, "\nconst {of} *mote_output_{name}(void) {{\n    return {at};\n}}\n");
+        let (of, at) = (type_of(&port.place), pointer(&port.place, names));
+        let _ =
+            write!(text, "\nconst {of} *{prefix}_output_{name}(void) {{\n    return {at};\n}}\n");
         let (bytes, result) = (port.place.bytes(), names.result(name));
-        let _ = writeln!(copies, "    memcpy({result}, mote_output_{name}(), {bytes});");
+        let _ = writeln!(copies, "    memcpy({result}, {prefix}_output_{name}(), {bytes});");
     }
     let _ = write!(text, "\n{} {{\n{copies}}}\n", call(firmware, names));
     text
 }
 
-fn lines(number: usize, step: &Step) -> Vec<String> {
-    let y = pointer(&step.y);
-    let x = |i: usize| pointer(&step.xs[i]);
+fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
+    let y = pointer(&step.y, names);
+    let x = |i: usize| pointer(&step.xs[i], names);
     let n = step.y.elements;
     vec![match &step.what {
-        What::Layer(layer) => return layer_lines(number, step, layer),
+        What::Layer(layer) => return layer_lines(number, step, layer, names),
         What::Activate(f) => format!("mote_map({y}, {n}, {y}, {});", unary(*f)),
         What::Map(f) => format!("mote_map({}, {n}, {y}, {});", x(0), unary(*f)),
         What::Affine { scale, offset } => {
@@ -103,11 +106,11 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
             format!("mote_softmax({}, {}, {width}, {y});", x(0), n / width)
         }
         What::LayerNorm { width, gain, bias, epsilon } => format!(
-            "mote_layer_norm({}, {}, {width}, t{}, t{}, {}, {y});",
+            "mote_layer_norm({}, {}, {width}, {}, {}, {}, {y});",
             x(0),
             n / width,
-            gain.0,
-            bias.0,
+            names.table(*gain),
+            names.table(*bias),
             real(*epsilon)
         ),
         What::Quantize(q) => {
@@ -116,7 +119,9 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
         What::Dequantize(q) => {
             format!("mote_dequantize({}, {n}, {}, {}, {y});", x(0), real(q.scale), q.zero_point)
         }
-        What::Lookup { table } => format!("mote_lookup({}, {n}, t{}, {y});", x(0), table.0),
+        What::Lookup { table } => {
+            format!("mote_lookup({}, {n}, {}, {y});", x(0), names.table(*table))
+        }
         What::Add { a, b, zero_point, clamp: [low, high] } => format!(
             "mote_add({}, (mote_addend){{{}, {}}}, {}, (mote_addend){{{}, {}}}, {n}, {zero_point}, \
              {low}, {high}, {y});",
@@ -147,15 +152,15 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
     }]
 }
 
-fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
-    let (x, y, outputs) = (pointer(&step.xs[0]), pointer(&step.y), layer.outputs);
+fn layer_lines(number: usize, step: &Step, layer: &Layer, names: &Names) -> Vec<String> {
+    let (x, y, outputs) = (pointer(&step.xs[0], names), pointer(&step.y, names), layer.outputs);
     let rows = step.y.elements / outputs;
     let of = type_of(&step.xs[0]);
     let to = |row: &str| format!("{y} + {row}");
-    let matrix = |phase: &str| format!("&m{number}[{phase}]");
+    let matrix = |phase: &str| format!("&{}_m{number}[{phase}]", names.prefix);
     let (setup, window, phase) = match layer.windows {
         Windows::Rows { .. } if rows == 1 => {
-            return vec![product(layer, &x, &matrix("0"), &y)];
+            return vec![product(layer, names, &x, &matrix("0"), &y)];
         }
         Windows::Rows { inputs } => {
             (vec![], vec![format!("const {of} *x = {x} + t * {inputs};")], "0")
@@ -190,28 +195,27 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
     lines.push(format!("for (size_t t = 0; t < {rows}; t++) {{"));
     lines.extend(window.iter().map(|line| format!("    {line}")));
     let y = to(&format!("t * {outputs}"));
-    lines.push(format!("    {}", product(layer, "x", &matrix(phase), &y)));
+    lines.push(format!("    {}", product(layer, names, "x", &matrix(phase), &y)));
     lines.push("}".into());
     lines
 }
 
 /// One window times a matrix.
-fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
+fn product(layer: &Layer, names: &Names, x: &str, matrix: &str, y: &str) -> String {
     match layer.product {
         Product::Real => {
-            let m = matrix.trim_start_matches('&');
-            format!("mote_product({x}, {m}.inputs, {m}.weights, {m}.bias, {}, {y});", layer.outputs)
+            format!("mote_product({x}, {matrix}, {}, {y});", layer.outputs)
         }
         Product::Integer { finish: Finish::Bytes { multiplier, zero_point, clamp }, .. } => {
             let [low, high] = clamp;
             format!(
-                "mote_to_bytes({x}, {matrix}, t{}, &(const mote_range){{{zero_point}, {low}, {high}}}, \
+                "mote_to_bytes({x}, {matrix}, {}, &(const mote_range){{{zero_point}, {low}, {high}}}, \
                  scratch, {y});",
-                multiplier.0
+                names.table(multiplier)
             )
         }
         Product::Integer { finish: Finish::Reals { scale }, .. } => {
-            format!("mote_to_reals({x}, {matrix}, t{}, scratch, {y});", scale.0)
+            format!("mote_to_reals({x}, {matrix}, {}, scratch, {y});", names.table(scale))
         }
     }
 }

@@ -10,20 +10,22 @@ use crate::{
 };
 
 /// The text of `tables.h`.
-pub(super) fn declarations(firmware: &Firmware) -> String {
-    let mut text = String::from(
+pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
+    let (prefix, guard) = (&names.prefix, names.prefix.to_uppercase());
+    let mut text = format!(
         "/* Weights and other constants, in the order in which kernels read them. */\n\
-         #ifndef MOTE_TABLES_H\n#define MOTE_TABLES_H\n\n#include <stddef.h>\n#include <stdint.h>\n",
+         #ifndef {guard}_TABLES_H\n#define {guard}_TABLES_H\n\n#include <stddef.h>\n\
+         #include <stdint.h>\n",
     );
     let layers = || layers(firmware);
     let integer = layers().any(|(_, l)| matches!(l.product, Product::Integer { .. }));
     if integer {
         text.push_str("\n#include \"integer.h\"\n");
     }
-    text.push_str(
-        "\ntypedef struct {\n    size_t inputs;\n    const float *weights, *bias;\n} \
-         mote_real_matrix;\n\n",
-    );
+    if layers().any(|(_, l)| matches!(l.product, Product::Real)) {
+        text.push_str("\n#include \"real.h\"\n");
+    }
+    text.push('\n');
     for (id, table) in firmware.tables.iter() {
         let (of, n) = match table {
             Table::F32(x) => ("float", x.len()),
@@ -31,11 +33,11 @@ pub(super) fn declarations(firmware: &Firmware) -> String {
             Table::I8(x) => ("int8_t", x.len()),
             Table::Bytes(_) | Table::Native(_) => continue,
         };
-        let _ = writeln!(text, "extern const {of} t{id}[{n}];");
+        let _ = writeln!(text, "extern const {of} {prefix}_t{id}[{n}];");
     }
     for (i, layer) in layers() {
         let of = matrix_type(layer);
-        let _ = writeln!(text, "extern const {of} m{i}[{}];", layer.matrices.len());
+        let _ = writeln!(text, "extern const {of} {prefix}_m{i}[{}];", layer.matrices.len());
     }
     text.push_str("\n#endif\n");
     text
@@ -56,47 +58,51 @@ fn matrix_type(layer: &Layer) -> &'static str {
 }
 
 /// The text of `tables.c`.
-pub(super) fn tables(firmware: &Firmware) -> String {
-    let mut text = String::from(
+pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
+    let prefix = &names.prefix;
+    let mut text = format!(
         "/* Weights and other constants, in the order in which kernels read them. */\n\
-         #include \"tables.h\"\n",
+         #include \"{prefix}_tables.h\"\n",
     );
     for (id, table) in firmware.tables.iter() {
         match table {
             Table::F32(x) => {
                 let list = x.iter().map(|bits| body::real(f32::from_bits(*bits)));
-                array(&mut text, &format!("const float t{id}"), list);
+                array(&mut text, &format!("const float {prefix}_t{id}"), list);
             }
-            Table::I32(x) => array(&mut text, &format!("const int32_t t{id}"), x.iter().map(word)),
-            Table::I8(x) => array(&mut text, &format!("const int8_t t{id}"), x.iter()),
-            Table::Bytes(x) => words(&mut text, id, x),
+            Table::I32(x) => {
+                array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word))
+            }
+            Table::I8(x) => array(&mut text, &format!("const int8_t {prefix}_t{id}"), x.iter()),
+            Table::Bytes(x) => words(&mut text, prefix, id, x),
             Table::Native(native) => {
                 text.push_str("\n#if defined(MOTE_MVE)");
-                words(&mut text, id, &native.mve);
+                words(&mut text, prefix, id, &native.mve);
                 text.push_str("#elif defined(MOTE_DSP)");
-                words(&mut text, id, &native.dsp);
+                words(&mut text, prefix, id, &native.dsp);
                 text.push_str("#else");
-                words(&mut text, id, &native.rows);
+                words(&mut text, prefix, id, &native.rows);
                 text.push_str("#endif\n");
             }
         }
     }
     for (i, layer) in layers(firmware) {
-        matrices(&mut text, i, layer);
+        matrices(&mut text, i, layer, names);
     }
     text
 }
 
-fn matrices(text: &mut String, number: usize, layer: &Layer) {
+fn matrices(text: &mut String, number: usize, layer: &Layer, names: &Names) {
     let of = matrix_type(layer);
-    let _ = write!(text, "\nconst {of} m{number}[{}] = {{\n", layer.matrices.len());
+    let _ =
+        write!(text, "\nconst {of} {}_m{number}[{}] = {{\n", names.prefix, layer.matrices.len());
     for m in &layer.matrices {
-        let (weights, bias) = (m.weights.0, m.bias.0);
+        let (weights, bias) = (names.table(m.weights), names.table(m.bias));
         let _ = match layer.product {
-            Product::Real => writeln!(text, "    {{{}, t{weights}, t{bias}}},", m.inputs),
+            Product::Real => writeln!(text, "    {{{}, {weights}, {bias}}},", m.inputs),
             Product::Integer { order, .. } => writeln!(
                 text,
-                "    {{{}, (const uint8_t *)t{weights}, t{bias}, {}, {}}},",
+                "    {{{}, (const uint8_t *){weights}, {bias}, {}, {}}},",
                 body::order(order),
                 m.inputs,
                 layer.outputs
@@ -107,14 +113,14 @@ fn matrices(text: &mut String, number: usize, layer: &Layer) {
 }
 
 /// Bytes as words, which begin where words can be read.
-fn words(text: &mut String, id: usize, bytes: &[u8]) {
+fn words(text: &mut String, prefix: &str, id: usize, bytes: &[u8]) {
     let word = |bytes: &[u8]| {
         let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
         format!("{:#x}u", u32::from_le_bytes([byte(0), byte(1), byte(2), byte(3)]))
     };
     let empty = [0; 4];
     let bytes = if bytes.is_empty() { &empty } else { bytes };
-    array(text, &format!("static const uint32_t t{id}"), bytes.chunks(4).map(word));
+    array(text, &format!("static const uint32_t {prefix}_t{id}"), bytes.chunks(4).map(word));
 }
 
 /// A word; the least one is no literal of C.
@@ -146,9 +152,10 @@ fn lines(text: &mut String, numbers: impl Iterator<Item = impl ToString>) {
 /// The text of `self_test.c`.
 pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> String {
     let count = golden.vectors.len();
-    let mut text = String::from(
+    let prefix = &names.prefix;
+    let mut text = format!(
         "/* Vectors whose results the runtime on the host computed before. */\n\
-         #include \"model.h\"\n\n#include <stddef.h>\n#include <string.h>\n",
+         #include \"{prefix}.h\"\n\n#include <stddef.h>\n#include <string.h>\n",
     );
     for (i, port) in firmware.inputs.iter().enumerate() {
         let (of, n) = (type_of(&port.place), port.place.elements);
@@ -165,20 +172,22 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> 
     let (reals, steps) = comparison(golden.tolerance);
     text.push_str(if real { reals } else { "" });
     text.push_str(if bytes { steps } else { "" });
-    let _ =
-        write!(text, "\nint mote_self_test(void) {{\n    for (int i = 0; i < {count}; i++) {{\n");
+    let _ = write!(
+        text,
+        "\nint {prefix}_self_test(void) {{\n    for (int i = 0; i < {count}; i++) {{\n"
+    );
     for (i, name) in names.inputs.iter().enumerate() {
         let _ = writeln!(
             text,
-            "        memcpy(mote_input_{name}(), input_{i}[i], sizeof input_{i}[i]);"
+            "        memcpy({prefix}_input_{name}(), input_{i}[i], sizeof input_{i}[i]);"
         );
     }
-    text.push_str("        mote_run();\n");
+    let _ = writeln!(text, "        {prefix}_run();");
     for (i, (port, name)) in firmware.outputs.iter().zip(&names.outputs).enumerate() {
         let (n, near) = (port.place.elements, if port.place.real { "reals" } else { "bytes" });
         let _ = writeln!(
             text,
-            "        if (!near_{near}(mote_output_{name}(), output_{i}[i], {n})) {{\n            \
+            "        if (!near_{near}({prefix}_output_{name}(), output_{i}[i], {n})) {{\n            \
              return i + 1;\n        }}"
         );
     }

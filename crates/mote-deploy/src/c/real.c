@@ -1,8 +1,9 @@
 /* Layers in single precision: a matrix that meets one window of numbers after the other. */
 #include "real.h"
 
-void mote_product(const float *x, size_t inputs, const float *w, const float *bias,
-                  size_t outputs, float *y) {
+void mote_product(const float *x, const mote_real_matrix *matrix, size_t outputs, float *y) {
+    const float *w = matrix->weights, *bias = matrix->bias;
+    const size_t inputs = matrix->inputs;
     for (size_t first = 0; first < outputs; first += 4) {
         float sums[4] = {0, 0, 0, 0};
         for (size_t i = 0; i < inputs; i++, w += 4) {

@@ -4,9 +4,15 @@
 
 #include <stddef.h>
 
-/* y[o] = bias[o] + sum of x[i] * w[o, i]. Weights: for each group of four outputs its inputs, four
-   numbers each; the last group is padded with zeros. */
-void mote_product(const float *x, size_t inputs, const float *weights, const float *bias,
-                  size_t outputs, float *y);
+typedef struct {
+    size_t inputs;
+    /* For each group of four outputs its inputs, four numbers each; the last group is padded with
+       zeros. */
+    const float *weights;
+    const float *bias;
+} mote_real_matrix;
+
+/* y[o] = bias[o] + sum of x[i] * w[o, i]. */
+void mote_product(const float *x, const mote_real_matrix *matrix, size_t outputs, float *y);
 
 #endif

@@ -11,13 +11,13 @@ use mote_deploy::{Files, Language};
 use crate::{
     cases,
     support::{
-        bare::cargo,
+        bare::{cargo, write_as},
         tools::{files_with, output, succeed, target_folder},
     },
 };
 
 /// The main function of exported C: its exit code is what failed.
-const MAIN: &str = "#include \"model.h\"\nint main(void) { return mote_self_test(); }\n";
+const MAIN: &str = "#include \"model.h\"\nint main(void) { return model_self_test(); }\n";
 
 #[track_caller]
 fn folder(files: &Files, kind: &str, case: &str) -> PathBuf {
@@ -99,14 +99,8 @@ fn rust_tests(kind: &str) -> PathBuf {
     fs::create_dir_all(folder.join("src")).expect("a folder in target");
     let (mut dependencies, mut main) = (String::new(), String::new());
     for (case, draft) in cases::all() {
-        draft.export(Language::Rust).write(&folder.join(case)).expect("written");
-        dependencies += &format!(
-            "{case} = {{ path = \"{case}\", package = \"model-{case}\", features = [\"self-test\"] }}\n"
-        );
-        let manifest = fs::read_to_string(folder.join(case).join("Cargo.toml")).expect("written");
-        let manifest = manifest.replace("name = \"model\"", &format!("name = \"model-{case}\""));
-        fs::write(folder.join(case).join("Cargo.toml"), manifest.replace("[workspace]", ""))
-            .expect("written");
+        write_as(&draft.export(Language::Rust), &folder.join(case), case);
+        dependencies += &format!("{case} = {{ path = \"{case}\", features = [\"self-test\"] }}\n");
         main += &format!(
             "    assert_eq!({case}::self_test::run(&mut {case}::Model::new()), Ok(()), \"{case}\");\n"
         );

@@ -36,9 +36,9 @@ fn only_kernels_that_are_used_are_exported() {
             "kernels/elements.h",
             "model.c",
             "model.h",
-            "self_test.c",
-            "tables.c",
-            "tables.h"
+            "model_self_test.c",
+            "model_tables.c",
+            "model_tables.h"
         ]
     );
     assert_eq!(

@@ -92,35 +92,43 @@ impl Firmware {
     #[track_caller]
     pub(crate) fn build(files: &Files, language: Language, board: Board, case: &str) -> Self {
         let _guard = BUILD.lock().unwrap_or_else(|e| e.into_inner());
-        let kind = format!("{case}-{language:?}-{}-{}", board.cpu, board.features.len());
-        let folder = target_folder().join("firmware").join(kind);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("a folder in target");
-        files.write(&folder.join("model")).expect("written");
+        let folder = fresh(&format!("{case}-{language:?}"), board);
         let library = match language {
-            Language::Rust => vec![rust_library(&folder, board)],
+            Language::Rust => vec![rust_library(&folder, board, &[("model", files.clone())])],
             Language::C => {
+                files.write(&folder.join("model")).expect("written");
                 let mut sources = files_with(&folder.join("model"), &["c", "S"]);
                 sources.push(support().join("bare/firmware.c"));
                 sources
             }
         };
+        Self::link(&folder, board, library)
+    }
+
+    /// Builds several exported crates into one firmware, which tests all and runs none.
+    #[track_caller]
+    #[allow(dead_code)]
+    pub(crate) fn build_all(crates: &[(&str, Files)], board: Board) -> Self {
+        let _guard = BUILD.lock().unwrap_or_else(|e| e.into_inner());
+        let folder = fresh("all", board);
+        let library = rust_library(&folder, board, crates);
+        Self::link(&folder, board, vec![library])
+    }
+
+    #[track_caller]
+    fn link(folder: &Path, board: Board, inputs: Vec<PathBuf>) -> Self {
         let elf = folder.join("firmware.elf");
         let mut gcc = Command::new("arm-none-eabi-gcc");
         gcc.args(["-std=c99", "-O2", "-mthumb", "-mfloat-abi=hard", "-ffunction-sections"]);
         gcc.args(["-fdata-sections", "-Wall", "-Wextra", "-Werror", "-nostartfiles"]);
-        gcc.args([
-            "--specs=nano.specs",
-            "--specs=nosys.specs",
-            "-Wl,--gc-sections",
-            "-Wl,--no-warn-rwx-segments",
-        ]);
-        gcc.arg(format!("-mcpu={}", board.cpu)).args((board == M4).then_some("-mfpu=fpv4-sp-d16"));
-        gcc.arg(format!("-Wl,--defsym=flash_bytes={}", board.flash_bytes));
+        gcc.args(["--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections"]);
+        gcc.arg(format!("-mcpu={}", board.cpu))
+            .args((board.cpu == M4.cpu).then_some("-mfpu=fpv4-sp-d16"));
+        gcc.arg(format!("-Wl,--no-warn-rwx-segments,--defsym=flash_bytes={}", board.flash_bytes));
         gcc.arg(format!("-Wl,--defsym=ram_bytes={}", board.ram_bytes));
         gcc.arg("-I").arg(folder.join("model")).arg("-I").arg(folder.join("model/kernels"));
         gcc.arg("-T").arg(support().join("bare/memory.ld"));
-        gcc.arg(support().join("bare/start.c")).args(library).args(["-lm", "-o"]).arg(&elf);
+        gcc.arg(support().join("bare/start.c")).args(inputs).args(["-lm", "-o"]).arg(&elf);
         succeed(&mut gcc, "gcc-arm-none-eabi libnewlib-arm-none-eabi");
         Self { board, elf }
     }
@@ -169,7 +177,7 @@ impl Firmware {
         for symbol in self.symbols() {
             // The harness, the vectors of the self-test and their functions are not shipped.
             let ours =
-                ["harness", "roi_", "firmware_", "mote_self_test", "near_", "INPUT_", "OUTPUT_"];
+                ["harness", "roi_", "firmware_", "model_self_test", "near_", "INPUT_", "OUTPUT_"];
             let lower = ["input_", "output_"];
             let test = lower.iter().any(|p| symbol.name.starts_with(p) && symbol.kind == 'r');
             if test
@@ -214,18 +222,34 @@ impl Symbol {
     }
 }
 
-/// Exported Rust as a library for the harness.
+/// A new folder for a firmware.
+fn fresh(case: &str, board: Board) -> PathBuf {
+    let kernels = board.features.replace(',', "-");
+    let folder = target_folder().join("firmware").join(format!("{case}-{}-{kernels}", board.cpu));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder in target");
+    folder
+}
+
+/// Exported Rust as a library for the harness, which runs the first crate.
 #[track_caller]
-fn rust_library(folder: &Path, board: Board) -> PathBuf {
+fn rust_library(folder: &Path, board: Board, crates: &[(&str, Files)]) -> PathBuf {
     let firmware = folder.join("firmware");
     fs::create_dir_all(firmware.join("src")).expect("a folder in target");
-    let source = fs::read_to_string(support().join("bare/firmware.rs.in")).expect("committed");
-    fs::write(firmware.join("src/lib.rs"), source).expect("written");
     let features = board.features.replace(',', "\", \"");
+    let (mut dependencies, mut tests) = (String::new(), String::new());
+    for (i, (name, files)) in crates.iter().enumerate() {
+        write_as(files, &folder.join(name), name);
+        dependencies +=
+            &format!("{name} = {{ path = \"../{name}\", features = [\"{features}\"] }}\n");
+        tests += &format!("    test!({name}, {});\n", 10 * i);
+    }
+    let template = fs::read_to_string(support().join("bare/firmware.rs.in")).expect("committed");
+    let source = template.replace("FIRST", crates[0].0).replace("TESTS", tests.trim());
+    fs::write(firmware.join("src/lib.rs"), source).expect("written");
     let manifest = format!(
         "[package]\nname = \"firmware\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         [lib]\ncrate-type = [\"staticlib\"]\n[dependencies]\n\
-         model = {{ path = \"../model\", features = [\"{features}\"] }}\n\
+         [lib]\ncrate-type = [\"staticlib\"]\n[dependencies]\n{dependencies}\
          [profile.release]\npanic = \"abort\"\nlto = true\ncodegen-units = 1\nopt-level = 3\n\
          [workspace]\n"
     );
@@ -235,6 +259,15 @@ fn rust_library(folder: &Path, board: Board) -> PathBuf {
     cargo.arg("-Zbuild-std=core").env("RUSTFLAGS", format!("-Ctarget-cpu={}", board.cpu));
     succeed(&mut cargo, "cargo");
     target.join(board.target).join("release/libfirmware.a")
+}
+
+/// Writes an exported crate under another name, as a part of a larger build.
+pub(crate) fn write_as(files: &Files, folder: &Path, name: &str) {
+    files.write(folder).expect("written");
+    let path = folder.join("Cargo.toml");
+    let manifest = fs::read_to_string(&path).expect("written");
+    let manifest = manifest.replace("name = \"model\"", &format!("name = \"{name}\""));
+    fs::write(path, manifest.replace("[workspace]", "")).expect("written");
 }
 
 /// `cargo build` of the toolchain for `triple`, in `folder`.

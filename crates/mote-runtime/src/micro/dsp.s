@@ -10,10 +10,13 @@
 @ void mote_dsp_groups(int32_t *sums, const void *w, const void *x, uint32_t x_bytes, int32_t *end)
 @   w: for each group 4 words of `start`, then x_bytes / 8 blocks of 4 words, one for each output
 @   x: blocks of a pair of x[odd] and a pair of the other; x_bytes is a multiple of 16 above zero
+@
+@ Weak, and only once in an assembly, because several exported crates may meet in one firmware.
+        .ifndef mote_dsp_groups
         .syntax unified
         .thumb
         .section .text.mote_dsp_groups, "ax", %progbits
-        .global mote_dsp_groups
+        .weak mote_dsp_groups
         .type mote_dsp_groups, %function
         .thumb_func
         .p2align 2
@@ -95,3 +98,4 @@ mote_dsp_groups:
         add     sp, #8
         pop     {r4-r11, pc}
         .size mote_dsp_groups, . - mote_dsp_groups
+        .endif

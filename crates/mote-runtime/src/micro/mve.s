@@ -3,10 +3,13 @@
 @ void mote_mve_groups(int32_t *sums, const void *w, const void *x, uint32_t inputs, int32_t *end)
 @   w: for each group blocks of 4 vectors, one for each output, of 16 inputs, padded with zeros
 @   x: `inputs` bytes, above zero; the last vector is read only as far as they go
+@
+@ Weak, and only once in an assembly, because several exported crates may meet in one firmware.
+        .ifndef mote_mve_groups
         .syntax unified
         .thumb
         .section .text.mote_mve_groups, "ax", %progbits
-        .global mote_mve_groups
+        .weak mote_mve_groups
         .type mote_mve_groups, %function
         .thumb_func
         .p2align 2
@@ -39,7 +42,7 @@ mote_mve_groups:
 @ void mote_mve_requantize(const int32_t *sums, const int32_t *multiplier, int8_t *y, uint32_t outputs,
 @                          const int32_t zero_low_high[3])
         .section .text.mote_mve_requantize, "ax", %progbits
-        .global mote_mve_requantize
+        .weak mote_mve_requantize
         .type mote_mve_requantize, %function
         .thumb_func
         .p2align 2
@@ -60,3 +63,4 @@ mote_mve_requantize:
         letp    lr, 1b
         pop     {r4, r5, r6, pc}
         .size mote_mve_requantize, . - mote_mve_requantize
+        .endif

@@ -5,9 +5,9 @@ int firmware_self_test(void);
 void firmware_run(void);
 
 int firmware_self_test(void) {
-    return mote_self_test();
+    return model_self_test();
 }
 
 void firmware_run(void) {
-    mote_run();
+    model_run();
 }
