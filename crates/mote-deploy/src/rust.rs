@@ -70,7 +70,7 @@ impl Needs {
                     self.files.insert("window.rs");
                 }
                 match layer.product {
-                    Product::Real => self.files.extend(["real.rs"]),
+                    Product::Real => self.files.extend(["real.rs", "fpu.s"]),
                     Product::Integer { order, .. } => self.order(order),
                 }
             }

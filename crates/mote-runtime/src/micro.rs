@@ -40,6 +40,7 @@ pub const SOURCES: &[Source] = sources![
     "dsp.rs",
     "dsp.s",
     "elements.rs",
+    "fpu.s",
     "functions.rs",
     "integer.rs",
     "layout.rs",

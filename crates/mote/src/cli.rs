@@ -5,6 +5,7 @@ mod compress;
 mod data;
 mod demo;
 mod eval;
+mod export;
 mod inspect;
 mod interrupt;
 mod progress;
@@ -44,6 +45,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Make a model smaller: weights of eight or four bits, arithmetic on integers
     Compress(compress::Compress),
+    /// Write firmware source for a program of a model: a `no_std` crate, or C99
+    Export(export::Export),
     /// Time the programs of a model, operation by operation, beside the limit of this machine
     Bench(bench::Bench),
 }
@@ -74,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.run(style),
         Command::Bench(bench) => bench.run(style),
         Command::Compress(compress) => compress.run(style),
+        Command::Export(export) => export.run(style),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     match &error {

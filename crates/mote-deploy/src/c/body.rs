@@ -33,7 +33,7 @@ pub(super) fn model(
     }
     let _ = write!(text, "\nvoid {}_run(void) {{\n", names.prefix);
     for (i, step) in firmware.steps.iter().enumerate() {
-        let _ = write!(text, "    /* {i}. {} */\n", step.comment);
+        let _ = writeln!(text, "    /* {i}. {} */", step.comment);
         for line in lines(i, step, names) {
             let _ = writeln!(text, "    {line}");
         }
@@ -113,6 +113,16 @@ fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
             names.table(*bias),
             real(*epsilon)
         ),
+        what => byte_or_move(step, what, names),
+    }]
+}
+
+/// Operations on bytes, and those that only move numbers.
+fn byte_or_move(step: &Step, what: &What, names: &Names) -> String {
+    let y = pointer(&step.y, names);
+    let x = |i: usize| pointer(&step.xs[i], names);
+    let (n, size) = (step.y.elements, if step.y.real { 4 } else { 1 });
+    match what {
         What::Quantize(q) => {
             format!("mote_quantize({}, {n}, {}, {}, {y});", x(0), real(q.scale), q.zero_point)
         }
@@ -133,7 +143,6 @@ fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
             b.multiplier
         ),
         What::CopyBlocks(b) => {
-            let size = if step.y.real { 4 } else { 1 };
             format!(
                 "mote_copy_blocks({} + {}, {}, {y} + {}, {}, {}, {});",
                 x(0),
@@ -146,10 +155,10 @@ fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
             )
         }
         What::Permute { lengths, steps } => {
-            let size = if step.y.real { 4 } else { 1 };
             format!("mote_permute({}, {size}, {}, {}, {y});", x(0), axes(lengths), axes(steps))
         }
-    }]
+        _ => unreachable!("real numbers have lines of their own"),
+    }
 }
 
 fn layer_lines(number: usize, step: &Step, layer: &Layer, names: &Names) -> Vec<String> {

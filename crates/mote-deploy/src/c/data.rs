@@ -71,7 +71,7 @@ pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
                 array(&mut text, &format!("const float {prefix}_t{id}"), list);
             }
             Table::I32(x) => {
-                array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word))
+                array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word));
             }
             Table::I8(x) => array(&mut text, &format!("const int8_t {prefix}_t{id}"), x.iter()),
             Table::Bytes(x) => words(&mut text, prefix, id, x),

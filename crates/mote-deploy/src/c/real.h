@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#if defined(__ARM_PCS_VFP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define MOTE_FPU 1
+#endif
+
 typedef struct {
     size_t inputs;
     /* For each group of four outputs its inputs, four numbers each; the last group is padded with

@@ -42,7 +42,7 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
                     stems.push("window");
                 }
                 stems.extend_from_slice(match layer.product {
-                    Product::Real => &["real"],
+                    Product::Real => &["real", "fpu"],
                     Product::Integer { order: Order::Native, .. } => {
                         &["integer", "rows", "dsp", "mve"]
                     }
@@ -73,10 +73,12 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
         .map(|(name, text)| (name.to_string(), text.to_string()))
         .collect();
     let dsp = "defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)";
-    for (name, condition) in [("dsp.s", dsp), ("mve.s", "defined(__ARM_FEATURE_MVE)")] {
+    let mve = "defined(__ARM_FEATURE_MVE)";
+    let fpu = "defined(__ARM_PCS_VFP) && __ARM_ARCH_PROFILE == 'M'";
+    for (name, condition) in [("dsp.s", dsp), ("mve.s", mve), ("fpu.s", fpu)] {
         if of_stem(name) {
             let source = micro::SOURCES.iter().find(|source| source.name == name);
-            let text = source.expect("the runtime has the assembly of both").text;
+            let text = source.expect("the runtime has all assembly").text;
             // The upper case asks the compiler to look at conditions first.
             files.insert(name.replace(".s", ".S"), format!("#if {condition}\n{text}#endif\n"));
         }

@@ -181,7 +181,7 @@ impl Lowering<'_, '_> {
         let row = shape[1..].iter().product::<usize>();
         let weight = |i: usize| {
             let byte = packed[i / row * row.div_ceil(2) + i % row / 2];
-            (if i % row % 2 == 0 { byte << 4 } else { byte & 0xF0 }) as i8 >> 4
+            (if (i % row).is_multiple_of(2) { byte << 4 } else { byte & 0xF0 }) as i8 >> 4
         };
         let mut matrices = Vec::new();
         for phase in &form.phases {

@@ -69,7 +69,7 @@ impl Draft {
     /// Appends the operation that writes `y`, with the shape that follows from what it reads.
     pub(crate) fn push(&mut self, op: impl FnOnce(ValueId) -> Op) -> ValueId {
         let op = op(ValueId(self.program.values.len() as u32));
-        let shape = shape::infer(&op, |id| self.program.shape(id)).unwrap();
+        let shape = shape::infer(&op, |id| self.program.shape(id)).expect("shapes that fit");
         self.program.ops.push(op);
         self.value(Value::f32(shape))
     }
