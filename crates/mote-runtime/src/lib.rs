@@ -18,10 +18,11 @@ mod execute;
 mod fast;
 pub mod kernels;
 mod load;
+pub mod micro;
 mod plan;
 mod step;
 
-pub use detect::{Detector, Event, Sample, Scored};
+pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
 pub use load::{LoadError, Loaded};
