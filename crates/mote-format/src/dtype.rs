@@ -94,17 +94,20 @@ impl Quantization {
     }
 
     /// The byte for a real number: rounded to even, held within the range; NaN becomes zero.
+    #[inline]
     #[must_use]
     pub fn quantize(self, x: f32) -> i8 {
-        if x.is_nan() {
-            return self.zero_point;
-        }
-        // Held to a range that `f64` resolves, far beyond that of a byte.
-        let q = round_ties_even(f64::from((x / self.scale).clamp(-1e6, 1e6)));
-        (q as i32 + i32::from(self.zero_point)).clamp(-128, 127) as i8
+        /// Adding it leaves a whole number in the low bits, rounded to even.
+        const ROUND: f32 = 12_582_912.0;
+        // Held to a range that keeps the sum exact, far beyond that of a byte.
+        let steps = (x / self.scale).clamp(-1e6, 1e6) + ROUND;
+        let steps = (steps.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+        let steps = if x.is_nan() { 0 } else { steps };
+        (steps + i32::from(self.zero_point)).clamp(-128, 127) as i8
     }
 
     /// The real number of a byte.
+    #[inline]
     #[must_use]
     pub fn dequantize(self, q: i8) -> f32 {
         (i32::from(q) - i32::from(self.zero_point)) as f32 * self.scale

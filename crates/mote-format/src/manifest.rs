@@ -56,6 +56,10 @@ pub struct Window {
 pub struct Detector {
     /// Scores above it are alarms, in the unit of the score (nats per observed value).
     pub threshold: f64,
+    /// Where it is present, the alarm follows the scores of late and `threshold` is only what it
+    /// began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
     /// The share of normal samples that may lie above the threshold, as asked for.
     pub false_alarm_rate: f64,
     /// The mean of each feature's share of the score on held-back normal data.
@@ -64,6 +68,28 @@ pub struct Detector {
     pub feature_deviation: Vec<f32>,
     /// The score of held-back normal data at the quantiles 0, 1/100, …, 1; for reports.
     pub score_quantiles: Vec<f64>,
+}
+
+/// Compares each score with those of late instead of with a fixed threshold. The level of a score
+/// is `ln(1 + max(0, score − floor) / unit)`; its surprise is how many deviations of late it lies
+/// above the mean of late.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tracking {
+    /// Samples after which a score counts a third as much as the newest; 1 or more.
+    pub memory: f64,
+    /// Deviations beyond which a score moves mean and deviation no further; above zero.
+    pub clip: f64,
+    /// Scores below it are all the same.
+    pub floor: f64,
+    /// The scale of scores above it; above zero.
+    pub unit: f64,
+    /// Mean level on held-back normal data, to begin with.
+    pub mean: f64,
+    /// Deviation of the level on held-back normal data, to begin with; above zero.
+    pub deviation: f64,
+    /// Surprises above it are alarms.
+    pub threshold: f64,
 }
 
 /// Where a model comes from, so that it can be made again.

@@ -11,7 +11,7 @@ use crate::{
     container::{self, Container, Tensor, Tensors},
     error::Error,
     limits,
-    manifest::{Density, Manifest},
+    manifest::{Density, Manifest, Tracking},
     verify::{Verified, limit},
 };
 
@@ -139,6 +139,17 @@ fn check(manifest: &Manifest) -> Result<(), Error> {
             detector.feature_deviation.iter().all(|d| *d > 0.0),
             "a deviation that is not positive".into(),
         )?;
+        if let Some(tracking) = &detector.tracking {
+            rule(sound(tracking), format!("tracking that cannot be computed: {tracking:?}"))?;
+        }
     }
     Ok(())
+}
+
+/// Whether levels and surprises are numbers, whatever the scores.
+fn sound(tracking: &Tracking) -> bool {
+    let Tracking { memory, clip, floor, unit, mean, deviation, threshold } = *tracking;
+    let numbers = [memory, clip, floor, unit, mean, deviation, threshold];
+    let positive = [clip, unit, deviation];
+    numbers.iter().all(|n| n.is_finite()) && positive.iter().all(|&n| n > 0.0) && memory >= 1.0
 }

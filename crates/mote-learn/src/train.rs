@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod optimize;
+mod threads;
 
 use std::ops::ControlFlow;
 
@@ -21,6 +22,7 @@ use crate::{
     random::{Purpose, Random},
 };
 use optimize::Optimizer;
+use threads::Threads;
 
 /// Windows of data in standard units.
 pub trait Windows {
@@ -198,6 +200,9 @@ pub fn train<M: Family>(
         }
     }
     let device = device.burn().autodiff();
+    let [length, _] = training.shape();
+    let samples = config.batch.min(training.len()) * length;
+    let threads = Threads::for_step(model.num_params(), samples);
     let mut state = State::new(model.to_device(&device).train(), config);
     if let Some(checkpoint) = resume {
         state.restore(checkpoint, config)?;
@@ -210,14 +215,12 @@ pub fn train<M: Family>(
         }
         let progress = state.step as f32 / config.steps as f32;
         let batch = feeder.batch(state.step, state.model.noise_width());
-        let loss = state.model.objective(batch, progress).loss;
-        let value = f64::from(loss.clone().into_scalar::<f32>());
+        let learning_rate = optimize::learning_rate(config, state.step);
+        let value;
+        (state, value) = threads.run(|| state.learn(batch, progress, learning_rate));
         if !value.is_finite() {
             return Err(TrainError::Diverged { step: state.step, loss: value.to_string() });
         }
-        let learning_rate = optimize::learning_rate(config, state.step);
-        state.model = state.optimizer.step(state.model, loss, learning_rate);
-        state.step += 1;
         losses.push(value);
         let mut flow = observe(Progress::Step { step: state.step, loss: value, learning_rate });
         if state.step.is_multiple_of(config.evaluate_every) || state.step == config.steps {
@@ -252,6 +255,18 @@ impl<M: Family> State<M> {
     fn new(model: M, config: &TrainConfig) -> Self {
         let optimizer = Optimizer::new(config);
         Self { model, optimizer, step: 0, history: Vec::new(), best: None }
+    }
+
+    /// Takes one step and says what the objective was before it; there is no step where that is no
+    /// number.
+    fn learn(mut self, batch: Batch, progress: f32, learning_rate: f64) -> (Self, f64) {
+        let loss = self.model.objective(batch, progress).loss;
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        if value.is_finite() {
+            self.model = self.optimizer.step(self.model, loss, learning_rate);
+            self.step += 1;
+        }
+        (self, value)
     }
 
     fn ended(&self, config: &TrainConfig) -> Option<End> {

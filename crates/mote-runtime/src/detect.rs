@@ -9,17 +9,25 @@
 //! score = Σ_tail nll / Σ_tail mask + kl / Σ_window mask
 //! ```
 //!
-//! where `kl` is zero for a model that has none. Files and streams go through this one machine:
+//! where `kl` is zero for a model that has none. A model that looks back only has a `step` program
+//! too: then each sample is scored once, with all that came before it, and not again as part of later
+//! windows. Files and streams go through this one machine:
 //! that is why they agree sample by sample.
+//!
+//! A score that is no finite number, because an input was out of all bounds or the weights are
+//! broken, is an alarm and not silence: it counts as [`UNDEFINED`], and its event says so.
+
+mod scorer;
+mod track;
+
+pub use track::Tracker;
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{Model, ValueId, manifest};
+use mote_format::{Model, manifest};
 
-use crate::{
-    execute::Instance,
-    load::{LoadError, Loaded},
-};
+use crate::load::LoadError;
+use scorer::Scorer;
 
 /// One time step.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +38,29 @@ pub struct Sample<'a> {
     pub mask: &'a [f32],
 }
 
-/// What is known once a sample has been seen.
+/// What a sample made known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scored {
-    /// Nats per observed value; higher is stranger.
-    pub score: f64,
-    /// Whether it lies above the threshold.
-    pub alarm: bool,
-    /// The event that ended with this sample, if one did.
+pub struct Step {
+    /// `None` while the window fills, and where nothing in its tail was observed.
+    pub scored: Option<Scored>,
+    /// The event that is over with this sample, if one is.
     pub ended: Option<Event>,
 }
+
+/// What is known of a sample that has a score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// Nats per observed value; higher is stranger. [`UNDEFINED`] where it is no number.
+    pub score: f64,
+    /// How many deviations it lies above the scores of late, where the model tracks them.
+    pub surprise: Option<f64>,
+    /// Whether one or the other lies above its threshold.
+    pub alarm: bool,
+}
+
+/// Stands for a score that is no finite number: above all others, and still a number, so that
+/// rankings, sums and JSON take it.
+pub const UNDEFINED: f64 = f64::MAX;
 
 /// A run of alarms. Times are numbers of samples, counted from the first one that was pushed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,26 +73,21 @@ pub struct Event {
     pub peak: u64,
     /// That score.
     pub peak_score: f64,
+    /// Whether the score at the peak was no number. Then no feature can be blamed.
+    pub undefined: bool,
 }
 
-/// Calm samples after which an event is over: fewer would cut one fault into many events.
+/// Samples without an alarm after which an event is over, whether they were calm or had no score:
+/// fewer would cut one fault into many events, and nobody knows what happened in a long silence.
 const PATIENCE: u64 = 5;
 
 /// Scores a stream with a model. Memory is fixed when it is made.
 #[derive(Clone, Debug)]
 pub struct Detector<'m> {
-    score: Instance<'m>,
-    ports: Ports,
-    window: manifest::Window,
+    scorer: Scorer<'m>,
     settings: Option<manifest::Detector>,
+    tracker: Option<Tracker>,
     features: usize,
-    /// `(length, features)`, a ring that begins at row `next`.
-    values: Vec<f32>,
-    /// `(length, features)`, likewise.
-    mask: Vec<f32>,
-    next: usize,
-    /// Samples of this segment that are in the window.
-    filled: usize,
     /// Samples pushed, ever.
     seen: u64,
     /// `(features,)`: what each adds to the latest score.
@@ -81,37 +97,21 @@ pub struct Detector<'m> {
     cause: Vec<f32>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Ports {
-    x: ValueId,
-    mask: ValueId,
-    nll: ValueId,
-    kl: Option<ValueId>,
-}
-
 impl<'m> Detector<'m> {
     /// Loads the `score` program: inputs `x` and `mask`, outputs `nll`, all `(length, features)`, and
-    /// optionally `kl` with one element.
+    /// optionally `kl` with one element; or the `step` program with the same ports of one row.
     ///
     /// # Errors
     ///
     /// [`LoadError`] if there is no such program or its ports differ.
     pub fn new(model: &'m Model<'m>) -> Result<Self, LoadError> {
-        let score = Loaded::new(model, "score")?.instance();
-        let window = model.manifest.window;
         let features = model.manifest.schema.features();
-        let ports = ports(&score, window.length, features)?;
-        let elements = window.length * features;
+        let settings = model.manifest.detector.clone();
         Ok(Self {
-            score,
-            ports,
-            window,
-            settings: model.manifest.detector.clone(),
+            scorer: Scorer::new(model)?,
+            tracker: settings.as_ref().and_then(|s| s.tracking).map(Tracker::new),
+            settings,
             features,
-            values: vec![0.0; elements],
-            mask: vec![0.0; elements],
-            next: 0,
-            filled: 0,
             seen: 0,
             shares: vec![0.0; features],
             open: None,
@@ -119,31 +119,27 @@ impl<'m> Detector<'m> {
         })
     }
 
-    /// Forgets the window, as after a gap in the data. Ends an event that is open.
+    /// Forgets the window, as after a gap in the data. Ends an event that is open. What scores are
+    /// usual of late is kept: drift does not wait.
     pub fn reset(&mut self) -> Option<Event> {
-        self.filled = 0;
+        self.scorer.reset();
         self.open.take()
     }
 
-    /// Takes the next sample. `None` while the window fills, and where nothing in it was observed.
+    /// Takes the next sample.
     ///
     /// # Panics
     ///
     /// If the sample does not have as many values as the model has features.
-    pub fn push(&mut self, sample: Sample<'_>) -> Option<Scored> {
+    pub fn push(&mut self, sample: Sample<'_>) -> Step {
         assert_eq!(sample.values.len(), self.features, "values of a sample");
         assert_eq!(sample.mask.len(), self.features, "mask of a sample");
-        let row = self.next * self.features..(self.next + 1) * self.features;
-        self.values[row.clone()].copy_from_slice(sample.values);
-        self.mask[row].copy_from_slice(sample.mask);
-        self.next = (self.next + 1) % self.window.length;
-        self.filled = (self.filled + 1).min(self.window.length);
         let index = self.seen;
         self.seen += 1;
-        if self.filled < self.window.length {
-            return None;
-        }
-        self.evaluate().map(|score| self.judge(index, score))
+        let score = self.scorer.push(sample, &mut self.shares);
+        let score = score.map(|score| if score.is_finite() { score } else { UNDEFINED });
+        let scored = score.map(|score| self.judge(score));
+        Step { scored, ended: self.follow(index, scored) }
     }
 
     /// What each feature adds to the latest score, in nats per observed value.
@@ -168,88 +164,59 @@ impl<'m> Detector<'m> {
     /// Bytes that it holds beside the weights.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let own = self.values.len() + self.mask.len() + self.shares.len() + self.cause.len();
-        own * size_of::<f32>() + self.score.arena_bytes()
+        let own = self.shares.len() + self.cause.len();
+        own * size_of::<f32>() + self.scorer.memory_bytes()
     }
 
-    fn evaluate(&mut self) -> Option<f64> {
-        let split = self.next * self.features;
-        for (id, ring) in [(self.ports.x, &self.values), (self.ports.mask, &self.mask)] {
-            let input = self.score.input(id);
-            let (old, new) = input.split_at_mut(ring.len() - split);
-            old.copy_from_slice(&ring[split..]);
-            new.copy_from_slice(&ring[..split]);
-        }
-        self.score.run();
-
-        let nll = self.score.output(self.ports.nll);
-        let first = (self.window.length - self.window.tail) * self.features;
-        let mut observed = 0.0;
-        for t in self.window.length - self.window.tail..self.window.length {
-            let row = (self.next + t) % self.window.length * self.features;
-            observed += self.mask[row..row + self.features].iter().sum::<f32>();
-        }
-        if observed == 0.0 {
-            return None;
-        }
-        self.shares.fill(0.0);
-        for row in nll[first..].chunks_exact(self.features) {
-            for (share, &nll) in self.shares.iter_mut().zip(row) {
-                *share += nll / observed;
-            }
-        }
-        let kl = self.ports.kl.map_or(0.0, |kl| self.score.output(kl)[0]);
-        let all: f32 = self.mask.iter().sum();
-        let sum: f64 = self.shares.iter().map(|&s| f64::from(s)).sum();
-        Some(sum + f64::from(kl) / f64::from(all))
+    fn judge(&mut self, score: f64) -> Scored {
+        // What is no number says nothing of what is usual.
+        let defined = score != UNDEFINED;
+        let surprise = self.tracker.as_mut().filter(|_| defined).map(|t| t.surprise(score));
+        let above = match (&self.settings, &self.tracker, surprise) {
+            (_, Some(tracker), Some(surprise)) => surprise > tracker.threshold(),
+            (Some(settings), _, _) => score > settings.threshold,
+            (None, _, _) => false,
+        };
+        Scored { score, surprise, alarm: above || !defined }
     }
 
-    fn judge(&mut self, index: u64, score: f64) -> Scored {
-        let alarm = self.settings.as_ref().is_some_and(|s| score > s.threshold);
-        let mut ended = None;
-        match &mut self.open {
-            Some(event) if alarm => {
+    /// Opens, prolongs or ends the event.
+    fn follow(&mut self, index: u64, scored: Option<Scored>) -> Option<Event> {
+        let Some(Scored { score, alarm: true, .. }) = scored else {
+            return match self.open {
+                Some(event) if index - event.end >= PATIENCE => self.open.take(),
+                _ => None,
+            };
+        };
+        let undefined = score == UNDEFINED;
+        let peak = match &mut self.open {
+            Some(event) => {
                 event.end = index;
-                if score > event.peak_score {
-                    (event.peak, event.peak_score) = (index, score);
-                    self.blame();
+                let higher = score > event.peak_score;
+                if higher {
+                    (event.peak, event.peak_score, event.undefined) = (index, score, undefined);
                 }
+                higher
             }
-            Some(event) if index - event.end >= PATIENCE => ended = self.open.take(),
-            None if alarm => {
-                self.open =
-                    Some(Event { start: index, end: index, peak: index, peak_score: score });
-                self.blame();
+            None => {
+                let (start, end, peak, peak_score) = (index, index, index, score);
+                self.open = Some(Event { start, end, peak, peak_score, undefined });
+                true
             }
-            _ => {}
+        };
+        if peak {
+            self.blame(undefined);
         }
-        Scored { score, alarm, ended }
+        None
     }
 
-    fn blame(&mut self) {
-        let Some(settings) = &self.settings else { return };
+    fn blame(&mut self, undefined: bool) {
+        let Some(settings) = self.settings.as_ref().filter(|_| !undefined) else {
+            self.cause.fill(0.0);
+            return;
+        };
         for (i, cause) in self.cause.iter_mut().enumerate() {
             *cause = (self.shares[i] - settings.feature_mean[i]) / settings.feature_deviation[i];
         }
     }
-}
-
-fn ports(score: &Instance<'_>, length: usize, features: usize) -> Result<Ports, LoadError> {
-    let program = score.program();
-    let window = [length, features];
-    let port = |name: &'static str, id: Option<ValueId>| match id {
-        Some(id) if program.shape(id) == window => Ok(id),
-        id => Err(LoadError::Port {
-            program: program.name.clone(),
-            port: name,
-            wanted: window.into(),
-            found: id.map(|id| program.shape(id).into()),
-        }),
-    };
-    Ok(Ports {
-        x: port("x", program.input("x"))?,
-        mask: port("mask", program.input("mask"))?,
-        nll: port("nll", program.output("nll"))?,
-        kl: program.output("kl").filter(|&id| program.elements(id) == 1),
-    })
 }

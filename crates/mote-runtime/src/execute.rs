@@ -13,7 +13,7 @@ use crate::{
         self, Window,
         quantized::{self, Integers, Layer, Results},
     },
-    load::{Loaded, Prepared},
+    load::{Loaded, Place, Prepared},
 };
 
 /// A loaded program with its arena.
@@ -141,8 +141,10 @@ impl<'m> Instance<'m> {
     pub fn run_operation(&mut self, i: usize) {
         let op = &self.program().ops[i];
         let (arena, scratch) = (bytemuck::cast_slice_mut(&mut self.arena), &mut self.scratch);
-        let place = self.loaded.plan().place(op.result());
-        let (start, end) = (place.start * self.batch, place.end * self.batch);
+        let Place::Arena(first, length) = self.loaded.place(op.result()) else {
+            unreachable!("verified: no operation writes a tensor of the file")
+        };
+        let (start, end) = (first * self.batch, (first + length) * self.batch);
         let (before, rest) = arena.split_at_mut(start);
         let (y, after) = rest.split_at_mut(end - start);
         let loaded = &self.loaded;
@@ -151,7 +153,7 @@ impl<'m> Instance<'m> {
         if let Prepared::Packed(product) = &loaded.prepared[i] {
             return product.run(loaded.level(), self.batch, at.bytes(operand(op)), y, scratch);
         }
-        for (sample, y) in y.chunks_exact_mut((place.len()).max(1)).enumerate() {
+        for (sample, y) in y.chunks_exact_mut(length.max(1)).enumerate() {
             at.sample = Some(sample);
             step(&at, op, &loaded.prepared[i], y);
         }
@@ -179,11 +181,11 @@ struct Around<'a, 'm> {
 impl<'a> Around<'a, '_> {
     /// The bytes of a value other than the result.
     fn bytes(&self, id: ValueId) -> &'a [u8] {
-        if self.loaded.program().values[id.index()].tensor.is_some() {
-            return self.loaded.tensor(id);
-        }
-        let place = self.loaded.plan().place(id);
-        let (start, length) = (place.start * self.batch, place.len());
+        let (first, length) = match self.loaded.place(id) {
+            Place::File(bytes) => return bytes,
+            Place::Arena(first, length) => (first, length),
+        };
+        let start = first * self.batch;
         let (start, length) = match self.sample {
             Some(sample) => (start + sample * length, length),
             None => (start, length * self.batch),
@@ -325,17 +327,17 @@ fn quantized_layer(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u
 
 /// Operations on bytes, or from and to them, without weights.
 fn bytes_step(at: &Around<'_, '_>, op: &Op, y: &mut [u8]) {
-    let q = |id: &ValueId| at.quantization(*id);
+    let (level, q) = (at.loaded.level(), |id: &ValueId| at.quantization(*id));
     match op {
         Op::Quantize { x, y: id } => {
-            quantized::quantize(at.read(*x), q(id), bytemuck::cast_slice_mut(y));
+            fast::bytes::quantize(level, at.read(*x), q(id), bytemuck::cast_slice_mut(y));
         }
         Op::Dequantize { x, .. } => {
-            quantized::dequantize(at.read(*x), q(x), bytemuck::cast_slice_mut(y));
+            fast::bytes::dequantize(level, at.read(*x), q(x), bytemuck::cast_slice_mut(y));
         }
         Op::QuantizedAdd { a, b, y: id, clamp } => {
             let (a, b) = ((at.read(*a), q(a)), (at.read(*b), q(b)));
-            quantized::quantized_add(a, b, (bytemuck::cast_slice_mut(y), q(id)), *clamp);
+            fast::bytes::add(level, a, b, (bytemuck::cast_slice_mut(y), q(id)), *clamp);
         }
         Op::Lookup { x, table, .. } => {
             quantized::lookup(at.read(*x), at.read(*table), bytemuck::cast_slice_mut(y));
@@ -362,7 +364,7 @@ fn move_numbers<T: Element>(at: &Around<'_, '_>, op: &Op, y: &mut [T]) {
         }
         // The plan gave both the same memory, unless a tensor of the file is reshaped.
         Op::Reshape { x, .. } => {
-            if at.loaded.program().values[x.index()].tensor.is_some() {
+            if let Place::File(_) = at.loaded.place(*x) {
                 y.copy_from_slice(at.read(*x));
             }
         }

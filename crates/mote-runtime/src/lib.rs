@@ -22,7 +22,7 @@ pub mod micro;
 mod plan;
 mod step;
 
-pub use detect::{Detector, Event, Sample, Scored};
+pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
 pub use load::{LoadError, Loaded};

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use mote_format::{
     Dtype, Model, Op, ValueId, Verified,
     container::{Element, Tensor},
-    program::Weights,
+    program::{Value, Weights},
 };
 
 use crate::{
@@ -59,12 +59,21 @@ fn shape(found: Option<&[usize]>) -> String {
 #[derive(Clone, Debug)]
 pub struct Loaded<'m> {
     program: &'m Verified,
-    /// For each value its bytes in the file; empty for what lies in the arena.
-    weights: Vec<&'m [u8]>,
+    /// For each value where it is while the program runs.
+    places: Vec<Place<'m>>,
     plan: Plan,
     level: Level,
     /// For each operation what was made of its weights, where the level wants them in another order.
     pub(crate) prepared: Vec<Prepared>,
+}
+
+/// Where a value is while a program runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'m> {
+    /// In the file, the same for all samples.
+    File(&'m [u8]),
+    /// In the arena, for one sample: the first byte, and how many.
+    Arena(usize, usize),
 }
 
 /// What loading makes of the weights of an operation.
@@ -119,13 +128,16 @@ impl<'m> Loaded<'m> {
         program: &'m Verified,
         tensors: &BTreeMap<String, Tensor<'m>>,
     ) -> Result<Self, LoadError> {
-        let weights = program
-            .values
-            .iter()
-            .map(|value| value.tensor.as_ref().map_or(Ok(&[][..]), |name| bytes(name, tensors)))
-            .collect::<Result<_, _>>()?;
         let plan = Plan::new(program);
-        let mut loaded = Self { program, weights, plan, level, prepared: Vec::new() };
+        let place = |(i, value): (usize, &Value)| match &value.tensor {
+            Some(name) => bytes(name, tensors).map(Place::File),
+            None => {
+                let place = plan.place(ValueId(i as u32));
+                Ok(Place::Arena(place.start, place.len()))
+            }
+        };
+        let places = program.values.iter().enumerate().map(place).collect::<Result<_, _>>()?;
+        let mut loaded = Self { program, places, plan, level, prepared: Vec::new() };
         loaded.prepared = program.ops.iter().map(|op| loaded.prepare(op)).collect();
         Ok(loaded)
     }
@@ -193,7 +205,15 @@ impl<'m> Loaded<'m> {
 
     /// The elements of a tensor of the file; empty for what lies in the arena.
     pub(crate) fn tensor<T: Element>(&self, id: ValueId) -> &'m [T] {
-        bytemuck::cast_slice(self.weights[id.index()])
+        match self.places[id.index()] {
+            Place::File(bytes) => bytemuck::cast_slice(bytes),
+            Place::Arena(..) => &[],
+        }
+    }
+
+    /// Where a value is while the program runs.
+    pub(crate) fn place(&self, id: ValueId) -> Place<'m> {
+        self.places[id.index()]
     }
 
     fn prepare(&self, op: &Op) -> Prepared {

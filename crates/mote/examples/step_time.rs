@@ -1,7 +1,8 @@
 //! Times training steps on windows from a file: one half of `bench/training.py`.
 //!
 //! Arguments: family (`vae` or `flow`), a file of little-endian `f32` `(windows, length, features)`,
-//! length, features, batch, steps. Prints one JSON object.
+//! length, features, batch, steps and, where it is not the usual one, the number of hidden channels.
+//! Prints one JSON object.
 
 use std::{ops::ControlFlow, time::Instant};
 
@@ -73,10 +74,11 @@ fn time<M: Family>(model: M, windows: &Stored, batch: usize, steps: u64) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [family, file, length, features, batch, steps] = &arguments[..] else {
-        panic!("wanted: family file length features batch steps");
+    let [family, file, length, features, batch, steps, hidden @ ..] = &arguments[..] else {
+        panic!("wanted: family file length features batch steps [hidden]");
     };
     let number = |text: &String| text.parse::<usize>().expect("a number");
+    let hidden = hidden.first().map(number);
     let (length, features) = (number(length), number(features));
     let bytes = std::fs::read(file).expect("the file of windows");
     let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
@@ -85,15 +87,16 @@ fn main() {
     let (batch, steps) = (number(batch), number(steps) as u64);
     match family.as_str() {
         "vae" => {
-            let model = TimeVae::new(&TimeVaeConfig::default(), length, features, &mut rng, &cpu());
+            let usual = TimeVaeConfig::default();
+            let config = TimeVaeConfig { hidden: hidden.unwrap_or(usual.hidden), ..usual };
+            let model = TimeVae::new(&config, length, features, &mut rng, &cpu());
             time(model, &windows, batch, steps);
         }
-        "flow" => time(
-            Maf::new(&MafConfig::default(), features, &mut rng, &cpu()),
-            &windows,
-            batch,
-            steps,
-        ),
+        "flow" => {
+            let usual = MafConfig::default();
+            let config = MafConfig { hidden: hidden.unwrap_or(usual.hidden), ..usual };
+            time(Maf::new(&config, features, &mut rng, &cpu()), &windows, batch, steps);
+        }
         other => panic!("wanted vae or flow, found {other}"),
     }
 }

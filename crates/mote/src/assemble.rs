@@ -2,7 +2,10 @@
 
 use mote_data::{Runs, infer::Role};
 use mote_eval::{density::Principal, events::Confusion, events::point_adjusted};
-use mote_format::{Model, manifest::Density};
+use mote_format::{
+    Model,
+    manifest::{Density, Detector},
+};
 
 use crate::{
     Error,
@@ -98,8 +101,10 @@ pub fn describe_training(report: &mut Report, finished: &Finished, source: &Sour
     if let Some(threshold) = &mut report.threshold {
         let calibration = &finished.calibration;
         threshold.how = format!(
-            "Peaks over threshold (extreme-value theory) on {} unlabelled held-back scores: {}.",
-            calibration.scores, calibration.method
+            "Peaks over threshold (extreme-value theory) on {} unlabelled held-back scores: {}.{}",
+            calibration.scores,
+            calibration.method,
+            follows(&calibration.detector)
         );
     }
 }
@@ -149,10 +154,23 @@ fn threshold(model: &Model<'_>, metrics: &[Metrics]) -> Option<Threshold> {
     let normal = all.false_positives + all.true_negatives;
     Some(Threshold {
         value: detector.threshold,
-        how: "Peaks over threshold (extreme-value theory) on unlabelled held-back data.".into(),
+        how: format!(
+            "Peaks over threshold (extreme-value theory) on unlabelled held-back data.{}",
+            follows(detector)
+        ),
         rate_asked: Some(detector.false_alarm_rate),
         rate_measured: (normal > 0).then(|| all.false_positives as f64 / normal as f64),
         measured_on: format!("{normal} rows that are labelled as normal"),
+    })
+}
+
+/// What has to be added to a threshold that is only where a detector begins.
+fn follows(detector: &Detector) -> String {
+    detector.tracking.as_ref().map_or(String::new(), |tracking| {
+        format!(
+            " This is where it begins: alarms are scores that stand out from those of the last {} samples.",
+            tracking.memory
+        )
     })
 }
 

@@ -2,8 +2,12 @@
 
 use mote_data::Runs;
 use mote_eval::{Tail, extreme::Fit, quantile};
-use mote_format::{Model, manifest::Detector};
-use serde::Serialize;
+use mote_format::{
+    Model,
+    manifest::{Detector, Tracking},
+};
+use mote_runtime::Tracker;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -24,59 +28,115 @@ pub struct Calibration {
 /// The share of scores that counts as body; what lies above is the tail that is extrapolated.
 const BODY: f64 = 0.9;
 
-/// Runs the model in `file` over held-back data and fits the tail of its scores by extreme-value
-/// theory (peaks over threshold, Siffer et al. 2017).
+/// How long a tracking detector remembers where nobody says: long enough that a fault of a quarter
+/// of it still stands out. Chosen with [`CLIP`] on other data than is reported, see
+/// docs/decisions/0003.
+pub const MEMORY: usize = 2000;
+
+/// Deviations beyond which a score moves what is usual no further.
+const CLIP: f64 = 4.0;
+
+/// How the alarm is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alarm {
+    /// [`Self::Fixed`] if held-back data is long enough to expect one false alarm in it, else
+    /// [`Self::Tracking`] with [`MEMORY`]: a rate that was never seen cannot be promised for ever.
+    #[default]
+    Auto,
+    /// A score above a fixed threshold.
+    Fixed,
+    /// A score that stands out from those of late; so many samples are remembered, at least one.
+    Tracking(usize),
+}
+
+/// Runs `model` over held-back data and fits the tail of its scores by extreme-value theory (peaks
+/// over threshold, Siffer et al. 2017). A detector that `model` already has is not looked at.
 ///
 /// # Errors
 ///
 /// [`Error::Evaluate`] with what is wrong if there are too few scores.
-///
-/// # Panics
-///
-/// If `file` is not a model that this library wrote.
-pub fn calibrate(file: &[u8], held: &Runs, false_alarm_rate: f64) -> Result<Calibration, Error> {
-    let model = Model::open(file).expect("written a moment ago");
-    let features = model.manifest.schema.features();
-    let mut scores = Vec::new();
-    let mut usual = vec![Moments::default(); features];
-    for series in held.series() {
-        let mut detector = mote_runtime::Detector::new(&model)?;
-        for segment in series.segments() {
-            for t in segment {
-                let row = t * features..(t + 1) * features;
-                let (values, mask) = (&series.values()[row.clone()], &series.mask()[row]);
-                let sample = mote_runtime::Sample { values, mask };
-                if let Some(scored) = detector.push(sample) {
-                    scores.push(scored.score);
-                    usual.iter_mut().zip(detector.shares()).for_each(|(m, &s)| m.add(s.into()));
-                }
-            }
-            detector.reset();
-        }
-    }
-    let what = "the threshold from held-back data";
-    let tail = Tail::fit(&scores, BODY).map_err(|e| Error::evaluate(what, e))?;
-    let threshold = tail.threshold(false_alarm_rate).map_err(|e| Error::evaluate(what, e))?;
+pub fn calibrate(
+    model: &Model<'_>,
+    held: &Runs,
+    false_alarm_rate: f64,
+    alarm: Alarm,
+) -> Result<Calibration, Error> {
+    let (scores, usual) = observe(model, held)?;
+    let error = |e| Error::evaluate("the threshold from held-back data", e);
+    let (threshold, fit) = tail(&scores, false_alarm_rate).map_err(error)?;
     let above = scores.iter().filter(|&&s| s > threshold).count();
     let quantiles = (0..=100).map(|q| quantile(&scores, f64::from(q) / 100.0));
+    let quantiles: Vec<f64> = quantiles.collect::<Result<_, _>>().map_err(error)?;
+    let memory = match alarm {
+        Alarm::Fixed => None,
+        Alarm::Tracking(memory) => Some(memory),
+        Alarm::Auto => (scores.len() as f64 * false_alarm_rate < 1.0).then_some(MEMORY),
+    };
+    let mut detector = Detector {
+        threshold,
+        tracking: memory.map(|memory| levels(&scores, &quantiles, memory.max(1) as f64)),
+        false_alarm_rate,
+        feature_mean: usual.iter().map(|m| m.mean as f32).collect(),
+        feature_deviation: usual.iter().map(Moments::deviation).collect(),
+        score_quantiles: quantiles,
+    };
+    if let Some(tracking) = &mut detector.tracking {
+        let mut tracker = Tracker::new(*tracking);
+        let surprises: Vec<f64> = scores.iter().map(|&s| tracker.surprise(s)).collect();
+        tracking.threshold = tail(&surprises, false_alarm_rate).map_err(error)?.0;
+    }
     Ok(Calibration {
-        detector: Detector {
-            threshold,
-            false_alarm_rate,
-            feature_mean: usual.iter().map(|m| m.mean as f32).collect(),
-            feature_deviation: usual.iter().map(Moments::deviation).collect(),
-            score_quantiles: quantiles
-                .collect::<Result<_, _>>()
-                .map_err(|e| Error::evaluate(what, e))?,
-        },
+        detector,
         scores: scores.len(),
-        method: match tail.fit {
+        method: match fit {
             Fit::MaximumLikelihood => "generalized Pareto tail by maximum likelihood".into(),
             Fit::Endpoint => "generalized Pareto tail with an estimated endpoint".into(),
             Fit::Exponential => "exponential tail, because few scores lie in it".into(),
         },
         alarms_on_validation: above as f64 / scores.len() as f64,
     })
+}
+
+/// The scores of held-back data, and the moments of each feature's share.
+fn observe(model: &Model<'_>, held: &Runs) -> Result<(Vec<f64>, Vec<Moments>), Error> {
+    let features = model.manifest.schema.features();
+    let mut scores = Vec::new();
+    let mut usual = vec![Moments::default(); features];
+    for series in held.series() {
+        let mut detector = mote_runtime::Detector::new(model)?;
+        for segment in series.segments() {
+            for t in segment {
+                let row = t * features..(t + 1) * features;
+                let (values, mask) = (&series.values()[row.clone()], &series.mask()[row]);
+                let sample = mote_runtime::Sample { values, mask };
+                if let Some(scored) = detector.push(sample).scored {
+                    let defined = scored.score != mote_runtime::UNDEFINED;
+                    scores.push(if defined { scored.score } else { f64::INFINITY });
+                    usual.iter_mut().zip(detector.shares()).for_each(|(m, &s)| m.add(s.into()));
+                }
+            }
+            detector.reset();
+        }
+    }
+    Ok((scores, usual))
+}
+
+/// The value that is exceeded at `rate`, and how the tail beyond the body was modelled.
+fn tail(values: &[f64], rate: f64) -> mote_eval::Result<(f64, Fit)> {
+    let tail = Tail::fit(values, BODY)?;
+    Ok((tail.threshold(rate)?, tail.fit))
+}
+
+/// Tracking that begins with what is usual on held-back data; the threshold is not known yet.
+fn levels(scores: &[f64], quantiles: &[f64], memory: f64) -> Tracking {
+    // Between the lowest scores and the middle lies what noise alone makes.
+    let (floor, middle) = (quantiles[5], quantiles[50]);
+    let unit = (middle - floor).max(1e-6);
+    let mut moments = Moments::default();
+    scores.iter().for_each(|s| moments.add(((s - floor).max(0.0) / unit).ln_1p()));
+    let (mean, deviation) = (moments.mean, moments.deviation().into());
+    Tracking { memory, clip: CLIP, floor, unit, mean, deviation, threshold: 0.0 }
 }
 
 /// Mean and spread, one value at a time (Welford 1962).

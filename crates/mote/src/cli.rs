@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod eval;
 mod export;
+mod import;
 mod inspect;
 mod interrupt;
 mod progress;
@@ -45,10 +46,12 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Make a model smaller: weights of eight or four bits, arithmetic on integers
     Compress(compress::Compress),
-    /// Write firmware source for a program of a model: a `no_std` crate, or C99
+    /// Write a program of a model as firmware, a `no_std` crate or C99, or as ONNX
     Export(export::Export),
     /// Time the programs of a model, operation by operation, beside the limit of this machine
     Bench(bench::Bench),
+    /// Turn an ONNX or TFLite model into a model file
+    Import(import::Import),
 }
 
 /// How results are printed.
@@ -78,6 +81,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(bench) => bench.run(style),
         Command::Compress(compress) => compress.run(style),
         Command::Export(export) => export.run(style),
+        Command::Import(import) => import.run(style),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     match &error {

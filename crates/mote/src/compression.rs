@@ -84,7 +84,8 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
     let calibration = match &manifest.detector {
         Some(detector) => {
             let bare = model::write(&manifest, &tensors);
-            Some(calibrate(&bare, held, detector.false_alarm_rate)?)
+            let opened = Model::open(&bare).expect("written a moment ago");
+            Some(calibrate(&opened, held, detector.false_alarm_rate, recipe.alarm)?)
         }
         None => None,
     };

@@ -17,6 +17,14 @@ pub enum Error {
         /// What is wrong with it.
         source: mote_format::Error,
     },
+    /// A model cannot cross over from or to another format.
+    #[error("{}: {source}", path.display())]
+    Exchange {
+        /// The file that was read.
+        path: PathBuf,
+        /// What has no counterpart.
+        source: mote_exchange::Error,
+    },
     /// A model has no entry point that is needed.
     #[error("this model cannot do that: {0}")]
     Load(#[from] mote_runtime::LoadError),

@@ -51,6 +51,12 @@ impl Mapped {
             .map_err(|source| Error::Model { path: self.path.clone(), source })
     }
 
+    /// The bytes of the file, whatever it is.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+
     /// The size of the file in bytes.
     #[must_use]
     pub fn len(&self) -> usize {

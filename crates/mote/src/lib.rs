@@ -12,6 +12,7 @@ pub mod calibration;
 pub mod compression;
 mod error;
 pub mod evaluation;
+pub mod exchange;
 pub mod files;
 pub mod latent;
 pub mod profile;

@@ -2,7 +2,7 @@
 
 use mote_data::Series;
 use mote_format::{Model, Schema};
-use mote_runtime::{Detector, Event, Sample};
+use mote_runtime::{Detector, Event, Sample, Step};
 use serde::Serialize;
 
 use crate::Error;
@@ -12,7 +12,9 @@ use crate::Error;
 pub struct Scores {
     /// `(samples,)`, in nats per observed value; `None` while the window fills.
     pub scores: Vec<Option<f64>>,
-    /// `(samples,)`: whether the score is above the threshold.
+    /// `(samples,)`: how many deviations it lies above the scores of late, where that is tracked.
+    pub surprises: Vec<Option<f64>>,
+    /// `(samples,)`: whether it is an alarm.
     pub alarms: Vec<bool>,
     /// `(samples, columns)`, row major: what each column adds to the score; zero where there is none.
     pub shares: Vec<f32>,
@@ -31,7 +33,10 @@ pub struct Found {
     pub peak: usize,
     /// That score.
     pub peak_score: f64,
-    /// The columns that stood out at the peak, worst first.
+    /// Whether the score at the peak was no number, because an input was out of all bounds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undefined: bool,
+    /// The columns that stood out at the peak, worst first; none if the score was no number.
     pub causes: Vec<Cause>,
     /// `(columns,)`: how far the share of each is above the usual, likewise.
     #[serde(skip)]
@@ -62,6 +67,7 @@ pub fn score(model: &Model<'_>, series: &Series) -> Result<Scores, Error> {
     let (n, features) = (series.len(), series.features());
     let mut found = Scores {
         scores: Vec::with_capacity(n),
+        surprises: Vec::with_capacity(n),
         alarms: Vec::with_capacity(n),
         shares: vec![0.0; n * schema.columns.len()],
         events: Vec::new(),
@@ -74,8 +80,9 @@ pub fn score(model: &Model<'_>, series: &Series) -> Result<Scores, Error> {
             let row = t * features..(t + 1) * features;
             let sample =
                 Sample { values: &series.values()[row.clone()], mask: &series.mask()[row] };
-            let scored = detector.push(sample);
+            let Step { scored, ended } = detector.push(sample);
             found.scores.push(scored.map(|s| s.score));
+            found.surprises.push(scored.and_then(|s| s.surprise));
             found.alarms.push(scored.is_some_and(|s| s.alarm));
             if scored.is_some() {
                 let shares = &mut found.shares[t * schema.columns.len()..][..schema.columns.len()];
@@ -83,7 +90,7 @@ pub fn score(model: &Model<'_>, series: &Series) -> Result<Scores, Error> {
                     shares[column] += share;
                 }
             }
-            if let Some(event) = scored.and_then(|s| s.ended) {
+            if let Some(event) = ended {
                 end(&mut detector, event, &mut found.events);
             }
         }
@@ -108,12 +115,13 @@ pub fn describe(event: Event, cause: &[f32], schema: &Schema) -> Found {
         .map(|(deviations, column)| Cause { column: column.name.clone(), deviations })
         .collect();
     causes.sort_by(|a, b| b.deviations.total_cmp(&a.deviations));
-    causes.truncate(CAUSES);
+    causes.truncate(if event.undefined { 0 } else { CAUSES });
     Found {
         start: event.start as usize,
         end: event.end as usize,
         peak: event.peak as usize,
         peak_score: event.peak_score,
+        undefined: event.undefined,
         causes,
         deviations: columns,
     }

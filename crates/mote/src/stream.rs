@@ -8,7 +8,7 @@ use mote_data::{
     align::{Aligner, Gaps, Rules, Sample},
 };
 use mote_format::Model;
-use mote_runtime::{Detector, Event, Sample as Observed};
+use mote_runtime::{Detector, Event, Sample as Observed, Step};
 use serde::Serialize;
 
 use crate::{
@@ -36,7 +36,10 @@ pub struct Line {
     pub time: Option<String>,
     /// Nats per observed value; `None` while the window fills.
     pub score: Option<f64>,
-    /// Whether the score is above the threshold.
+    /// How many deviations it lies above the scores of late, where the model tracks them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surprise: Option<f64>,
+    /// Whether it is an alarm.
     pub alarm: bool,
 }
 
@@ -139,7 +142,8 @@ impl<'m> Live<'m> {
 
     fn score(&mut self, sample: &Sample, out: &mut Vec<Output>) {
         let was_open = self.detector.open().is_some();
-        let scored = self.detector.push(Observed { values: &sample.values, mask: &sample.mask });
+        let observed = Observed { values: &sample.values, mask: &sample.mask };
+        let Step { scored, ended } = self.detector.push(observed);
         if let Some(event) = self.detector.open().filter(|_| scored.is_some_and(|s| s.alarm)) {
             if !was_open {
                 self.times.start = sample.time;
@@ -153,9 +157,10 @@ impl<'m> Live<'m> {
             sample: sample.index,
             time: sample.time.map(|t| t.to_string()),
             score: scored.map(|s| s.score),
+            surprise: scored.and_then(|s| s.surprise),
             alarm: scored.is_some_and(|s| s.alarm),
         }));
-        self.close(scored.and_then(|s| s.ended), out);
+        self.close(ended, out);
     }
 
     fn close(&mut self, event: Option<Event>, out: &mut Vec<Output>) {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    calibration::{Calibration, calibrate},
+    calibration::{Alarm, Calibration, calibrate},
     source::{Reading, Source},
 };
 
@@ -82,6 +82,9 @@ pub struct Recipe {
     pub tail: Option<usize>,
     /// The share of normal samples that may be alarms.
     pub false_alarm_rate: f64,
+    /// How the alarm is found.
+    #[serde(default)]
+    pub alarm: Alarm,
     /// The looks at held-back data, once trained.
     #[serde(default)]
     pub history: Vec<Look>,
@@ -106,6 +109,7 @@ impl Recipe {
             window: None,
             tail: None,
             false_alarm_rate: FALSE_ALARM_RATE,
+            alarm: Alarm::Auto,
             history: Vec::new(),
         })
     }
@@ -337,7 +341,8 @@ fn finish(
     let tensors = entries.arrays();
     manifest.programs.extend(stepping(&manifest.programs, &tensors));
     let bare = model::write(&manifest, &tensors);
-    let calibration = calibrate(&bare, held, recipe.false_alarm_rate)?;
+    let opened = mote_format::Model::open(&bare).expect("written a moment ago");
+    let calibration = calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?;
     manifest.detector = Some(calibration.detector.clone());
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })

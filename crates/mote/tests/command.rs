@@ -19,16 +19,26 @@ fn json_lines(output: &Output) -> Vec<Value> {
     lines.lines().map(|l| serde_json::from_str(l).expect("a JSON object a line")).collect()
 }
 
-/// The scores of a recording, by time, as `mote score` writes them.
-fn scores_of_file(folder: &Path, file: &str) -> BTreeMap<String, f64> {
-    let output = run(folder, &["score", "pump.mote", file, "--json"]);
-    succeeds(&output);
-    let lines = json_lines(&output);
+/// What is said of each sample that has a score: by its time the score, how far it stands out from
+/// those of late, and whether it is an alarm.
+type Said = BTreeMap<String, (f64, f64, bool)>;
+
+fn said_of_samples(lines: &[Value]) -> Said {
     let scored = lines.iter().filter(|l| l["type"] == "score" && !l["score"].is_null());
     let pair = |l: &Value| {
-        (l["time"].as_str().expect("a time").to_owned(), l["score"].as_f64().expect("a score"))
+        let number = |name: &str| l[name].as_f64().expect("a number");
+        let alarm = l["alarm"].as_bool().expect("true or false");
+        let time = l["time"].as_str().expect("a time").to_owned();
+        (time, (number("score"), number("surprise"), alarm))
     };
     scored.map(pair).collect()
+}
+
+/// What `mote score` writes of a recording.
+fn scores_of_file(folder: &Path, file: &str) -> Said {
+    let output = run(folder, &["score", "pump.mote", file, "--json"]);
+    succeeds(&output);
+    said_of_samples(&json_lines(&output))
 }
 
 /// The records of a CSV file as JSON messages, empty fields as null.
@@ -52,8 +62,8 @@ fn messages(csv: &str) -> Vec<String> {
         .collect()
 }
 
-/// The scores of messages, by time, as `mote run` puts them out.
-fn scores_of_stream(messages: &[String], more: &[&str]) -> BTreeMap<String, f64> {
+/// What `mote run` puts out about messages.
+fn scores_of_stream(messages: &[String], more: &[&str]) -> Said {
     let mut arguments = vec!["run", "pump.mote", "--json"];
     arguments.extend(more);
     let mut child = mote(trained(), &arguments)
@@ -68,12 +78,7 @@ fn scores_of_stream(messages: &[String], more: &[&str]) -> BTreeMap<String, f64>
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("no panic").expect("written");
     succeeds(&output);
-    let lines = json_lines(&output);
-    let scored = lines.iter().filter(|l| l["type"] == "score" && !l["score"].is_null());
-    let pair = |l: &Value| {
-        (l["time"].as_str().expect("a time").to_owned(), l["score"].as_f64().expect("a score"))
-    };
-    scored.map(pair).collect()
+    said_of_samples(&json_lines(&output))
 }
 
 #[test]
@@ -209,6 +214,22 @@ fn the_flow_trains_scores_and_streams_too() {
     let output = run(folder.path(), &["run", "f.mote", "--from", "normal.csv"]);
     succeeds(&output);
     assert!(printed(&output).lines().count() >= 800);
+}
+
+#[test]
+fn the_alarm_follows_where_asked_to_and_else_where_held_back_data_is_short() {
+    let folder = trained();
+    let tracking = |more: &[&str]| {
+        let usual = ["train", "normal.csv", "--out", "t.mote", "--steps", "20", "--json"];
+        succeeds(&run(folder, &[&usual[..], more].concat()));
+        let bytes = fs::read(folder.join("t.mote")).expect("a model");
+        let model = mote_format::Model::open(&bytes).expect("a whole one");
+        model.manifest.detector.expect("calibrated").tracking.map(|t| t.memory)
+    };
+    assert_eq!(tracking(&[]), Some(2000.0), "240 scores cannot promise one false alarm in 1000");
+    assert_eq!(tracking(&["--false-alarms", "0.02"]), None);
+    assert_eq!(tracking(&["--memory", "0"]), None);
+    assert_eq!(tracking(&["--memory", "100", "--tail", "1"]), Some(100.0));
 }
 
 #[test]

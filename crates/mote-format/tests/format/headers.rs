@@ -88,7 +88,7 @@ fn refuses_shapes_and_types_beyond_the_limits() {
         check(&shape(s), &format!("tensor `a`: wanted a shape within the limits, found [{s}]"));
     }
     let dtype = |dtype: &str| container_of(&entry("a", dtype, "1", "0,4"), 4);
-    for d in ["F16", "f32", "I32", ""] {
+    for d in ["F16", "f32", "I64", ""] {
         let wanted =
             format!("tensor `a`: wanted a known data type (F32, I32, I8, U8), found \"{d}\"");
         check(&dtype(d), &wanted);

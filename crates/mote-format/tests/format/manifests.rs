@@ -2,7 +2,7 @@
 
 use mote_format::{
     Column, Error, Kind, Manifest, Model, container, limits,
-    manifest::{Density, Detector},
+    manifest::{Density, Detector, Tracking},
     model,
 };
 
@@ -38,6 +38,18 @@ fn the_tail_lies_within_the_window() {
         "manifest: a tail of 0 samples in a window of 0",
     );
     assert!((1..=3).all(|tail| accepted(|m| m.window.tail = tail)));
+}
+
+#[test]
+fn tracking_is_a_computation_that_cannot_fail() {
+    let rejected =
+        |edit: fn(&mut Tracking)| !accepted(|m| edit(detector(m).tracking.as_mut().unwrap()));
+    assert!(rejected(|t| t.memory = 0.5));
+    assert!(rejected(|t| t.clip = 0.0));
+    assert!(rejected(|t| t.unit = 0.0));
+    assert!(rejected(|t| t.deviation = -1.0));
+    assert!(accepted(|m| detector(m).tracking.as_mut().unwrap().memory = 1.0));
+    assert!(accepted(|m| detector(m).tracking = None), "as files before it was known");
 }
 
 #[test]

@@ -128,10 +128,10 @@ fn a_file_of_version_one_stays_readable() {
     let data: Vec<u8> = (0..24).collect();
     let file = sample::sealed(header.as_bytes(), &data);
     let model = Model::open(&file).unwrap();
-    assert_eq!(
-        Manifest { programs: vec![sample::program()], ..model.manifest },
-        sample::manifest()
-    );
+    let mut wanted = sample::manifest();
+    // It came later, and files without it mean that there is none.
+    wanted.detector.as_mut().unwrap().tracking = None;
+    assert_eq!(Manifest { programs: vec![sample::program()], ..model.manifest }, wanted);
     assert_eq!(*model.programs["score"], sample::program());
     assert_eq!(model.tensors["dense.w"].bytes, &data[8..]);
 }

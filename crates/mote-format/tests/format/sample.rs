@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mote_format::{
     Array, Column, Dtype, Kind, Manifest, Op, Program, Schema, Tensors, ValueId,
-    manifest::{Density, Detector, Lineage, Window},
+    manifest::{Density, Detector, Lineage, Tracking, Window},
     model,
     program::{Binary, Port, Reduction, Unary, Value},
 };
@@ -55,6 +55,15 @@ pub(crate) fn manifest() -> Manifest {
         window: Window { length: 3, tail: 1 },
         detector: Some(Detector {
             threshold: 1.0 / 3.0,
+            tracking: Some(Tracking {
+                memory: 2000.0,
+                clip: 4.0,
+                floor: -1.5,
+                unit: 0.3,
+                mean: 0.7,
+                deviation: 0.2,
+                threshold: 5.5,
+            }),
             false_alarm_rate: 0.001,
             feature_mean: vec![0.1, -0.2],
             feature_deviation: vec![1e-6, 3.5],

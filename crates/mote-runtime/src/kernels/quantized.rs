@@ -163,6 +163,7 @@ pub fn unpack_i4(
 }
 
 /// `y = round(x / scale) + zero_point`, held to a byte.
+#[inline(always)]
 pub fn quantize(x: &[f32], q: Quantization, y: &mut [i8]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = q.quantize(x);
@@ -170,28 +171,44 @@ pub fn quantize(x: &[f32], q: Quantization, y: &mut [i8]) {
 }
 
 /// `y = (x - zero_point) · scale`
+#[inline(always)]
 pub fn dequantize(x: &[i8], q: Quantization, y: &mut [f32]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = q.dequantize(x);
     }
 }
 
+/// One operand of a sum: its bytes, and what they stand for.
+pub type Addend<'a> = (&'a [i8], Quantization);
+
 /// `y = a + b` on bytes of different scales.
+#[inline(always)]
 pub fn quantized_add(
-    (a, qa): (&[i8], Quantization),
-    (b, qb): (&[i8], Quantization),
+    (a, qa): Addend<'_>,
+    (b, qb): Addend<'_>,
     (y, qy): (&mut [i8], Quantization),
-    [low, high]: [i8; 2],
+    clamp: [i8; 2],
 ) {
     let (ma, mb) = (
-        i64::from(dtype::addend_multiplier(qa.scale, qy.scale)),
-        i64::from(dtype::addend_multiplier(qb.scale, qy.scale)),
+        dtype::addend_multiplier(qa.scale, qy.scale),
+        dtype::addend_multiplier(qb.scale, qy.scale),
     );
+    let [za, zb, zy] = [qa, qb, qy].map(|q| i32::from(q.zero_point));
+    let [low, high] = clamp.map(i32::from);
+    // Both products and their sum fit into 32 bits then, and give the same.
+    const NARROW: i32 = 1 << 22;
+    if ma <= NARROW && mb <= NARROW {
+        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+            let sum = (i32::from(a) - za) * ma + (i32::from(b) - zb) * mb;
+            *y = (((sum + (1 << 19)) >> 20) + zy).clamp(low, high) as i8;
+        }
+        return;
+    }
+    let wide = |x: i8, z: i32, m: i32| i64::from(i32::from(x) - z) * i64::from(m);
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        let a = i64::from(a) - i64::from(qa.zero_point);
-        let b = i64::from(b) - i64::from(qb.zero_point);
-        let sum = ((a * ma + b * mb + (1 << 19)) >> 20) + i64::from(qy.zero_point);
-        *y = sum.clamp(i64::from(low), i64::from(high)) as i8;
+        let sum = wide(a, za, ma) + wide(b, zb, mb);
+        let steps = ((sum + (1 << 19)) >> 20) + i64::from(zy);
+        *y = steps.clamp(i64::from(low), i64::from(high)) as i8;
     }
 }
 

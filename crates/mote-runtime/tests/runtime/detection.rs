@@ -6,7 +6,7 @@ use mote_format::{
     manifest::{self, Density, Lineage, Window},
     program::{Binary, Reduction, Unary},
 };
-use mote_runtime::{Detector, Event, Sample, Scored};
+use mote_runtime::{Detector, Event, Sample, Scored, Step, UNDEFINED};
 
 use crate::draft::Draft;
 
@@ -20,6 +20,7 @@ pub(crate) struct Setup {
     pub(crate) kl: bool,
     /// Where alarms begin; without it there is no detector in the file.
     pub(crate) threshold: Option<f64>,
+    pub(crate) tracking: Option<manifest::Tracking>,
 }
 
 /// `nll = x² · mask`.
@@ -50,6 +51,7 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
             window: Window { length: setup.length, tail: setup.tail },
             detector: setup.threshold.map(|threshold| manifest::Detector {
                 threshold,
+                tracking: setup.tracking,
                 false_alarm_rate: 0.01,
                 feature_mean: each(0.25),
                 feature_deviation: each(0.5),
@@ -64,7 +66,8 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
 }
 
 /// One feature, windows of one sample: the score of `x` is `x²`.
-const ONE: Setup = Setup { length: 1, tail: 1, features: 1, kl: false, threshold: Some(1.0) };
+const ONE: Setup =
+    Setup { length: 1, tail: 1, features: 1, kl: false, threshold: Some(1.0), tracking: None };
 
 /// The scores of rows of values; `None` among the values is a missing one.
 fn scores(setup: &Setup, rows: &[&[Option<f32>]]) -> Vec<Option<f64>> {
@@ -73,7 +76,7 @@ fn scores(setup: &Setup, rows: &[&[Option<f32>]]) -> Vec<Option<f64>> {
     let push = |row: &&[Option<f32>]| {
         let values: Vec<f32> = row.iter().map(|v| v.unwrap_or(9.0)).collect();
         let mask: Vec<f32> = row.iter().map(|v| f32::from(u8::from(v.is_some()))).collect();
-        detector.push(Sample { values: &values, mask: &mask }).map(|s| s.score)
+        detector.push(Sample { values: &values, mask: &mask }).scored.map(|s| s.score)
     };
     rows.iter().map(push).collect()
 }
@@ -142,7 +145,7 @@ fn the_divergence_counts_per_observed_value_of_the_window() {
 }
 
 /// What comes of a series in which `#` is an alarm, `.` is calm and `?` is missing.
-fn outcome(series: &str) -> (Vec<Option<Scored>>, Option<Event>) {
+fn outcome(series: &str) -> (Vec<Step>, Option<Event>) {
     let model = detector(&ONE);
     let mut detector = Detector::new(&model).unwrap();
     let push = |c: char| {
@@ -162,8 +165,8 @@ fn outcome(series: &str) -> (Vec<Option<Scored>>, Option<Event>) {
 /// the series counts as one.
 #[track_caller]
 fn check_events(series: &str, wanted: &[(u64, u64, u64, usize)]) {
-    let (scored, open) = outcome(series);
-    let ended = scored.iter().enumerate().filter_map(|(t, s)| Some((t, s.as_ref()?.ended?)));
+    let (steps, open) = outcome(series);
+    let ended = steps.iter().enumerate().filter_map(|(t, s)| Some((t, s.ended?)));
     let found: Vec<_> = ended
         .chain(open.map(|event| (series.len(), event)))
         .map(|(known, e)| (e.start, e.end, e.peak, known))
@@ -199,16 +202,19 @@ fn the_peak_is_the_first_of_the_highest_scores() {
 }
 
 #[test]
-fn missing_samples_are_neither_alarm_nor_calm() {
+fn a_long_silence_ends_an_event_and_a_short_one_does_not() {
     check_events("#??#.....", &[(0, 3, 0, 8)]);
-    check_events("#?????????", &[(0, 0, 0, 10)]);
+    check_events("#????#.....", &[(0, 5, 0, 10)]);
+    check_events("#?????#.....", &[(0, 0, 0, 5), (6, 6, 6, 11)]);
+    check_events("#?????????", &[(0, 0, 0, 5)]);
+    check_events("#?.?.?????#", &[(0, 0, 0, 5), (10, 10, 10, 11)]);
     check_events("#????.....", &[(0, 0, 0, 5)]);
 }
 
 #[test]
 fn an_alarm_is_a_score_above_the_threshold() {
     let found = |series| -> Vec<Option<bool>> {
-        outcome(series).0.into_iter().map(|s| s.map(|s| s.alarm)).collect()
+        outcome(series).0.into_iter().map(|s| s.scored.map(|s| s.alarm)).collect()
     };
     // A calm sample scores exactly the threshold.
     assert_eq!(found(".#?"), [Some(false), Some(true), None]);
@@ -219,8 +225,9 @@ fn without_a_threshold_there_are_scores_and_no_alarms() {
     let model = detector(&Setup { threshold: None, ..ONE });
     let mut detector = Detector::new(&model).unwrap();
     for _ in 0..10 {
-        let scored = detector.push(Sample { values: &[100.0], mask: &[1.0] }).unwrap();
-        assert_eq!(scored, Scored { score: 10_000.0, alarm: false, ended: None });
+        let step = detector.push(Sample { values: &[100.0], mask: &[1.0] });
+        let scored = Some(Scored { score: 10_000.0, surprise: None, alarm: false });
+        assert_eq!(step, Step { scored, ended: None });
     }
     assert_eq!(detector.reset(), None);
     assert_eq!(detector.cause(), [0.0]);
@@ -247,19 +254,115 @@ fn the_cause_is_how_unusual_each_share_was_at_the_peak() {
 fn numbers_of_samples_go_on_after_a_reset() {
     let model = detector(&Setup { length: 2, ..ONE });
     let mut detector = Detector::new(&model).unwrap();
-    let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).map(|s| s.score);
+    let mut push =
+        |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.map(|s| s.score);
     assert_eq!([push(2.0), push(3.0)], [None, Some(9.0)]);
     let event = detector.reset().unwrap();
     assert_eq!((event.start, event.end, event.peak, event.peak_score), (1, 1, 1, 9.0));
     assert_eq!(detector.reset(), None, "it ended already");
-    let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).map(|s| s.score);
+    let mut push =
+        |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.map(|s| s.score);
     assert_eq!([push(4.0), push(5.0)], [None, Some(25.0)], "the window is empty again");
     assert_eq!(detector.reset().unwrap().start, 3);
 }
 
 #[test]
+fn a_score_that_is_no_number_is_an_alarm_that_says_so() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
+        let model = detector(&Setup { features: 2, ..ONE });
+        let mut detector = Detector::new(&model).unwrap();
+        let mut push = |x: f32| detector.push(Sample { values: &[x, 0.5], mask: &[1.0; 2] });
+        push(3.0);
+        let scored = push(value).scored.unwrap();
+        assert_eq!((scored.score, scored.alarm), (UNDEFINED, true), "{value}");
+        assert!(!push(0.5).scored.unwrap().alarm, "{value} is forgotten with its window");
+        let ended = (0..4).find_map(|_| push(0.5).ended).unwrap();
+        assert_eq!((ended.start, ended.end, ended.peak), (0, 1, 1));
+        assert!(ended.undefined && ended.peak_score == UNDEFINED);
+        assert_eq!(detector.cause(), [0.0; 2], "nobody knows which of them it was");
+    }
+}
+
+#[test]
+fn a_score_that_is_no_number_is_an_alarm_even_without_a_threshold() {
+    let model = detector(&Setup { threshold: None, ..ONE });
+    let mut detector = Detector::new(&model).unwrap();
+    assert!(detector.push(Sample { values: &[f32::NAN], mask: &[1.0] }).scored.unwrap().alarm);
+    assert!(detector.reset().unwrap().undefined);
+}
+
+/// Levels are `ln(1 + score)`; 1 at first, give or take 0.5.
+const TRACKING: manifest::Tracking = manifest::Tracking {
+    memory: 10.0,
+    clip: 2.0,
+    floor: 0.0,
+    unit: 1.0,
+    mean: 1.0,
+    deviation: 0.5,
+    threshold: 3.0,
+};
+
+/// Surprises and alarms of a series of values under `TRACKING`.
+fn surprises(values: impl IntoIterator<Item = f32>) -> Vec<(f64, bool)> {
+    let model = detector(&Setup { tracking: Some(TRACKING), ..ONE });
+    let mut detector = Detector::new(&model).unwrap();
+    let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.unwrap();
+    values.into_iter().map(|x| push(x)).map(|s| (s.surprise.unwrap(), s.alarm)).collect()
+}
+
+#[test]
+fn the_first_surprise_is_measured_against_held_back_data() {
+    // ln(1 + 0) lies two deviations below, ln(1 + 3²) is 2.30.
+    assert_eq!(surprises([0.0])[0], (-2.0, false));
+    let (surprise, alarm) = surprises([3.0])[0];
+    assert!((surprise - 2.605_170_186).abs() < 1e-9 && !alarm, "{surprise}");
+    assert!(surprises([6.0])[0].1);
+}
+
+#[test]
+fn what_lasts_becomes_usual_and_what_returns_is_a_surprise_again() {
+    let series = [vec![1.0; 50], vec![9.0; 50], vec![1.0; 50], vec![9.0]].concat();
+    let found = surprises(series);
+    let alarms = |range: std::ops::Range<usize>| found[range].iter().filter(|f| f.1).count();
+    assert_eq!(alarms(0..50), 0);
+    assert!((3..40).contains(&alarms(50..100)), "{} alarms", alarms(50..100));
+    assert_eq!(alarms(90..150), 0, "a fall is no alarm");
+    assert!(found[150].1);
+}
+
+#[test]
+fn an_outlier_moves_what_is_usual_no_further_than_the_clip() {
+    let after = |x: f32| surprises([x, 1.0])[1];
+    assert_eq!(after(1e3), after(1e9));
+    assert!(after(1e3).0 < after(0.5).0, "but it does move it");
+}
+
+#[test]
+fn a_standstill_does_not_make_the_smallest_move_an_alarm() {
+    let series = [vec![1.0; 1000], vec![1.05; 1]].concat();
+    assert!(!surprises(series)[1000].1);
+}
+
+#[test]
+fn a_score_that_is_no_number_is_not_learned() {
+    let model = detector(&Setup { tracking: Some(TRACKING), ..ONE });
+    let mut detector = Detector::new(&model).unwrap();
+    let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.unwrap();
+    let undefined = push(f32::NAN);
+    assert_eq!((undefined.surprise, undefined.alarm), (None, true));
+    assert_eq!(push(0.0).surprise, Some(-2.0));
+}
+
+#[test]
 fn pushing_allocates_nothing() {
-    let setup = Setup { length: 4, tail: 2, features: 3, kl: true, threshold: Some(1.0) };
+    let setup = Setup {
+        length: 4,
+        tail: 2,
+        features: 3,
+        kl: true,
+        threshold: Some(1.0),
+        tracking: Some(TRACKING),
+    };
     let model = detector(&setup);
     let mut detector = Detector::new(&model).unwrap();
     let info = measure(|| {

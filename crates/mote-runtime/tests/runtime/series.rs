@@ -11,7 +11,7 @@ use crate::{
 
 /// Scores of both may differ by roundings of `f32`.
 const TOLERANCE: f64 = 1e-5;
-/// Calm samples after which an event is over.
+/// Samples without an alarm after which an event is over.
 const PATIENCE: usize = 5;
 
 /// One time step of a series: values, and which of them were observed.
@@ -42,9 +42,8 @@ fn score(window: &[Row], setup: &Setup) -> Option<(Vec<f64>, f64)> {
 /// The events in the scores of one segment, whose first sample has the number `first`.
 fn events(scores: &[Option<f64>], first: usize, threshold: f64) -> Vec<Event> {
     let alarm = |t: usize| scores[t].is_some_and(|s| s > threshold);
-    let calm = |t: usize| scores[t].is_some_and(|s| s <= threshold);
     let alarms: Vec<usize> = (0..scores.len()).filter(|&t| alarm(t)).collect();
-    let joined = |&[a, b]: &[usize; 2]| !(a + PATIENCE..b).any(calm);
+    let joined = |&[a, b]: &[usize; 2]| b - a <= PATIENCE;
     let mut runs: Vec<Vec<usize>> = Vec::new();
     for (i, &t) in alarms.iter().enumerate() {
         match runs.last_mut().filter(|_| joined(&[alarms[i.saturating_sub(1)], t])) {
@@ -61,6 +60,7 @@ fn events(scores: &[Option<f64>], first: usize, threshold: f64) -> Vec<Event> {
             end: number(run[run.len() - 1]),
             peak: number(*peak),
             peak_score: top,
+            undefined: false,
         }
     };
     runs.iter().map(event).collect()
@@ -72,12 +72,12 @@ type Outcome = (Vec<Option<Scored>>, Vec<(Event, Vec<f32>)>);
 fn push(detector: &mut Detector<'_>, rows: &[Row]) -> Outcome {
     let (mut scored, mut events) = (Vec::new(), Vec::new());
     for (values, mask) in rows {
-        let found = detector.push(Sample { values, mask });
-        if let Some(event) = found.and_then(|s| s.ended) {
+        let step = detector.push(Sample { values, mask });
+        if let Some(event) = step.ended {
             assert!(detector.open().is_none());
             events.push((event, detector.cause().to_vec()));
         }
-        scored.push(found);
+        scored.push(step.scored);
     }
     let open = detector.open();
     let last = detector.reset();
@@ -115,6 +115,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             features,
             kl,
             threshold: Some(threshold),
+            tracking: None,
         },
     )
 }
@@ -171,7 +172,7 @@ proptest! {
         for (values, mask) in &rows {
             let sample = Sample { values, mask };
             let found = [&mut old, &mut new]
-                .map(|d| d.push(sample).map(|s| (s.score.to_bits(), d.shares().to_vec())));
+                .map(|d| d.push(sample).scored.map(|s| (s.score.to_bits(), d.shares().to_vec())));
             prop_assert_eq!(&found[0], &found[1]);
         }
     }

@@ -58,18 +58,7 @@ impl Inspect {
                 }
             }
         }
-        if let Some(d) = &m.detector {
-            say(format_args!(
-                "detector   alarms above {:.4} nats ({} of 1000 normal samples), score of the newest {} samples",
-                d.threshold,
-                1000.0 * d.false_alarm_rate,
-                m.window.tail
-            ))?;
-            say(format_args!(
-                "memory     {} bytes beside the weights",
-                Detector::new(model)?.memory_bytes()
-            ))?;
-        }
+        detector(model)?;
         for program in model.programs.values() {
             let loaded = Loaded::new(model, &program.name)?;
             say(format_args!(
@@ -97,6 +86,28 @@ impl Inspect {
         }
         Ok(())
     }
+}
+
+fn detector(model: &Model<'_>) -> Result<(), Error> {
+    let m = &model.manifest;
+    let Some(d) = &m.detector else { return Ok(()) };
+    say(format_args!(
+        "detector   alarms above {:.4} nats ({} of 1000 normal samples), score of the newest {} samples",
+        d.threshold,
+        1000.0 * d.false_alarm_rate,
+        m.window.tail
+    ))?;
+    if let Some(t) = &d.tracking {
+        say(format_args!(
+            "           at first; then {:.2} deviations above the scores of the last {} samples",
+            t.threshold, t.memory
+        ))?;
+    }
+    say(format_args!(
+        "memory     {} bytes beside the weights",
+        Detector::new(model)?.memory_bytes()
+    ))?;
+    Ok(())
 }
 
 fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {

@@ -116,6 +116,9 @@ fn lines(series: &Series, scores: &Scores, names: &[&str], sensors: bool, text: 
             "score": scores.scores[sample],
             "alarm": scores.alarms[sample],
         });
+        if let Some(surprise) = scores.surprises[sample] {
+            line["surprise"] = surprise.into();
+        }
         if let Some(time) = time(series, sample) {
             line["time"] = time.into();
         }

@@ -9,7 +9,9 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use mote::{
-    Error, files,
+    Error,
+    calibration::Alarm,
+    files,
     source::Source,
     training::{FALSE_ALARM_RATE, Finished, Model, Recipe, Report, run},
 };
@@ -62,6 +64,10 @@ pub(super) struct Options {
     /// The share of normal samples that may be alarms
     #[arg(long, value_name = "SHARE", default_value_t = FALSE_ALARM_RATE)]
     false_alarms: f64,
+    /// Samples that the alarm remembers, to follow drift; 0 for a fixed threshold [default: fixed if
+    /// held-back data is long enough to promise the share of false alarms]
+    #[arg(long, value_name = "SAMPLES")]
+    memory: Option<usize>,
     /// Where randomness comes from
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -95,6 +101,7 @@ impl Options {
             window: None,
             tail: None,
             false_alarms: FALSE_ALARM_RATE,
+            memory: None,
             seed,
             steps: Some(1000),
             batch: None,
@@ -133,6 +140,11 @@ impl Options {
             window: self.window,
             tail: self.tail,
             false_alarm_rate: self.false_alarms,
+            alarm: match self.memory {
+                None => Alarm::Auto,
+                Some(0) => Alarm::Fixed,
+                Some(memory) => Alarm::Tracking(memory),
+            },
             ..usual
         })
     }
@@ -329,5 +341,12 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
         1000.0 * calibration.detector.false_alarm_rate,
         calibration.scores,
         calibration.method,
-    ))
+    ))?;
+    if let Some(tracking) = &calibration.detector.tracking {
+        say(format_args!(
+            "  alarms follow the scores of the last {} samples ({:.1} deviations above them): {}",
+            tracking.memory, tracking.threshold, "held-back data is short, or it was asked for",
+        ))?;
+    }
+    Ok(())
 }

@@ -16,6 +16,9 @@ use crate::cli::Style;
 /// How long the end waits for a broker to confirm what was published.
 const LAST_WORDS: Duration = Duration::from_secs(60);
 
+/// What an event says whose score was no number.
+const NO_NUMBER: &str = "no number, for an input was out of all bounds";
+
 /// A sink of outputs.
 pub(super) struct Sink {
     style: Style,
@@ -123,7 +126,7 @@ pub(crate) fn words(output: &Output) -> String {
                 when(&event.end_time, event.found.end),
                 when(&event.peak_time, event.found.peak),
                 event.found.peak_score,
-                causes.join(", ")
+                if event.found.undefined { NO_NUMBER.into() } else { causes.join(", ") }
             )
         }
     }
