@@ -35,7 +35,8 @@ time: a load may take longer than a sum.
 
 const PEERS: &str = "
 Memory beyond values is what kernels keep beside the arena, and the stack. Peers in eight bits, the
-same network on the same emulated boards:
+same network on the same emulated boards; these were counted once, beforehand, and this command does not count
+them again:
 
 | | Cortex-M4 | Cortex-M55 |
 |---|---|---|
