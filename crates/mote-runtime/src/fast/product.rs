@@ -22,6 +22,8 @@ use crate::load::Loaded;
 /// A layer whose weights are packed for the level that it was made for.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
+    /// The value that it reads.
+    pub(crate) x: ValueId,
     geometry: Geometry,
     /// For each phase the windows that lie inside the input of one sample in one piece.
     inside: Vec<Range<usize>>,
@@ -90,7 +92,7 @@ impl Product {
         };
         let joined = matches!(op, Op::Linear { .. } | Op::QuantizedLinear { .. });
         let inside = geometry.phases.iter().map(|p| p.contiguous(geometry.time)).collect();
-        Some(Self { geometry, inside, kind, joined })
+        Some(Self { x, geometry, inside, kind, joined })
     }
 
     /// Bytes of the packed weights, biases and scales.
@@ -129,12 +131,56 @@ impl Product {
         y: &mut [u8],
         scratch: &mut [u64],
     ) {
+        if self.joined && self.whole(level, batch, x, y) {
+            return;
+        }
         let scratch = bytemuck::cast_slice_mut(scratch);
         if self.joined {
             return self.sample(level, batch, x, y, scratch);
         }
         let samples = x.chunks_exact(x.len() / batch).zip(y.chunks_exact_mut(y.len() / batch));
         samples.for_each(|(x, y)| self.sample(level, 1, x, y, scratch));
+    }
+
+    /// The short way of a layer whose windows are the rows of its input: one product and nothing
+    /// around it. Says whether it could be gone.
+    fn whole(&self, level: Level, batch: usize, x: &[u8], y: &mut [u8]) -> bool {
+        let Geometry { channels, outputs, time, .. } = self.geometry;
+        let rows = time * batch;
+        match &self.kind {
+            Kind::Real { phases, activation: activation @ (None | Some(Unary::Relu)) } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Real {
+                    x: bytemuck::cast_slice(x),
+                    x_stride: channels,
+                    rows,
+                    inputs: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    relu: activation.is_some(),
+                    y_stride: outputs,
+                };
+                tile::real(level, &job, bytemuck::cast_slice_mut(y));
+            }
+            Kind::Integer { phases, numbers: Numbers::Bytes, results, .. } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Integer {
+                    numbers: Numbers::Bytes,
+                    x,
+                    x_stride: channels,
+                    rows,
+                    bytes: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    y_stride: outputs,
+                };
+                tile::integer(level, &job, &mut results.store(y, 0));
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Runs one sample, or `times` of them where all their rows are alike.
