@@ -33,7 +33,8 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// The number of rows that a convolution yields, or `None` if the kernel does not fit.
+/// The number of rows that a convolution yields, or `None` if the kernel does not fit, or a step or
+/// the padded series is beyond [`limits::ELEMENTS`], which kernels count on.
 #[must_use]
 pub fn conv_rows(
     time: usize,
@@ -42,15 +43,20 @@ pub fn conv_rows(
     dilation: usize,
     padding: [usize; 2],
 ) -> Option<usize> {
-    if kernel == 0 || stride == 0 || dilation == 0 {
+    let steps = 1..=limits::ELEMENTS;
+    if kernel == 0 || !steps.contains(&stride) || !steps.contains(&dilation) {
         return None;
     }
     let padded = time.checked_add(padding[0])?.checked_add(padding[1])?;
+    if padded > limits::ELEMENTS {
+        return None;
+    }
     let span = (kernel - 1).checked_mul(dilation)?.checked_add(1)?;
     Some(padded.checked_sub(span)? / stride + 1)
 }
 
-/// The number of rows that a transposed convolution yields, or `None` if too many are cut off.
+/// The number of rows that a transposed convolution yields, or `None` if too many are cut off, or the
+/// rows before that are beyond [`limits::ELEMENTS`], which kernels count on.
 #[must_use]
 pub fn conv_transpose_rows(
     time: usize,
@@ -58,10 +64,13 @@ pub fn conv_transpose_rows(
     stride: usize,
     trim: [usize; 2],
 ) -> Option<usize> {
-    if kernel == 0 || stride == 0 {
+    if kernel == 0 || !(1..=limits::ELEMENTS).contains(&stride) {
         return None;
     }
     let full = time.checked_sub(1)?.checked_mul(stride)?.checked_add(kernel)?;
+    if full > limits::ELEMENTS {
+        return None;
+    }
     full.checked_sub(trim[0])?.checked_sub(trim[1])
 }
 

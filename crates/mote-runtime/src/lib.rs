@@ -18,6 +18,7 @@ mod execute;
 mod fast;
 pub mod kernels;
 mod load;
+pub mod micro;
 mod plan;
 mod step;
 

@@ -5,7 +5,7 @@ mod compress;
 mod data;
 mod demo;
 mod eval;
-mod exchange;
+mod export;
 mod import;
 mod inspect;
 mod interrupt;
@@ -46,10 +46,10 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Make a model smaller: weights of eight or four bits, arithmetic on integers
     Compress(compress::Compress),
+    /// Write a program of a model as firmware, a `no_std` crate or C99, or as ONNX
+    Export(export::Export),
     /// Time the programs of a model, operation by operation, beside the limit of this machine
     Bench(bench::Bench),
-    /// Write a program of a model for other runtimes
-    Export(exchange::Export),
     /// Turn an ONNX or TFLite model into a model file
     Import(import::Import),
 }

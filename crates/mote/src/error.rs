@@ -37,6 +37,9 @@ pub enum Error {
     /// A program cannot be made smaller.
     #[error("cannot compress: {0}")]
     Compress(#[from] mote_compress::Error),
+    /// A program cannot become firmware.
+    #[error("cannot export: {0}")]
+    Export(#[from] mote_deploy::Error),
     /// A threshold or a metric cannot be computed from this data.
     #[error("{what}: {source}")]
     Evaluate {

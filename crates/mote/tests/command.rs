@@ -217,6 +217,22 @@ fn the_flow_trains_scores_and_streams_too() {
 }
 
 #[test]
+fn the_alarm_follows_where_asked_to_and_else_where_held_back_data_is_short() {
+    let folder = trained();
+    let tracking = |more: &[&str]| {
+        let usual = ["train", "normal.csv", "--out", "t.mote", "--steps", "20", "--json"];
+        succeeds(&run(folder, &[&usual[..], more].concat()));
+        let bytes = fs::read(folder.join("t.mote")).expect("a model");
+        let model = mote_format::Model::open(&bytes).expect("a whole one");
+        model.manifest.detector.expect("calibrated").tracking.map(|t| t.memory)
+    };
+    assert_eq!(tracking(&[]), Some(2000.0), "240 scores cannot promise one false alarm in 1000");
+    assert_eq!(tracking(&["--false-alarms", "0.02"]), None);
+    assert_eq!(tracking(&["--memory", "0"]), None);
+    assert_eq!(tracking(&["--memory", "100", "--tail", "1"]), Some(100.0));
+}
+
+#[test]
 #[cfg(unix)]
 fn an_interrupted_training_goes_on_to_the_same_bits() {
     let folder = tempfile::tempdir().expect("a temporary folder");

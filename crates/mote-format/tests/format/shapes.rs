@@ -99,6 +99,22 @@ proptest! {
         prop_assert_eq!(conv_transpose_rows(time, kernel, stride, trim), wanted);
     }
 
+    /// Kernels count rows, steps and padding in numbers that may be negative, and loop over them.
+    #[test]
+    fn no_step_and_no_padded_series_is_longer_than_the_largest_value(
+        far in limits::ELEMENTS + 1..usize::MAX,
+        near in 1..=limits::ELEMENTS,
+    ) {
+        prop_assert_eq!(conv_rows(1, 1, near, near, [0, 0]), Some(1));
+        prop_assert_eq!(conv_rows(1, 1, far, 1, [0, 0]), None);
+        prop_assert_eq!(conv_rows(1, 1, 1, far, [0, 0]), None);
+        prop_assert_eq!(conv_rows(1, 1, far, 1, [far, 0]), None);
+        prop_assert_eq!(conv_rows(1, 1, far, 1, [0, far]), None);
+        prop_assert_eq!(conv_transpose_rows(1, 1, near, [0, 0]), Some(1));
+        prop_assert_eq!(conv_transpose_rows(1, 1, far, [0, 0]), None);
+        prop_assert_eq!(conv_transpose_rows(2, 1, far - 1, [far - 1, 0]), None);
+    }
+
     #[test]
     fn huge_convolutions_do_not_overflow(
         n in prop::array::uniform4(prop_oneof![0..3usize, Just(usize::MAX), Just(usize::MAX / 2)]),

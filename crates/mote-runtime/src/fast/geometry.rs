@@ -74,8 +74,9 @@ impl Geometry {
                     outputs,
                     time: x[0],
                     out_time: y[0],
-                    phases: (0..stride)
-                        .filter_map(|r| transposed(kernel, stride, trim[0], r, y[0]))
+                    // One for each of the first output rows; the stride may be beyond the last.
+                    phases: (0..stride.min(y[0]))
+                        .map(|first| transposed(kernel, stride, trim[0], first, y[0]))
                         .collect(),
                     tap_stride: outputs * channels,
                     output_stride: channels,
@@ -114,27 +115,19 @@ impl Geometry {
     }
 }
 
-/// The output rows `q · stride + r - before` of a transposed convolution.
-fn transposed(
-    kernel: usize,
-    stride: usize,
-    before: usize,
-    r: usize,
-    out_time: usize,
-) -> Option<Phase> {
+/// The output rows `first`, `first + stride`, … of a transposed convolution.
+fn transposed(kernel: usize, stride: usize, before: usize, first: usize, out_time: usize) -> Phase {
+    let (q, r) = ((first + before) / stride, (first + before) % stride);
     let taps: Vec<usize> = (r..kernel).step_by(stride).rev().collect();
-    let first_q = before.saturating_sub(r).div_ceil(stride);
-    let out_first = first_q * stride + r - before;
-    let rows = out_time.checked_sub(out_first)?.div_ceil(stride);
-    Some(Phase {
-        first: first_q as isize + 1 - taps.len() as isize,
+    Phase {
+        first: q as isize + 1 - taps.len() as isize,
         taps,
         step: 1,
         dilation: 1,
-        out_first,
+        out_first: first,
         out_step: stride,
-        rows,
-    })
+        rows: (out_time - first).div_ceil(stride),
+    }
 }
 
 impl Phase {

@@ -16,7 +16,7 @@ use core::arch::{
     asm,
 };
 
-use super::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store};
+use super::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place};
 use crate::kernels::quantized::requantize;
 
 /// Numbers in a register.
@@ -62,7 +62,8 @@ unsafe fn real_tile<const M: usize, const U: usize>(
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let x = job.x.as_ptr().add(row * job.x_stride);
-        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
+        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         for p in 0..PARTS {
             let bias = vld1q_f32(job.bias.as_ptr().add(panel * LANES + p * WIDTH));
             for sum in &mut sums[0] {
@@ -73,7 +74,7 @@ unsafe fn real_tile<const M: usize, const U: usize>(
         for i in 0..job.inputs {
             let u = if i < whole { i % U } else { 0 };
             for p in 0..PARTS {
-                let w = vld1q_f32(w.add(i * LANES + p * WIDTH));
+                let w = vld1q_f32(w.add(i * stride + p * WIDTH));
                 for m in 0..M {
                     let x = *x.add(m * job.x_stride + i);
                     sums[u][m][p] = vfmaq_n_f32(sums[u][m][p], w, x);
@@ -182,11 +183,12 @@ unsafe fn step(job: &Integer<'_>, row: usize, i: usize) -> i32 {
 unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut halves = [[vdupq_n_s32(0); 2]; PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
             let x = vreinterpretq_s8_s32(vdupq_n_s32(step(job, row, i)));
-            let w = job.w.as_ptr().add((panel * steps + i) * LANES * STEP_BYTES).cast::<i8>();
+            let w = job.w.as_ptr().add(first + i * stride).cast::<i8>();
             for (p, half) in halves.iter_mut().enumerate() {
                 let w = vld1q_s8(w.add(p * WIDTH * STEP_BYTES));
                 half[0] = vpadalq_s16(half[0], vmull_s8(vget_low_s8(w), vget_low_s8(x)));
@@ -206,11 +208,12 @@ unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; 
 unsafe fn words_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut sums = [vdupq_n_s32(0); PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
             let x = vreinterpretq_s16_s32(vdupq_n_s32(step(job, row, i)));
-            let w = job.w.as_ptr().add((panel * steps + i) * LANES * STEP_BYTES).cast::<i16>();
+            let w = job.w.as_ptr().add(first + i * stride).cast::<i16>();
             for (p, sum) in sums.iter_mut().enumerate() {
                 let w = vld1q_s16(w.add(p * WIDTH * 2));
                 let low = vmull_s16(vget_low_s16(w), vget_low_s16(x));
@@ -235,10 +238,11 @@ unsafe fn dot_tile<const M: usize>(
 ) {
     let mut sums = [[vdupq_n_s32(0); PARTS]; M];
     let steps = job.bytes.div_ceil(STEP_BYTES);
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
     for i in 0..steps {
         // SAFETY: the step is one of the rows, and its weights lie within the panel.
         unsafe {
-            let w = job.w.as_ptr().add((panel * steps + i) * LANES * STEP_BYTES).cast::<i8>();
+            let w = job.w.as_ptr().add(first + i * stride).cast::<i8>();
             let mut weights = [vld1q_s8(w); PARTS];
             for (p, weights) in weights.iter_mut().enumerate().skip(1) {
                 *weights = vld1q_s8(w.add(p * WIDTH * STEP_BYTES));

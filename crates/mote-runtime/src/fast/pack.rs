@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     geometry::{Geometry, Phase},
-    tile::{LANES, Numbers, STEP_BYTES},
+    tile::{LANES, Numbers, STEP_BYTES, panel_place},
 };
 
 /// Where weight `i` of a window lies for output `o`, counted in weights of the layer.
@@ -12,33 +12,20 @@ fn place(g: &Geometry, phase: &Phase, o: usize, i: usize) -> usize {
     phase.taps[i / g.channels] * g.tap_stride + o * g.output_stride + i % g.channels
 }
 
-/// `(panels, inputs, LANES)`
-pub(crate) fn real(g: &Geometry, phase: &Phase, w: &[f32]) -> Vec<f32> {
+/// Weights of one number, two words or four bytes in a step, as [`super::tile`] wants them.
+pub(crate) fn weights<T: bytemuck::Pod>(g: &Geometry, phase: &Phase, w: &[T]) -> Vec<T> {
     let inputs = phase.taps.len() * g.channels;
-    let mut packed = vec![0.0; g.outputs.div_ceil(LANES) * inputs * LANES];
+    let per_step = STEP_BYTES / size_of::<T>();
+    let (steps, panels) = (inputs.div_ceil(per_step), g.outputs.div_ceil(LANES));
+    let mut packed = vec![T::zeroed(); panels * steps * LANES * per_step];
     for o in 0..g.outputs {
-        let panel = &mut packed[o / LANES * inputs * LANES..];
+        let (first, stride) = panel_place(panels, o / LANES, steps);
         for i in 0..inputs {
-            panel[i * LANES + o % LANES] = w[place(g, phase, o, i)];
+            let step = (first + i / per_step * stride) / size_of::<T>();
+            packed[step + o % LANES * per_step + i % per_step] = w[place(g, phase, o, i)];
         }
     }
     packed
-}
-
-/// `(panels, ⌈inputs / n⌉, LANES, n)` with four bytes or two words in a step.
-pub(crate) fn integers<T: bytemuck::Pod>(g: &Geometry, phase: &Phase, w: &[T]) -> Vec<u8> {
-    let inputs = phase.taps.len() * g.channels;
-    let per_step = STEP_BYTES / size_of::<T>();
-    let steps = inputs.div_ceil(per_step);
-    let mut packed = vec![T::zeroed(); g.outputs.div_ceil(LANES) * steps * LANES * per_step];
-    for o in 0..g.outputs {
-        let panel = &mut packed[o / LANES * steps * LANES * per_step..];
-        for i in 0..inputs {
-            let step = i / per_step * LANES * per_step;
-            panel[step + o % LANES * per_step + i % per_step] = w[place(g, phase, o, i)];
-        }
-    }
-    bytemuck::cast_slice(&packed).to_vec()
 }
 
 /// `values` with `fill` up to whole panels.

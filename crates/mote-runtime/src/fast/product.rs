@@ -2,6 +2,7 @@
 //! where they do not, and multiplied.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use mote_format::{
     Dtype, Op, Quantization, ValueId,
@@ -21,7 +22,11 @@ use crate::load::Loaded;
 /// A layer whose weights are packed for the level that it was made for.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
+    /// The value that it reads.
+    pub(crate) x: ValueId,
     geometry: Geometry,
+    /// For each phase the windows that lie inside the input of one sample in one piece.
+    inside: Vec<Range<usize>>,
     kind: Kind,
     /// The rows of a batch lie side by side, so that it is one product.
     joined: bool,
@@ -86,7 +91,8 @@ impl Product {
             _ => return None,
         };
         let joined = matches!(op, Op::Linear { .. } | Op::QuantizedLinear { .. });
-        Some(Self { geometry, kind, joined })
+        let inside = geometry.phases.iter().map(|p| p.contiguous(geometry.time)).collect();
+        Some(Self { x, geometry, inside, kind, joined })
     }
 
     /// Bytes of the packed weights, biases and scales.
@@ -125,6 +131,9 @@ impl Product {
         y: &mut [u8],
         scratch: &mut [u64],
     ) {
+        if self.joined && self.whole(level, batch, x, y) {
+            return;
+        }
         let scratch = bytemuck::cast_slice_mut(scratch);
         if self.joined {
             return self.sample(level, batch, x, y, scratch);
@@ -133,11 +142,52 @@ impl Product {
         samples.for_each(|(x, y)| self.sample(level, 1, x, y, scratch));
     }
 
+    /// The short way of a layer whose windows are the rows of its input: one product and nothing
+    /// around it. Says whether it could be gone.
+    fn whole(&self, level: Level, batch: usize, x: &[u8], y: &mut [u8]) -> bool {
+        let Geometry { channels, outputs, time, .. } = self.geometry;
+        let rows = time * batch;
+        match &self.kind {
+            Kind::Real { phases, activation: activation @ (None | Some(Unary::Relu)) } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Real {
+                    x: bytemuck::cast_slice(x),
+                    x_stride: channels,
+                    rows,
+                    inputs: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    relu: activation.is_some(),
+                    y_stride: outputs,
+                };
+                tile::real(level, &job, bytemuck::cast_slice_mut(y));
+            }
+            Kind::Integer { phases, numbers: Numbers::Bytes, results, .. } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Integer {
+                    numbers: Numbers::Bytes,
+                    x,
+                    x_stride: channels,
+                    rows,
+                    bytes: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    y_stride: outputs,
+                };
+                tile::integer(level, &job, &mut results.store(y, 0));
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Runs one sample, or `times` of them where all their rows are alike.
     fn sample(&self, level: Level, times: usize, x: &[u8], y: &mut [u8], scratch: &mut [u8]) {
         for (i, phase) in self.geometry.phases.iter().enumerate() {
-            let (time, rows) = (self.geometry.time * times, phase.rows * times);
-            let inside = if self.joined { 0..rows } else { phase.contiguous(time) };
+            let rows = phase.rows * times;
+            let inside = if self.joined { 0..rows } else { self.inside[i].clone() };
             match &self.kind {
                 Kind::Real { phases, activation } => {
                     let relu = *activation == Some(Unary::Relu);
@@ -165,7 +215,7 @@ impl Product {
 fn real_kind(g: &Geometry, w: &[f32], bias: Option<&[f32]>, activation: Option<Unary>) -> Kind {
     let bias = |o| bias.map_or(0.0, |b| b[o]);
     let phase = |phase| RealPhase {
-        w: pack::real(g, phase, w),
+        w: pack::weights(g, phase, w),
         bias: pack::lanes((0..g.outputs).map(bias), g.outputs, 0.0),
     };
     Kind::Real { phases: g.phases.iter().map(phase).collect(), activation }
@@ -200,8 +250,8 @@ fn integer_kind(
         };
         IntegerPhase {
             w: match unpacked {
-                Some(w) => pack::integers(g, phase, w),
-                None => pack::integers(g, phase, bytes),
+                Some(w) => bytemuck::cast_slice(&pack::weights(g, phase, w)).to_vec(),
+                None => bytemuck::cast_slice(&pack::weights(g, phase, bytes)).to_vec(),
             },
             bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
         }
@@ -227,7 +277,7 @@ struct Way<'a> {
     g: &'a Geometry,
     phase: &'a Phase,
     rows: usize,
-    inside: core::ops::Range<usize>,
+    inside: Range<usize>,
 }
 
 impl Way<'_> {
@@ -310,6 +360,9 @@ impl Way<'_> {
             let x = &x[self.window(self.inside.start)..];
             tile::real(level, &Real { x, ..job }, &mut y[self.result(self.inside.start)..]);
         }
+        if job.rows == self.rows {
+            return;
+        }
         for (row, rows) in self.outside() {
             self.gather((row, rows), (x, &mut *scratch), inputs, 0.0, |x| x);
             let job = Real { x: scratch, x_stride: inputs, rows, ..job };
@@ -342,6 +395,9 @@ impl Way<'_> {
             let x = &x[self.window(self.inside.start)..];
             let mut store = results.store(y, self.result(self.inside.start));
             tile::integer(level, &Integer { x, ..job }, &mut store);
+        }
+        if job.rows == self.rows {
+            return;
         }
         for (row, rows) in self.outside() {
             match numbers {

@@ -1,8 +1,9 @@
 //! One product of a packed matrix with rows that lie at equal distances: what fast kernels compute.
 //!
-//! Weights are packed in *panels* of [`LANES`] outputs. A panel holds, for one step along the window
-//! after the other, the weights of its outputs side by side, so that a vector register takes them as
-//! they lie. Outputs beyond the last one are zeros.
+//! Weights are packed in *panels* of [`LANES`] outputs. A panel holds, for each step along the window,
+//! the weights of its outputs side by side, so that a vector register takes them as they lie. Outputs
+//! beyond the last one are zeros. The panels of a group lie side by side too: step by step, and in
+//! each step panel by panel.
 
 #![allow(unsafe_code, reason = "kernels are called that need instructions which the level proves")]
 
@@ -10,6 +11,19 @@ use super::Level;
 
 /// Outputs in a panel: a register of AVX-512, two of AVX2, four of NEON.
 pub(crate) const LANES: usize = 16;
+/// Panels that lie side by side, so that one row reads a single stream of weights: as many as can be
+/// in flight at once.
+pub(crate) const GROUP: usize = 8;
+/// Bytes of a panel in one step, whatever its numbers are.
+pub(crate) const PANEL_BYTES: usize = 64;
+
+/// Where a panel lies: its first byte, and how far apart two of its steps are.
+#[inline(always)]
+pub(crate) fn panel_place(panels: usize, panel: usize, steps: usize) -> (usize, usize) {
+    let first = panel / GROUP * GROUP;
+    let stride = GROUP.min(panels - first) * PANEL_BYTES;
+    (first * steps * PANEL_BYTES + (panel - first) * PANEL_BYTES, stride)
+}
 /// Bytes along a window that one step of a product of integers takes: four bytes or two words.
 pub(crate) const STEP_BYTES: usize = 4;
 /// Rows that are computed together; callers gain nothing from more.
@@ -24,7 +38,7 @@ pub(crate) struct Real<'a> {
     pub(crate) rows: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// `(panels, inputs, LANES)`
+    /// `(groups, inputs, panels of the group, LANES)`
     pub(crate) w: &'a [f32],
     /// `(panels, LANES)`
     pub(crate) bias: &'a [f32],
@@ -52,7 +66,7 @@ pub(crate) struct Integer<'a> {
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
     pub(crate) outputs: usize,
-    /// `(panels, ⌈bytes / STEP_BYTES⌉, LANES, STEP_BYTES)`
+    /// `(groups, ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
     pub(crate) w: &'a [u8],
     /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
     pub(crate) bias: &'a [i32],

@@ -87,6 +87,21 @@ proptest! {
     }
 }
 
+/// The work follows from the rows that there are, not from the largest stride that a file may name.
+#[test]
+fn strides_beyond_the_last_row_cost_nothing() {
+    let (stride, mut random) = (mote_format::limits::ELEMENTS, Random(3));
+    let mut draft = Draft::new("far");
+    let x = draft.input("x", &[1, 2]);
+    let w = draft.tensor(&[4, 3, 2], random.fill(&[4, 3, 2], 1.0));
+    let bias = bias(&mut draft, &mut random, 3, true);
+    let trim = [1, 0];
+    let activation = None;
+    let y = draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim, activation });
+    draft.output("y", y);
+    check(&draft.verify(), &[random.fill(&[1, 2], 1.0)]);
+}
+
 /// `Σ x · w` sent through both directions is the same number: one is the transpose of the other.
 #[test]
 fn conv_transpose1d_is_the_transpose_of_conv1d() {

@@ -13,7 +13,7 @@ use core::arch::x86_64::{
 };
 
 use crate::{
-    fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store},
+    fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place},
     kernels::quantized::requantize,
 };
 
@@ -71,13 +71,14 @@ unsafe fn real_row<const P: usize, const U: usize>(
     // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
     unsafe {
         let x = job.x.as_ptr();
-        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
+        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         let whole = job.inputs / U * U;
         for i in (0..whole).step_by(U) {
             for u in 0..U {
                 let x = _mm256_set1_ps(*x.add(i + u));
                 for p in 0..P {
-                    let w = w.add((p * job.inputs + i + u) * LANES);
+                    let w = w.add((i + u) * stride + p * LANES);
                     accumulate(&mut sums[u][p], x, w);
                 }
             }
@@ -85,7 +86,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
         for i in whole..job.inputs {
             let x = _mm256_set1_ps(*x.add(i));
             for p in 0..P {
-                accumulate(&mut sums[0][p], x, w.add((p * job.inputs + i) * LANES));
+                accumulate(&mut sums[0][p], x, w.add(i * stride + p * LANES));
             }
         }
         for p in 0..P {
@@ -124,11 +125,12 @@ unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y:
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let x = job.x.as_ptr().add(row * job.x_stride);
-        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
+        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         let bias = job.bias.as_ptr().add(panel * LANES);
         let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
         for i in 0..job.inputs {
-            let w = w.add(i * LANES);
+            let w = w.add(i * stride);
             let w = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
             for (m, sum) in sums.iter_mut().enumerate() {
                 let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
@@ -227,9 +229,10 @@ unsafe fn bytes_tile<const M: usize>(
     let steps = job.bytes.div_ceil(STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let w = job.w.as_ptr().add(panel * steps * LANES * STEP_BYTES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let w = job.w.as_ptr().add(first);
         for i in 0..steps {
-            let w = w.add(i * LANES * STEP_BYTES);
+            let w = w.add(i * stride);
             let mut x = [_mm256_setzero_si256(); M];
             for (m, x) in x.iter_mut().enumerate() {
                 let [a, b, c, d] = step(job, row + m, i).map(|b| i64::from(b as i8 as u16));
@@ -267,9 +270,10 @@ unsafe fn words_tile<const M: usize>(
     let steps = job.bytes.div_ceil(STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let w = job.w.as_ptr().add(panel * steps * LANES * STEP_BYTES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let w = job.w.as_ptr().add(first);
         for i in 0..steps {
-            let w = w.add(i * LANES * STEP_BYTES);
+            let w = w.add(i * stride);
             let w = [_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast())];
             for (m, sums) in sums.iter_mut().enumerate() {
                 let x = _mm256_set1_epi32(i32::from_le_bytes(step(job, row + m, i)));

@@ -14,7 +14,9 @@ use core::arch::x86_64::{
     _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
 };
 
-use crate::fast::tile::{Integer, LANES, Numbers, ROWS, Real, STEP_BYTES, Store};
+use crate::fast::tile::{
+    Integer, LANES, Numbers, PANEL_BYTES, ROWS, Real, STEP_BYTES, Store, panel_place,
+};
 
 /// Calls a tile function for the number of rows that are left.
 macro_rules! by_rows {
@@ -75,6 +77,18 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     }
 }
 
+/// The first weight of a panel, and how far apart two of its steps are.
+///
+/// # Safety
+///
+/// As [`real`], and the panel exists.
+#[inline(always)]
+unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
+    // SAFETY: the panel lies within the weights.
+    (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
+}
+
 /// One row, `P` panels, `U` steps in flight. Returns `P`.
 ///
 /// # Safety
@@ -90,14 +104,14 @@ unsafe fn real_row<const P: usize, const U: usize>(
     let x = job.x.as_ptr();
     // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
     unsafe {
-        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let (w, stride) = panels_of(job, panel);
         let whole = job.inputs / U * U;
         let mut i = 0;
         while i < whole {
             for u in 0..U {
                 let x = _mm512_set1_ps(*x.add(i + u));
                 for p in 0..P {
-                    let w = _mm512_loadu_ps(w.add((p * job.inputs + i + u) * LANES));
+                    let w = _mm512_loadu_ps(w.add((i + u) * stride + p * LANES));
                     sums[u][p] = _mm512_fmadd_ps(x, w, sums[u][p]);
                 }
             }
@@ -106,7 +120,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
         for i in whole..job.inputs {
             let x = _mm512_set1_ps(*x.add(i));
             for p in 0..P {
-                let w = _mm512_loadu_ps(w.add((p * job.inputs + i) * LANES));
+                let w = _mm512_loadu_ps(w.add(i * stride + p * LANES));
                 sums[0][p] = _mm512_fmadd_ps(x, w, sums[0][p]);
             }
         }
@@ -142,7 +156,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let x = job.x.as_ptr().add(row * job.x_stride);
-        let w = job.w.as_ptr().add(panel * job.inputs * LANES);
+        let (w, stride) = panels_of(job, panel);
         for p in 0..P {
             let bias = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
             for m in 0..M {
@@ -152,7 +166,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
         for i in 0..job.inputs {
             let mut weights = [_mm512_setzero_ps(); P];
             for p in 0..P {
-                weights[p] = _mm512_loadu_ps(w.add((p * job.inputs + i) * LANES));
+                weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
             }
             for m in 0..M {
                 let x = _mm512_set1_ps(*x.add(m * job.x_stride + i));
@@ -241,7 +255,8 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
     // step reads STEP_BYTES bytes of a row, and what is left is read byte by byte.
     unsafe {
         let x = job.x.as_ptr().add(row * job.x_stride);
-        let w = job.w.as_ptr().add(panel * steps * LANES * STEP_BYTES);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = _mm512_loadu_si512(job.bias.as_ptr().add((panel + p) * LANES).cast());
             for m in 0..M {
@@ -251,7 +266,7 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
         for i in 0..whole {
             let mut weights = [_mm512_setzero_si512(); P];
             for p in 0..P {
-                let w = w.add((p * steps + i) * LANES * STEP_BYTES);
+                let w = w.add(i * stride + p * PANEL_BYTES);
                 weights[p] = _mm512_loadu_si512(w.cast());
             }
             for m in 0..M {
@@ -267,7 +282,7 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
             for m in 0..M {
                 let x = broadcast::<BYTES>(rest[m]);
                 for p in 0..P {
-                    let w = w.add((p * steps + whole) * LANES * STEP_BYTES);
+                    let w = w.add(whole * stride + p * PANEL_BYTES);
                     sums[m][p] = multiply::<BYTES>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
                 }
             }

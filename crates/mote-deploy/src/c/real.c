@@ -1,0 +1,29 @@
+/* Layers in single precision: a matrix that meets one window of numbers after the other. */
+#include "real.h"
+
+/* Set for processors with registers for single precision, and calls that use them. */
+#if defined(MOTE_FPU)
+void mote_fpu_group(float sums[4], const float *w, const float *x, size_t inputs);
+#else
+static void mote_fpu_group(float sums[4], const float *w, const float *x, size_t inputs) {
+    sums[0] = sums[1] = sums[2] = sums[3] = 0.0f;
+    for (size_t i = 0; i < inputs; i++, w += 4) {
+        sums[0] += x[i] * w[0];
+        sums[1] += x[i] * w[1];
+        sums[2] += x[i] * w[2];
+        sums[3] += x[i] * w[3];
+    }
+}
+#endif
+
+void mote_product(const float *x, const mote_real_matrix *matrix, size_t outputs, float *y) {
+    const float *w = matrix->weights, *bias = matrix->bias;
+    const size_t inputs = matrix->inputs;
+    for (size_t first = 0; first < outputs; first += 4, w += 4 * inputs) {
+        float sums[4];
+        mote_fpu_group(sums, w, x, inputs);
+        for (size_t o = 0; o < 4 && first + o < outputs; o++) {
+            y[first + o] = bias[first + o] + sums[o];
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The files of kernels, and which of them a program needs.
+
+use std::collections::BTreeMap;
+
+use mote_runtime::micro;
+
+use crate::steps::{Firmware, Order, Product, What, Windows};
+
+macro_rules! source {
+    ($name:literal) => {
+        ($name, include_str!($name))
+    };
+}
+
+const SOURCES: [(&str, &str); 17] = [
+    source!("bytes.c"),
+    source!("bytes.h"),
+    source!("dsp.c"),
+    source!("elements.h"),
+    source!("integer.c"),
+    source!("integer.h"),
+    source!("layout.c"),
+    source!("layout.h"),
+    source!("mve.c"),
+    source!("nibbles.c"),
+    source!("normalize.c"),
+    source!("normalize.h"),
+    source!("real.c"),
+    source!("real.h"),
+    source!("rows.c"),
+    source!("window.c"),
+    source!("window.h"),
+];
+
+/// The kernels that the program uses, by name.
+pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
+    let mut stems: Vec<&str> = Vec::new();
+    for step in &firmware.steps {
+        match &step.what {
+            What::Layer(layer) => {
+                if !matches!(layer.windows, Windows::Rows { .. }) {
+                    stems.push("window");
+                }
+                stems.extend_from_slice(match layer.product {
+                    Product::Real => &["real", "fpu"],
+                    Product::Integer { order: Order::Native, .. } => {
+                        &["integer", "rows", "dsp", "mve"]
+                    }
+                    Product::Integer { order: Order::Rows, .. } => &["integer", "rows", "mve"],
+                    Product::Integer { order: Order::Nibbles, .. } => {
+                        &["integer", "nibbles", "mve"]
+                    }
+                });
+            }
+            What::Fold { .. } => stems.extend(["normalize", "elements"]),
+            What::Softmax { .. } | What::LayerNorm { .. } => stems.push("normalize"),
+            What::Quantize(_) | What::Dequantize(_) | What::Lookup { .. } | What::Add { .. } => {
+                stems.push("bytes");
+            }
+            What::CopyBlocks(_) | What::Permute { .. } => stems.push("layout"),
+            What::Activate(_)
+            | What::Map(_)
+            | What::Affine { .. }
+            | What::Clamp { .. }
+            | What::Zip { .. }
+            | What::Broadcast { .. } => stems.push("elements"),
+        }
+    }
+    let of_stem = |name: &str| stems.iter().any(|s| name.split('.').next() == Some(s));
+    let mut files: BTreeMap<String, String> = SOURCES
+        .iter()
+        .filter(|(name, _)| of_stem(name))
+        .map(|(name, text)| (name.to_string(), text.to_string()))
+        .collect();
+    let dsp = "defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)";
+    let mve = "defined(__ARM_FEATURE_MVE)";
+    let fpu = "defined(__ARM_PCS_VFP) && __ARM_ARCH_PROFILE == 'M'";
+    for (name, condition) in [("dsp.s", dsp), ("mve.s", mve), ("fpu.s", fpu)] {
+        if of_stem(name) {
+            let source = micro::SOURCES.iter().find(|source| source.name == name);
+            let text = source.expect("the runtime has all assembly").text;
+            // The upper case asks the compiler to look at conditions first.
+            files.insert(name.replace(".s", ".S"), format!("#if {condition}\n{text}#endif\n"));
+        }
+    }
+    files
+}

@@ -1,0 +1,145 @@
+//! Vectors for the self-test: inputs, and what the runtime makes of them.
+
+use std::collections::BTreeMap;
+
+use mote_format::{
+    Dtype, Op, ValueId, Verified,
+    container::Tensor,
+    program::{Port, Unary},
+};
+use mote_runtime::{Instance, Level, Loaded};
+
+use crate::error::Error;
+
+/// The elements of one value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sample {
+    /// Real numbers.
+    F32(Vec<f32>),
+    /// Bytes.
+    I8(Vec<i8>),
+}
+
+/// How near firmware has to come to the runtime.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerance {
+    /// Bit for bit.
+    Exact,
+    /// `|found - wanted| ≤ 1e-4 · max(1, |wanted|)` in `f32`, and one step in bytes: sums of real
+    /// numbers run in another order there, and `exp` may come from another library.
+    Near,
+}
+
+/// Inputs and outputs, in the order of the ports.
+#[derive(Clone, Debug)]
+pub(crate) struct Golden {
+    pub(crate) tolerance: Tolerance,
+    pub(crate) vectors: Vec<Vector>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Vector {
+    pub(crate) inputs: Vec<Sample>,
+    pub(crate) outputs: Vec<Sample>,
+}
+
+/// Samples that are generated where none are given.
+const GENERATED: usize = 3;
+
+/// Runs the program on `samples`, or on generated ones.
+pub(crate) fn compute(
+    program: &Verified,
+    tensors: &BTreeMap<String, Tensor<'_>>,
+    samples: &[Vec<Sample>],
+) -> Result<Golden, Error> {
+    for (i, sample) in samples.iter().enumerate() {
+        check(program, i, sample)?;
+    }
+    let generated: Vec<_> = (0..GENERATED).map(|seed| generate(program, seed)).collect();
+    let samples = if samples.is_empty() { &generated } else { samples };
+    let mut instance = Loaded::from_parts(Level::Plain, program, tensors)?.instance();
+    let vectors = samples.iter().map(|inputs| run(&mut instance, inputs)).collect();
+    Ok(Golden { tolerance: tolerance(program), vectors })
+}
+
+fn run(instance: &mut Instance<'_>, inputs: &[Sample]) -> Vector {
+    let program = instance.program();
+    for (port, sample) in program.inputs.iter().zip(inputs) {
+        match sample {
+            Sample::F32(x) => instance.input_of(port.value).copy_from_slice(x),
+            Sample::I8(x) => instance.input_of(port.value).copy_from_slice(x),
+        }
+    }
+    instance.run();
+    let outputs = program.outputs.iter().map(|port| match program.dtype(port.value) {
+        Dtype::F32 => Sample::F32(instance.output_of(port.value).to_vec()),
+        _ => Sample::I8(instance.output_of(port.value).to_vec()),
+    });
+    Vector { inputs: inputs.to_vec(), outputs: outputs.collect() }
+}
+
+fn check(program: &Verified, sample: usize, found: &[Sample]) -> Result<(), Error> {
+    let wanted: Vec<(Dtype, usize)> =
+        program.inputs.iter().map(|p| shape_of(program, p.value)).collect();
+    let found: Vec<(Dtype, usize)> = found
+        .iter()
+        .map(|sample| match sample {
+            Sample::F32(x) => (Dtype::F32, x.len()),
+            Sample::I8(x) => (Dtype::I8, x.len()),
+        })
+        .collect();
+    if found == wanted {
+        return Ok(());
+    }
+    let (wanted, found) = (format!("{wanted:?}"), format!("{found:?}"));
+    Err(Error::Sample { sample, wanted, found })
+}
+
+fn shape_of(program: &Verified, id: ValueId) -> (Dtype, usize) {
+    (program.dtype(id), program.elements(id))
+}
+
+/// Numbers without a pattern: real ones from -2 to 2, bytes of every value. The first sample is
+/// zero throughout, where padding and zero points show.
+fn generate(program: &Verified, seed: usize) -> Vec<Sample> {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(seed as u64 + 1);
+    let mut next = move || {
+        // The generator of Steele and Vigna (2021), which passes the common tests.
+        state = state.wrapping_mul(0xD134_2543_DE82_EF95).wrapping_add(1);
+        (state >> 40) as u32
+    };
+    let one = |port: &Port| {
+        let (dtype, n) = shape_of(program, port.value);
+        let zero = program.values[port.value.index()].quantization.map_or(0, |q| q.zero_point);
+        match (dtype, seed) {
+            (Dtype::F32, 0) => Sample::F32(vec![0.0; n]),
+            (_, 0) => Sample::I8(vec![zero; n]),
+            (Dtype::F32, _) => {
+                let real = |bits: u32| bits as f32 / f32::from(1u16 << 11) / 2048.0 - 2.0;
+                Sample::F32((0..n).map(|_| real(next())).collect())
+            }
+            _ => Sample::I8((0..n).map(|_| (next() >> 16) as u8 as i8).collect()),
+        }
+    };
+    program.inputs.iter().map(one).collect()
+}
+
+/// Exact where nothing is summed in `f32` and no function comes from a library.
+fn tolerance(program: &Verified) -> Tolerance {
+    let exact = |op: &Op| match op {
+        Op::Linear { .. }
+        | Op::Conv1d { .. }
+        | Op::ConvTranspose1d { .. }
+        | Op::LayerNorm { .. }
+        | Op::Softmax { .. }
+        | Op::Reduce { .. }
+        // A compiler of C may fuse its product and its sum.
+        | Op::Affine { .. } => false,
+        Op::Unary { f, .. } => {
+            matches!(f, Unary::Relu | Unary::Abs | Unary::Square | Unary::Sqrt | Unary::Recip)
+        }
+        _ => true,
+    };
+    if program.ops.iter().all(exact) { Tolerance::Exact } else { Tolerance::Near }
+}

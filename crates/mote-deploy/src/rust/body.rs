@@ -1,0 +1,222 @@
+//! The function that runs all steps.
+
+use std::fmt::Write as _;
+
+use mote_format::program::{Binary, Reduction, Unary};
+
+use super::{array, view_mut};
+use crate::steps::{At, Finish, Firmware, Layer, Order, Place, Product, Step, What, Windows};
+
+/// Whether the function takes more than arithmetic.
+pub(super) fn is_from_library(f: Unary) -> bool {
+    !matches!(f, Unary::Relu | Unary::Square | Unary::Abs | Unary::Recip)
+}
+
+/// `run`, with a block for each step.
+pub(super) fn run(firmware: &Firmware) -> String {
+    let mut text = String::from(
+        "    /// Runs every operation once, in order.\n    pub fn run(&mut self) {\n        \
+         #[allow(unused_imports)]\n        use kernels::*;\n",
+    );
+    for (i, step) in firmware.steps.iter().enumerate() {
+        let _ = write!(text, "\n        // {i}. {}\n        {{\n", step.comment);
+        for line in lines(i, step) {
+            let _ = writeln!(text, "            {line}");
+        }
+        text.push_str("        }\n");
+    }
+    text.push_str("    }\n");
+    text
+}
+
+/// Bindings for what a step reads and writes, and its call.
+fn lines(number: usize, step: &Step) -> Vec<String> {
+    let y = step.y.words().expect("verified: results are no tensors");
+    let in_arena: Vec<_> =
+        step.xs.iter().enumerate().filter(|(_, x)| x.words().is_some()).collect();
+    let list = |text: &dyn Fn(usize, &Place) -> String| {
+        in_arena.iter().map(|(i, x)| text(*i, x)).collect::<Vec<_>>().join(", ")
+    };
+    let names = list(&|i, _| format!("x{i}"));
+    let ranges = list(&|_, x| format!("{:?}", x.words().expect("filtered")));
+    let mut lines =
+        vec![format!("let (y, [{names}]) = arena::split(&mut self.arena, {y:?}, [{ranges}]);")];
+    lines.push(format!("let y = {};", view_mut(&step.y, "y").replace("kernels::", "")));
+    for (i, x) in step.xs.iter().enumerate() {
+        lines.push(match x.at {
+            At::Table(id) => format!("let x{i} = &tables::T{}[..];", id.0),
+            At::Arena(_) if x.real => format!("let x{i} = arena::reals(x{i});"),
+            At::Arena(_) => format!("let x{i} = arena::bytes(x{i}, {});", x.elements),
+        });
+    }
+    match &step.what {
+        What::Layer(layer) => lines.extend(layer_lines(number, step, layer)),
+        what => lines.push(call(what)),
+    }
+    lines
+}
+
+fn call(what: &What) -> String {
+    match what {
+        What::Activate(f) => format!("elements::map_in_place(y, {});", unary(*f)),
+        What::Map(f) => format!("elements::map(x0, y, {});", unary(*f)),
+        What::Affine { scale, offset } => {
+            format!("elements::map(x0, y, |x| x * {} + {});", real(*scale), real(*offset))
+        }
+        What::Clamp { low, high } => {
+            format!("elements::map(x0, y, |x| x.clamp({}, {}));", real(*low), real(*high))
+        }
+        What::Zip { f } => format!("elements::zip(x0, x1, y, {});", binary(*f)),
+        What::Broadcast { f, lengths, a, b } => format!(
+            "elements::broadcast((x0, {a:?}), (x1, {b:?}), y, {lengths:?}, {});",
+            binary(*f)
+        ),
+        What::Fold { f, length, inner, .. } => {
+            let folded = |f| format!("normalize::fold(x0, {length}, {inner}, y, {f});");
+            match f {
+                Reduction::Sum => folded(binary(Binary::Add)),
+                Reduction::Max => folded(binary(Binary::Max)),
+                Reduction::Mean => {
+                    let sum = folded(binary(Binary::Add));
+                    format!("{sum}\n            elements::map_in_place(y, |y| y / {length}.0);")
+                }
+            }
+        }
+        What::Softmax { width } => format!("normalize::softmax(x0, {width}, y);"),
+        What::LayerNorm { gain, bias, epsilon, .. } => format!(
+            "normalize::layer_norm(x0, &tables::T{}, &tables::T{}, {}, y);",
+            gain.0,
+            bias.0,
+            real(*epsilon)
+        ),
+        What::Quantize(q) => {
+            format!("bytes::quantize(x0, {}, {}, y);", real(q.scale), q.zero_point)
+        }
+        What::Dequantize(q) => {
+            format!("bytes::dequantize(x0, {}, {}, y);", real(q.scale), q.zero_point)
+        }
+        What::Lookup { table } => format!("bytes::lookup(x0, &tables::T{}, y);", table.0),
+        What::Add { a, b, zero_point, clamp } => {
+            let addend = |a: &crate::steps::Addend| {
+                format!(
+                    "bytes::Addend {{ zero_point: {}, multiplier: {} }}",
+                    a.zero_point, a.multiplier
+                )
+            };
+            let (a, b) = (addend(a), addend(b));
+            format!("bytes::add((x0, {a}), (x1, {b}), {zero_point}, {clamp:?}, y);")
+        }
+        What::CopyBlocks(b) => format!(
+            "layout::copy_blocks(&x0[{}..], {}, &mut y[{}..], {}, {});",
+            b.x_start, b.x_step, b.y_start, b.y_step, b.n
+        ),
+        What::Permute { lengths, steps } => {
+            format!("layout::permute(x0, {lengths:?}, {steps:?}, y);")
+        }
+        What::Layer(_) => unreachable!("layers have lines of their own"),
+    }
+}
+
+fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
+    let mut lines = Vec::new();
+    let outputs = layer.outputs;
+    let matrix = format!("&tables::M{number}");
+    let (before, window, matrix) = match layer.windows {
+        Windows::Rows { inputs } if step.xs[0].elements == inputs => {
+            // One row: no loop.
+            return vec![product(layer, "x0", &format!("{matrix}[0]"), "y")];
+        }
+        Windows::Rows { inputs } => {
+            let rows = format!("x0.chunks_exact({inputs}).zip(y.chunks_exact_mut({outputs}))");
+            (format!("for (x, y) in {rows} {{"), None, format!("{matrix}[0]"))
+        }
+        Windows::Conv(g) | Windows::Transposed(g) => {
+            let gathered = if step.xs[0].real {
+                "arena::reals_mut(&mut self.gathered)".to_string()
+            } else {
+                let inputs = layer.matrices.iter().map(|m| m.inputs).max().unwrap_or(0);
+                format!("arena::bytes_mut(&mut self.gathered, {inputs})")
+            };
+            lines.push(format!("let gathered = {gathered};"));
+            lines.push(format!(
+                "let g = window::Geometry {{ inputs: {}, taps: {}, stride: {}, dilation: {}, \
+                 before: {} }};",
+                g.inputs, g.taps, g.stride, g.dilation, g.before
+            ));
+            let fill = if step.xs[0].real { "0.0".into() } else { g.fill.to_string() };
+            let arguments = format!("(x0, &g, t, {fill}, gathered)");
+            let (window, at) = match layer.windows {
+                Windows::Conv(_) => (format!("let x = window::conv{arguments};"), "0"),
+                _ => (format!("let (phase, x) = window::transposed{arguments};"), "phase"),
+            };
+            let rows = format!("for (t, y) in y.chunks_exact_mut({outputs}).enumerate() {{");
+            (rows, Some(window), format!("{matrix}[{at}]"))
+        }
+    };
+    lines.push(before);
+    lines.extend(window.map(|w| format!("    {w}")));
+    lines.push(format!("    {}", product(layer, "x", &matrix, "y")));
+    lines.push("}".into());
+    lines
+}
+
+/// One window times a matrix.
+fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
+    let Product::Integer { order, finish } = layer.product else {
+        return format!("real::product({x}, {matrix}, {y});");
+    };
+    let order = match order {
+        Order::Native => "Native",
+        Order::Rows => "rows::Rows",
+        Order::Nibbles => "nibbles::Nibbles",
+    };
+    match finish {
+        Finish::Bytes { multiplier, zero_point, clamp: [low, high] } => format!(
+            "integer::to_bytes::<{order}>({x}, {matrix}, &tables::T{}, integer::Range {{ \
+             zero_point: {zero_point}, low: {low}, high: {high} }}, &mut self.scratch, {y});",
+            multiplier.0
+        ),
+        Finish::Reals { scale } => format!(
+            "integer::to_reals::<{order}>({x}, {matrix}, &tables::T{}, &mut self.scratch, {y});",
+            scale.0
+        ),
+    }
+}
+
+/// A number as Rust writes it, infinities and NaN as well.
+pub(super) fn real(x: f32) -> String {
+    if x.is_finite() { format!("{x:?}_f32") } else { format!("f32::from_bits({:#x})", x.to_bits()) }
+}
+
+fn unary(f: Unary) -> &'static str {
+    match f {
+        Unary::Relu => "|x| if x < 0.0 { 0.0 } else { x }",
+        Unary::Silu => "functions::silu",
+        Unary::Gelu => "functions::gelu",
+        Unary::Sigmoid => "functions::sigmoid",
+        Unary::Tanh => "libm::tanhf",
+        Unary::Softplus => "functions::softplus",
+        Unary::Exp => "libm::expf",
+        Unary::Log => "libm::logf",
+        Unary::Sqrt => "libm::sqrtf",
+        Unary::Square => "|x| x * x",
+        Unary::Abs => "f32::abs",
+        Unary::Recip => "|x| 1.0 / x",
+    }
+}
+
+fn binary(f: Binary) -> &'static str {
+    match f {
+        Binary::Add => "|a, b| a + b",
+        Binary::Sub => "|a, b| a - b",
+        Binary::Mul => "|a, b| a * b",
+        Binary::Div => "|a, b| a / b",
+        Binary::Max => "elements::larger",
+        Binary::Min => "elements::smaller",
+    }
+}
+
+/// The type of the elements of a place, as an array.
+pub(super) fn type_of(place: &Place) -> String {
+    array(place)
+}

@@ -1,0 +1,76 @@
+//! Exported firmware on microcontrollers: every program agrees with the runtime, bit for bit where
+//! it computes with integers.
+
+use mote_deploy::Language;
+
+use crate::{
+    cases,
+    support::{
+        bare::{Board, Firmware, M4, M55},
+        draft::{Bits, autoencoder},
+    },
+};
+
+#[track_caller]
+fn check_c(board: Board) {
+    for (name, draft) in cases::all() {
+        let firmware = Firmware::build(&draft.export(Language::C), Language::C, board, name);
+        let run = firmware.run();
+        assert_eq!(run.status, 0, "`{name}` in C on a {}: {run:?}", board.name);
+    }
+}
+
+/// All in one firmware, because a build of Rust takes longer than what it builds runs.
+#[track_caller]
+fn check_rust(board: Board) {
+    let cases = cases::all();
+    let names: Vec<_> = cases.iter().map(|(name, _)| *name).collect();
+    let crates: Vec<_> =
+        cases.iter().map(|(name, draft)| (*name, draft.export(Language::Rust))).collect();
+    let run = Firmware::build_all(&crates, board).run();
+    let failed = run.status.checked_sub(1).and_then(|i| names.get(i as usize / 10));
+    assert_eq!(run.status, 0, "{failed:?} in Rust on a {}: {run:?}", board.name);
+}
+
+#[test]
+fn c_agrees_on_a_cortex_m4() {
+    check_c(M4);
+}
+
+#[test]
+fn c_agrees_on_a_cortex_m55() {
+    check_c(M55);
+}
+
+#[test]
+fn rust_agrees_on_a_cortex_m4() {
+    check_rust(M4);
+}
+
+#[test]
+fn rust_agrees_on_a_cortex_m55() {
+    check_rust(M55);
+}
+
+#[test]
+fn plain_kernels_agree_on_a_cortex_m4() {
+    check_rust(M4.plain());
+}
+
+/// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,
+/// and 1 KB of memory beyond what values take, stack included.
+#[test]
+fn the_autoencoder_is_fast_and_small() {
+    let draft = autoencoder(Bits::Eight);
+    for (board, instructions) in [(M4, 320_000), (M55, 60_000)] {
+        for language in [Language::C, Language::Rust] {
+            let firmware = Firmware::build(&draft.export(language), language, board, "bars");
+            let (run, sizes) = (firmware.run(), firmware.sizes());
+            let what = format!("{} {language:?}: {run:?} {sizes:?}", board.name);
+            assert_eq!(run.status, 0, "{what}");
+            assert!(run.instructions <= instructions, "{what}");
+            assert!(sizes.code <= 8 << 10, "{what}");
+            assert!(sizes.ram - 768 + run.stack_bytes <= 1 << 10, "{what}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! From real numbers to bytes and back, and what is done with bytes alone.
+
+/// `y = round(x / scale) + zero_point`, to even, held to a byte; a NaN becomes the zero point.
+pub fn quantize(x: &[f32], scale: f32, zero_point: i8, y: &mut [i8]) {
+    // Adding and taking away 1.5 · 2²³ leaves no bits behind the point of what is below 2²².
+    const SHIFT: f32 = 12_582_912.0;
+    for (y, &x) in y.iter_mut().zip(x) {
+        let steps = if x.is_nan() { 0.0 } else { (x / scale).clamp(-1e6, 1e6) };
+        let q = ((steps + SHIFT) - SHIFT) as i32 + i32::from(zero_point);
+        *y = q.clamp(-128, 127) as i8;
+    }
+}
+
+/// `y = (x - zero_point) · scale`
+pub fn dequantize(x: &[i8], scale: f32, zero_point: i8, y: &mut [f32]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = (i32::from(x) - i32::from(zero_point)) as f32 * scale;
+    }
+}
+
+/// `y = table[x + 128]`
+pub fn lookup(x: &[i8], table: &[i8; 256], y: &mut [i8]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = table[usize::from((x as u8) ^ 0x80)];
+    }
+}
+
+/// One operand of a sum of bytes: its zero point, and its factor in units of 2⁻²⁰.
+#[derive(Clone, Copy, Debug)]
+pub struct Addend {
+    /// The byte that stands for zero.
+    pub zero_point: i8,
+    /// Steps of the result for each of its steps.
+    pub multiplier: i32,
+}
+
+/// `y = clamp(zero_point + ((a · m_a + b · m_b + 2¹⁹) >> 20))`, with the zero points taken off.
+pub fn add(
+    (a, of_a): (&[i8], Addend),
+    (b, of_b): (&[i8], Addend),
+    zero_point: i8,
+    [low, high]: [i8; 2],
+    y: &mut [i8],
+) {
+    let term =
+        |x: i8, of: Addend| (i64::from(x) - i64::from(of.zero_point)) * i64::from(of.multiplier);
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        let sum = (term(a, of_a) + term(b, of_b) + (1 << 19)) >> 20;
+        *y = (sum + i64::from(zero_point)).clamp(low.into(), high.into()) as i8;
+    }
+}

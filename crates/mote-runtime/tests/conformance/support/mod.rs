@@ -1,0 +1,3 @@
+//! What cases are written with; `mote-deploy` has a module of the same form.
+
+pub(crate) mod draft;
