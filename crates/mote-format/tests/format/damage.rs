@@ -4,26 +4,33 @@ use mote_format::{Error, Model, container};
 use proptest::{prelude::*, test_runner::Config};
 use safetensors::SafeTensors;
 
-use crate::sample;
+use crate::{memory::check_peak, quantized, sample};
+
+/// A model of real numbers and one of integers.
+fn files() -> [Vec<u8>; 2] {
+    [sample::file(), quantized::file()]
+}
 
 #[test]
 fn refuses_every_truncation() {
-    let file = sample::file();
-    for n in 0..file.len() {
-        let error = Model::open(&file[..n]).unwrap_err();
-        assert!(matches!(error, Error::Length { .. } | Error::Digest { .. }), "{n}: {error}");
+    for file in files() {
+        for n in 0..file.len() {
+            let error = Model::open(&file[..n]).unwrap_err();
+            assert!(matches!(error, Error::Length { .. } | Error::Digest { .. }), "{n}: {error}");
+        }
     }
 }
 
 #[test]
 fn refuses_every_flip_of_one_bit() {
-    let mut file = sample::file();
-    for bit in 0..8 * file.len() {
-        file[bit / 8] ^= 1 << (bit % 8);
-        assert!(Model::open(&file).is_err(), "bit {bit}");
-        file[bit / 8] ^= 1 << (bit % 8);
+    for mut file in files() {
+        for bit in 0..8 * file.len() {
+            file[bit / 8] ^= 1 << (bit % 8);
+            assert!(Model::open(&file).is_err(), "bit {bit}");
+            file[bit / 8] ^= 1 << (bit % 8);
+        }
+        assert!(Model::open(&file).is_ok(), "the flips were taken back");
     }
-    assert!(Model::open(&file).is_ok(), "the flips were taken back");
 }
 
 #[test]
@@ -130,8 +137,7 @@ impl Damage {
 }
 
 /// The file of a header that was damaged, with a true length and a true digest.
-fn with_damaged_header(damages: &[Damage]) -> Vec<u8> {
-    let file = sample::file();
+fn with_damaged_header(file: &[u8], damages: &[Damage]) -> Vec<u8> {
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let (mut header, data) = (file[8..8 + length].to_vec(), &file[8 + length..]);
     damages.iter().for_each(|damage| damage.apply(&mut header));
@@ -143,11 +149,12 @@ proptest! {
 
     #[test]
     fn refuses_any_damage(damages in prop::collection::vec(damage(), 1..4)) {
-        let whole = sample::file();
-        let mut file = whole.clone();
-        damages.iter().for_each(|damage| damage.apply(&mut file));
-        if file != whole {
-            prop_assert!(Model::open(&file).is_err());
+        for whole in files() {
+            let mut file = whole.clone();
+            damages.iter().for_each(|damage| damage.apply(&mut file));
+            if file != whole {
+                prop_assert!(Model::open(&file).is_err());
+            }
         }
     }
 
@@ -155,15 +162,16 @@ proptest! {
     /// space in a name), hence what is accepted has to be what the `safetensors` crate accepts.
     #[test]
     fn reads_no_header_that_safetensors_refuses(damages in prop::collection::vec(damage(), 1..4)) {
-        let file = with_damaged_header(&damages);
-        let _ = Model::open(&file);
-        if let Ok(ours) = container::parse(&file) {
-            let theirs = SafeTensors::deserialize(&file).unwrap();
-            prop_assert_eq!(theirs.len(), ours.tensors.len());
-            for (name, tensor) in &ours.tensors {
-                let their = theirs.tensor(name).unwrap();
-                prop_assert_eq!(their.shape(), &tensor.shape[..]);
-                prop_assert_eq!(their.data(), tensor.bytes);
+        for file in files().map(|file| with_damaged_header(&file, &damages)) {
+            check_peak(&file, file.len());
+            if let Ok(ours) = container::parse(&file) {
+                let theirs = SafeTensors::deserialize(&file).unwrap();
+                prop_assert_eq!(theirs.len(), ours.tensors.len());
+                for (name, tensor) in &ours.tensors {
+                    let their = theirs.tensor(name).unwrap();
+                    prop_assert_eq!(their.shape(), &tensor.shape[..]);
+                    prop_assert_eq!(their.data(), tensor.bytes);
+                }
             }
         }
     }
@@ -171,8 +179,8 @@ proptest! {
 
 #[test]
 fn some_damage_behind_a_true_digest_is_accepted_and_some_is_not() {
-    let harmless = with_damaged_header(&[Damage::Insert(0.999, vec![b' '])]);
+    let harmless = with_damaged_header(&sample::file(), &[Damage::Insert(0.999, vec![b' '])]);
     assert!(Model::open(&harmless).is_ok());
-    let harmful = with_damaged_header(&[Damage::Insert(0.999, vec![b'x'])]);
+    let harmful = with_damaged_header(&sample::file(), &[Damage::Insert(0.999, vec![b'x'])]);
     assert!(matches!(Model::open(&harmful), Err(Error::Header { .. })));
 }

@@ -13,8 +13,9 @@ const BYTES_PER_BYTE: u64 = 128;
 /// What any file may cost beside that.
 const BYTES_ALWAYS: u64 = 8 << 10;
 
+/// Reading `file`, with so many bytes of header, takes memory in proportion to the header.
 #[track_caller]
-fn check_peak(file: &[u8], header: usize) {
+pub(crate) fn check_peak(file: &[u8], header: usize) {
     let peak = measure(|| drop(Model::open(file))).bytes_max;
     let allowed = BYTES_PER_BYTE * header as u64 + BYTES_ALWAYS;
     assert!(peak <= allowed, "{peak} bytes at once, allowed are {allowed}");
