@@ -12,6 +12,7 @@ use mote_format::{
 
 use super::{
     Level,
+    aligned::Aligned,
     geometry::{Geometry, Phase},
     pack,
     tile::{self, Integer, Numbers, ROWS, Real, Store},
@@ -40,13 +41,13 @@ enum Kind {
 
 #[derive(Clone, Debug)]
 struct RealPhase {
-    w: Vec<f32>,
+    w: Aligned<f32>,
     bias: Vec<f32>,
 }
 
 #[derive(Clone, Debug)]
 struct IntegerPhase {
-    w: Vec<u8>,
+    w: Aligned<u8>,
     bias: Vec<i32>,
 }
 
@@ -215,7 +216,7 @@ impl Product {
 fn real_kind(g: &Geometry, w: &[f32], bias: Option<&[f32]>, activation: Option<Unary>) -> Kind {
     let bias = |o| bias.map_or(0.0, |b| b[o]);
     let phase = |phase| RealPhase {
-        w: pack::weights(g, phase, w),
+        w: Aligned::new(&pack::weights(g, phase, w)),
         bias: pack::lanes((0..g.outputs).map(bias), g.outputs, 0.0),
     };
     Kind::Real { phases: g.phases.iter().map(phase).collect(), activation }
@@ -250,8 +251,8 @@ fn integer_kind(
         };
         IntegerPhase {
             w: match unpacked {
-                Some(w) => bytemuck::cast_slice(&pack::weights(g, phase, w)).to_vec(),
-                None => bytemuck::cast_slice(&pack::weights(g, phase, bytes)).to_vec(),
+                Some(w) => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, w))),
+                None => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes))),
             },
             bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
         }
