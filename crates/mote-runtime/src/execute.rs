@@ -153,6 +153,9 @@ impl<'m> Instance<'m> {
         if let Prepared::Packed(product) = &loaded.prepared[i] {
             return product.run(loaded.level(), self.batch, at.bytes(product.x), y, scratch);
         }
+        if loaded.at_once[i] {
+            return step(&at, op, &loaded.prepared[i], y);
+        }
         for (sample, y) in y.chunks_exact_mut(length.max(1)).enumerate() {
             at.sample = Some(sample);
             step(&at, op, &loaded.prepared[i], y);
