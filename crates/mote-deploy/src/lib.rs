@@ -5,7 +5,7 @@
 //! and a test of itself against vectors that the runtime computed.
 //!
 //! The way there: a verified program becomes a list of steps over places in the arena and tables of
-//! numbers, in which nothing of a language is left ([`steps`]); weights are packed in the orders that
+//! numbers, in which nothing of a language is left (`steps`); weights are packed in the orders that
 //! the kernels read best; then one writer for each language prints it. Kernels are not printed: they
 //! are the files that the tests of this workspace run. This crate parses no model and runs none but
 //! for the vectors.
