@@ -487,8 +487,12 @@ fn table(store: &Path) -> Result<String, Error> {
 fn section(outcomes: &[&Outcome], text: &mut String) {
     let models = ["vae", "flow"];
     let of = |model: &str| outcomes.iter().filter(|o| o.model == model).collect::<Vec<_>>();
-    let seeds = of(models[0]).len().max(of(models[1]).len());
-    let _ = writeln!(text, "| measure, {seeds} seeds | TimeVae | Maf |\n|---|---|---|");
+    let seeds = models.map(|model| of(model).len());
+    let _ = writeln!(
+        text,
+        "| measure | TimeVae, {} seeds | Maf, {} seeds |\n|---|---|---|",
+        seeds[0], seeds[1]
+    );
     let names: Vec<&String> = outcomes[0].values.keys().collect();
     for name in names {
         let cell = |model: &str| {
