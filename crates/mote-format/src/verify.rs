@@ -4,14 +4,20 @@
 //! the file with the declared shape, and nothing exceeds the limits. What has passed is a
 //! [`Verified`] program; the runtime takes nothing else, and re-checks nothing.
 
-use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec,
+    vec::Vec,
+};
 use core::ops::Deref;
 
 use crate::{
     dtype::Dtype,
     error::Error,
     limits,
-    program::{Op, Port, Program, ValueId},
+    program::{Op, Port, Program, STATE_PREFIX, ValueId},
     shape, types,
 };
 
@@ -87,6 +93,33 @@ impl Check<'_> {
         for port in &self.program.outputs {
             if !written[port.value.index()] {
                 return Err(self.fault(None, format!("output `{}` is never written", port.name)));
+            }
+        }
+        self.states()
+    }
+
+    /// What comes out as a state is copied over what went in, one state after the other. So it must
+    /// not lie where another state went in, nor in the file.
+    fn states(&self) -> Result<(), Error> {
+        let state = |port: &&Port| port.name.starts_with(STATE_PREFIX);
+        let inputs: BTreeMap<ValueId, &str> =
+            self.program.inputs.iter().filter(state).map(|p| (p.value, &*p.name)).collect();
+        let mut owner: Vec<ValueId> = (0..self.program.values.len() as u32).map(ValueId).collect();
+        for op in &self.program.ops {
+            if let Op::Reshape { x, y } = op {
+                owner[y.index()] = owner[x.index()];
+            }
+        }
+        for port in self.program.outputs.iter().filter(state) {
+            if self.program.values[port.value.index()].tensor.is_some() {
+                return Err(self.fault(None, format!("`{}` comes out as a tensor", port.name)));
+            }
+            match inputs.get(&owner[port.value.index()]) {
+                Some(&other) if other != port.name => {
+                    let why = format!("`{}` comes out where `{other}` went in", port.name);
+                    return Err(self.fault(None, why));
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -110,6 +110,27 @@ fn ports_exist_once_and_outputs_are_written() {
     );
 }
 
+/// Copying one state would overwrite what is still to be copied as another.
+#[test]
+fn states_do_not_come_out_where_others_went_in() {
+    let add = |p: &mut Program, outputs: [u32; 2], flat: Option<u32>| {
+        p.values.extend([value(&[2], None), value(&[2], None), value(&[2], None)]);
+        p.inputs.extend([port("state.a", 5), port("state.b", 6)]);
+        if let Some(x) = flat {
+            p.ops.push(Op::Reshape { x: ValueId(x), y: ValueId(7) });
+        }
+        p.outputs.extend([port("state.a", outputs[0]), port("state.b", outputs[1])]);
+    };
+    let swapped = "program `score`: `state.a` comes out where `state.b` went in";
+    check(|p| add(p, [6, 5], None), swapped);
+    check(|p| add(p, [7, 6], Some(6)), swapped);
+    check(|p| add(p, [5, 2], None), "program `score`: `state.b` comes out as a tensor");
+    let (mut program, tensors) = (sample::program(), sample::tensors());
+    add(&mut program, [7, 6], Some(5));
+    let shape = |name: &str| tensors.get(name).map(Array::stored);
+    Verified::new(program, shape).expect("each state comes out where it went in");
+}
+
 #[test]
 fn sizes_stay_within_the_limits() {
     let shape = |p: &mut Program, shape: &[usize]| p.values[0].shape = shape.into();
