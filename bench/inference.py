@@ -100,14 +100,19 @@ class Peer:
 
 
 class Ours:
-    """`mote bench`: a process for each round, which warms up by itself."""
+    """`mote bench`, warm by itself, in bursts as short as those in which peers are timed: where a
+    machine is busy, long rounds would count the turns of other processes too."""
+
+    BURSTS = 5
 
     def __init__(self, model, program, batch):
-        self.command = ["bench", model, "--program", program, "--batch", batch, "--seconds", "0.3", "--json"]
+        self.command = ["bench", model, "--program", program, "--batch", batch, "--seconds", "0.02", "--json"]
 
     def measure(self) -> float:
-        self.found = json.loads(mote(*self.command).splitlines()[0])
-        return self.found["call_ns"]["median"]
+        bursts = [json.loads(mote(*self.command).splitlines()[0]) for _ in range(self.BURSTS)]
+        # Limits are peaks: the best that was seen is the nearest to them.
+        self.found = min(bursts, key=lambda b: b["limit_ns"])
+        return statistics.median(b["call_ns"]["median"] for b in bursts)
 
     def end(self) -> None:
         pass

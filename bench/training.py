@@ -164,13 +164,16 @@ def main() -> None:
              "A whole training step (batch, forward, backward, clipping, AdamW), batch 128, beside PyTorch "
              f"{rows[0]['version']} with the same layers, in alternating processes: medians of {options.runs} pairs, and the ratio "
              "Mote / PyTorch pair by pair (below 1 Mote is faster).", "",
-             "Made by `python3 bench/training.py`.", "",
+             "Made by `python3 bench/training.py" + (f" --steps {options.steps}" if options.steps != 200 else "") + "`.", "",
              "| model | window × features | threads | Mote, ms | PyTorch, ms | ratio (min – max) | weights |", "|---|---|---|---|---|---|---|"]
     for r in rows:
         lines.append(f"| {r['family']} | {r['length']} × {r['features']} | {r['threads']} | {r['mote']:.2f} | {r['torch']:.2f} "
                      f"| {r['ratio']:.2f} ({r['low']:.2f} – {r['high']:.2f}) | {r['ours']:,} / {r['theirs']:,} |")
     lines += ["", f"Machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared with other work. "
-              "Mote counts the fixed masks of the flow as weights too.", ""]
+              "Mote counts the fixed masks of the flow as weights too.", "",
+              "These models train on one thread, also where two are allowed: a step of less than 500 million",
+              "multiply-adds is not worth sharing (`crates/mote-learn/src/train/threads.rs`). Pairs far from the median",
+              "are from moments when other work filled the machine, which two threads of PyTorch feel most.", ""]
     target = ROOT / "docs" / "results" / "training-speed.md"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(lines))

@@ -334,8 +334,11 @@ class Converter:
             options = schema.ConcatenationOptionsT()
             options.axis = attribute(n, "axis", 0)
             quant = None
-            first = self.tensors[xs[0]]
-            if not integer and first.type == schema.TensorType.INT8:
+            if not integer and self.tensors[xs[0]].type == schema.TensorType.INT8:
+                # Bytes that are joined stand for the same, constants too.
+                meant = next(self.tensors[x].quantization for x in xs if self.tensors[x].quantization)
+                for x in xs:
+                    self.tensors[x].quantization = meant
                 return self.as_is(B.CONCATENATION, xs[0], shape, options, xs[1:])
             if integer:
                 (q,) = self.readers[n.output[0]]

@@ -5,7 +5,7 @@
 //! and a test of itself against vectors that the runtime computed.
 //!
 //! The way there: a verified program becomes a list of steps over places in the arena and tables of
-//! numbers, in which nothing of a language is left ([`steps`]); weights are packed in the orders that
+//! numbers, in which nothing of a language is left (`steps`); weights are packed in the orders that
 //! the kernels read best; then one writer for each language prints it. Kernels are not printed: they
 //! are the files that the tests of this workspace run. This crate parses no model and runs none but
 //! for the vectors.
@@ -94,24 +94,18 @@ pub fn export_program(
 
 /// Weights in the orders of the kernels, for their tests.
 pub mod packing {
-    use crate::pack;
-
-    /// The same weights for `mote_runtime::micro`'s kernels of eight bits.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct EightBits {
-        /// For `rows`.
-        pub rows: Vec<u8>,
-        /// For `dsp`.
-        pub dsp: Vec<u8>,
-        /// For `mve`.
-        pub mve: Vec<u8>,
-    }
+    use crate::pack::{self, Rows};
+    pub use crate::{pack::Group, tables::Native};
 
     /// Packs weights `(outputs, inputs)`, row major; `None` where one is -128.
     #[must_use]
-    pub fn eight_bits(weights: &[i8], outputs: usize, inputs: usize) -> Option<EightBits> {
-        let rows = pack::Rows { weights: weights.to_vec(), outputs, inputs };
-        let native = pack::native(&rows)?;
-        Some(EightBits { rows: native.rows, dsp: native.dsp, mve: native.mve })
+    pub fn eight_bits(weights: &[i8], outputs: usize, inputs: usize) -> Option<Native> {
+        pack::native(&Rows { weights: weights.to_vec(), outputs, inputs })
+    }
+
+    /// Packs weights of four bits, for each output its groups; those of all have the same lengths.
+    #[must_use]
+    pub fn four_bits(outputs: &[Vec<Group>]) -> Native {
+        pack::native4(outputs)
     }
 }

@@ -2,8 +2,10 @@
 
 use mote_runtime::micro::{
     dsp::{BLOCK, CHUNK},
+    dsp4, groups,
     integer::TILE,
     mve::VECTOR,
+    mve4,
     real::GROUP,
 };
 
@@ -93,20 +95,95 @@ fn mve(w: &Rows<i8>) -> Vec<u8> {
     bytes
 }
 
-/// A group of four-bit weights: its factor, and its weights from -8 to 7.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Group {
-    pub(crate) factor: u8,
-    pub(crate) weights: Vec<i8>,
+/// Four-bit weights that share a factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The factor.
+    pub factor: u8,
+    /// At most 32, from -8 to 7.
+    pub weights: Vec<i8>,
 }
 
-/// For `micro::nibbles`: the groups of all outputs, one output after the other.
-pub(crate) fn nibbles(groups: &[Group]) -> Vec<u8> {
+/// Four-bit weights of each output; all outputs have groups of the same lengths.
+pub(crate) fn native4(outputs: &[Vec<Group>]) -> Native {
+    Native {
+        rows: outputs.iter().flat_map(|groups| nibbles(groups)).collect(),
+        dsp: chunks(outputs, dsp4::group_words, 2, dsp4_group),
+        mve: chunks(outputs, |_| mve4::GROUP_WORDS, 4, mve4_group),
+    }
+}
+
+/// For `micro::nibbles`: the groups of one output.
+fn nibbles(groups: &[Group]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for group in groups {
         bytes.extend([group.factor, group.weights.len() as u8]);
         let nibble = |w: Option<&i8>| w.map_or(0, |&w| w as u8 & 15);
         bytes.extend(group.weights.chunks(2).map(|w| nibble(w.first()) | nibble(w.get(1)) << 4));
     }
+    bytes
+}
+
+/// Tiles of outputs, in each chunks of groups, in each `side` outputs side by side.
+fn chunks(
+    outputs: &[Vec<Group>],
+    words: impl Fn(usize) -> usize,
+    side: usize,
+    pack: impl Fn(&[&Group]) -> Vec<u8>,
+) -> Vec<u8> {
+    let lengths: Vec<usize> =
+        outputs.first().into_iter().flatten().map(|group| group.weights.len()).collect();
+    let empty = Group { factor: 0, weights: vec![] };
+    let mut bytes = Vec::new();
+    for tile in outputs.chunks(TILE) {
+        let mut first = 0;
+        while first < lengths.len() {
+            let mut used = 0;
+            let fits = |length: &&usize| {
+                used += words(**length);
+                used <= groups::CHUNK_WORDS
+            };
+            let end = first + lengths[first..].iter().take_while(fits).count();
+            let chunk = bytes.len();
+            bytes.push((end - first) as u8);
+            bytes.extend(lengths[first..end].iter().map(|&length| length as u8));
+            bytes.resize(chunk + (bytes.len() - chunk).next_multiple_of(4), 0);
+            for outputs in tile.chunks(side) {
+                for g in first..end {
+                    let group = |o: usize| outputs.get(o).map_or(&empty, |groups| &groups[g]);
+                    bytes.extend(pack(&(0..side).map(group).collect::<Vec<_>>()));
+                }
+            }
+            first = end;
+        }
+    }
+    bytes
+}
+
+/// A byte of two weights, the first with eight added; zeros beyond the end of the group.
+fn biased(group: &Group, at: usize) -> u8 {
+    let weight = |i: usize| group.weights.get(i).copied().unwrap_or(0);
+    (16 * weight(at + 1)).wrapping_add(weight(at) + 8) as u8
+}
+
+/// Blocks of a word of each output, then both factors.
+fn dsp4_group(outputs: &[&Group]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for block in (0..outputs[0].weights.len()).step_by(dsp4::BLOCK) {
+        for group in outputs {
+            bytes.extend((block..block + dsp4::BLOCK).step_by(2).map(|i| biased(group, i)));
+        }
+    }
+    bytes.extend(outputs.iter().flat_map(|group| u16::from(group.factor).to_le_bytes()));
+    bytes
+}
+
+/// A vector of each output, then their factors.
+fn mve4_group(outputs: &[&Group]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for group in outputs {
+        bytes.extend((0..groups::GROUP).step_by(2).map(|i| biased(group, i)));
+    }
+    bytes.extend(outputs.iter().map(|group| group.factor));
     bytes
 }

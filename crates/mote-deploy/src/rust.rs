@@ -45,6 +45,8 @@ pub(crate) struct Needs {
     files: BTreeSet<&'static str>,
     /// Whether processors differ.
     native: bool,
+    /// The same for four-bit weights.
+    native4: bool,
     integer: bool,
     libm: bool,
 }
@@ -54,6 +56,7 @@ impl Needs {
         let mut needs = Self {
             files: BTreeSet::from(["arena.rs"]),
             native: false,
+            native4: false,
             integer: false,
             libm: false,
         };
@@ -110,7 +113,11 @@ impl Needs {
                 self.files.extend(["rows.rs", "dsp.rs", "dsp.s", "mve.rs", "mve.s"]);
             }
             Order::Rows => self.files.extend(["rows.rs"]),
-            Order::Nibbles => self.files.extend(["nibbles.rs"]),
+            Order::Native4 => {
+                self.native4 = true;
+                self.files.extend(["nibbles.rs", "groups.rs", "dsp4.rs", "dsp4.s"]);
+                self.files.extend(["mve4.rs", "mve4.s", "mve.rs", "mve.s"]);
+            }
         }
     }
 }
@@ -139,19 +146,22 @@ fn kernels(needs: &Needs) -> String {
     );
     for file in needs.files.iter().filter_map(|file| file.strip_suffix(".rs")) {
         let condition = match file {
-            "dsp" => "#[cfg(all(feature = \"dsp\", not(feature = \"mve\")))]\n",
-            "mve" => "#[cfg(feature = \"mve\")]\n",
+            "dsp" | "dsp4" => "#[cfg(all(feature = \"dsp\", not(feature = \"mve\")))]\n",
+            "mve" | "mve4" => "#[cfg(feature = \"mve\")]\n",
             _ => "",
         };
         let _ = writeln!(text, "{condition}pub(crate) mod {file};");
     }
-    if needs.native {
-        text.push_str(
-            "\n#[cfg(all(feature = \"dsp\", not(feature = \"mve\")))]\n\
-             pub(crate) use dsp::Dsp as Native;\n\
-             #[cfg(feature = \"mve\")]\npub(crate) use mve::Mve as Native;\n\
-             #[cfg(not(any(feature = \"dsp\", feature = \"mve\")))]\n\
-             pub(crate) use rows::Rows as Native;\n",
+    let natives = [
+        (needs.native, "Native", "dsp::Dsp", "mve::Mve", "rows::Rows"),
+        (needs.native4, "Native4", "dsp4::Dsp4", "mve4::Mve4", "nibbles::Nibbles"),
+    ];
+    for (_, name, dsp, mve, plain) in natives.iter().filter(|native| native.0) {
+        let _ = write!(
+            text,
+            "\n#[cfg(all(feature = \"dsp\", not(feature = \"mve\")))]\npub(crate) use {dsp} as {name};\n\
+             #[cfg(feature = \"mve\")]\npub(crate) use {mve} as {name};\n\
+             #[cfg(not(any(feature = \"dsp\", feature = \"mve\")))]\npub(crate) use {plain} as {name};\n",
         );
     }
     text
@@ -162,10 +172,15 @@ fn library(firmware: &Firmware, needs: &Needs) -> String {
     let outputs = names::identifiers(firmware.outputs.iter().map(|p| p.name.as_str()));
     let arena = firmware.arena_bytes.div_ceil(4);
     let gathered = firmware.gathered_bytes.div_ceil(4);
-    let scratch = match (needs.integer, needs.native) {
-        (false, _) => "0",
-        (true, false) => "kernels::integer::TILE",
-        (true, true) => "kernels::integer::scratch_words::<kernels::Native>()",
+    let words = |order: &str| format!("kernels::integer::scratch_words::<kernels::{order}>()");
+    let scratch = match (needs.integer, needs.native, needs.native4) {
+        (false, ..) => "0".into(),
+        (true, false, false) => words("rows::Rows"),
+        (true, true, false) => words("Native"),
+        (true, false, true) => words("Native4"),
+        (true, true, true) => {
+            format!("kernels::integer::larger({}, {})", words("Native"), words("Native4"))
+        }
     };
     let mut text = format!(
         "//! The program `{program}`, exported by Mote.\n//!\n\
@@ -299,7 +314,7 @@ fn readme(name: &str, firmware: &Firmware, needs: &Needs) -> String {
             let _ = writeln!(text, "- {way} `{}`: {}", port.name, describe(port));
         }
     }
-    if needs.native {
+    if needs.native || needs.native4 {
         text.push_str(
             "\n## Processors\n\nWithout features it runs anywhere. Exactly one of these makes it faster, \
              with the same results bit for bit:\n\n| feature | for | how to build |\n|---|---|---|\n\

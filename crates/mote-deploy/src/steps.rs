@@ -167,7 +167,8 @@ pub(crate) enum Order {
     /// The one that the processor likes best.
     Native,
     Rows,
-    Nibbles,
+    /// The same for four bits.
+    Native4,
 }
 
 #[derive(Clone, Copy, Debug)]

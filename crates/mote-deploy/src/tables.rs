@@ -14,11 +14,14 @@ pub(crate) enum Table {
 }
 
 /// The same weights in the orders of `mote_runtime::micro`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Native {
-    pub(crate) rows: Vec<u8>,
-    pub(crate) dsp: Vec<u8>,
-    pub(crate) mve: Vec<u8>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Native {
+    /// Plain: for `rows` or `nibbles`.
+    pub rows: Vec<u8>,
+    /// For DSP instructions: `dsp` or `dsp4`.
+    pub dsp: Vec<u8>,
+    /// For vectors: `mve` or `mve4`.
+    pub mve: Vec<u8>,
 }
 
 /// The number of a table.

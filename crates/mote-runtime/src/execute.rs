@@ -151,20 +151,16 @@ impl<'m> Instance<'m> {
         let mut at =
             Around { loaded, before, after, after_start: end, batch: self.batch, sample: None };
         if let Prepared::Packed(product) = &loaded.prepared[i] {
-            return product.run(loaded.level(), self.batch, at.bytes(operand(op)), y, scratch);
+            return product.run(loaded.level(), self.batch, at.bytes(product.x), y, scratch);
+        }
+        if loaded.at_once[i] {
+            return step(&at, op, &loaded.prepared[i], y);
         }
         for (sample, y) in y.chunks_exact_mut(length.max(1)).enumerate() {
             at.sample = Some(sample);
             step(&at, op, &loaded.prepared[i], y);
         }
     }
-}
-
-/// The first value that an operation reads.
-fn operand(op: &Op) -> ValueId {
-    let mut first = None;
-    op.for_each_operand(|x| first = first.or(Some(x)));
-    first.expect("a layer reads its input")
 }
 
 /// The arena around the result that is being written: everything else can be read.

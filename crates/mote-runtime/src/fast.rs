@@ -4,6 +4,7 @@
 //! Every one has a plain version in [`crate::kernels`] that it equals: bit for bit in integers, and
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
+mod aligned;
 pub(crate) mod bytes;
 mod geometry;
 mod level;

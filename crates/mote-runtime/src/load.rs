@@ -65,6 +65,8 @@ pub struct Loaded<'m> {
     level: Level,
     /// For each operation what was made of its weights, where the level wants them in another order.
     pub(crate) prepared: Vec<Prepared>,
+    /// For each operation whether it may run once for all samples of a batch.
+    pub(crate) at_once: Vec<bool>,
 }
 
 /// Where a value is while a program runs.
@@ -137,7 +139,9 @@ impl<'m> Loaded<'m> {
             }
         };
         let places = program.values.iter().enumerate().map(place).collect::<Result<_, _>>()?;
-        let mut loaded = Self { program, places, plan, level, prepared: Vec::new() };
+        let at_once = program.ops.iter().map(|op| at_once(program, op)).collect();
+        let prepared = Vec::new();
+        let mut loaded = Self { program, places, plan, level, prepared, at_once };
         loaded.prepared = program.ops.iter().map(|op| loaded.prepare(op)).collect();
         Ok(loaded)
     }
@@ -249,6 +253,39 @@ fn bytes<'m>(name: &str, tensors: &BTreeMap<String, Tensor<'m>>) -> Result<&'m [
         Dtype::I8 | Dtype::U8 | Dtype::I4 => true,
     };
     aligned.then_some(tensor.bytes).ok_or_else(|| LoadError::Misaligned { tensor: name.into() })
+}
+
+/// Whether the samples of a batch are to `op` what the rows of one sample are: then it need not know
+/// where one ends.
+fn at_once(program: &Verified, op: &Op) -> bool {
+    let mut computed = true;
+    op.for_each_operand(|x| computed &= program.values[x.index()].tensor.is_none());
+    match op {
+        Op::Unary { .. }
+        | Op::Affine { .. }
+        | Op::Clamp { .. }
+        | Op::Softmax { .. }
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::Reduce { .. }
+        | Op::Reshape { .. }
+        | Op::Quantize { .. }
+        | Op::Dequantize { .. }
+        | Op::QuantizedAdd { .. } => computed,
+        Op::Lookup { x, .. } | Op::LayerNorm { x, .. } => {
+            program.values[x.index()].tensor.is_none()
+        }
+        Op::Binary { a, b, y, .. } => {
+            let whole = |id| program.shape(id) == program.shape(*y);
+            // A constant that is one row meets each row, of whatever sample.
+            let row = program.shape(*b).last() == program.shape(*y).last()
+                && program.shape(*b).iter().rev().skip(1).all(|&n| n == 1);
+            whole(*a)
+                && program.values[a.index()].tensor.is_none()
+                && (whole(*b) && computed || row && !computed && program.shape(*y).len() > 1)
+        }
+        _ => false,
+    }
 }
 
 fn four_bits(op: &Op) -> Option<&Weights> {

@@ -7,11 +7,14 @@
 pub mod arena;
 pub mod bytes;
 pub mod dsp;
+pub mod dsp4;
 pub mod elements;
 pub mod functions;
+pub mod groups;
 pub mod integer;
 pub mod layout;
 pub mod mve;
+pub mod mve4;
 pub mod nibbles;
 pub mod normalize;
 pub mod real;
@@ -39,13 +42,18 @@ pub const SOURCES: &[Source] = sources![
     "bytes.rs",
     "dsp.rs",
     "dsp.s",
+    "dsp4.rs",
+    "dsp4.s",
     "elements.rs",
     "fpu.s",
     "functions.rs",
+    "groups.rs",
     "integer.rs",
     "layout.rs",
     "mve.rs",
     "mve.s",
+    "mve4.rs",
+    "mve4.s",
     "nibbles.rs",
     "normalize.rs",
     "real.rs",

@@ -29,7 +29,7 @@ pub struct Calibration {
 const BODY: f64 = 0.9;
 
 /// How long a tracking detector remembers where nobody says: long enough that a fault of a quarter
-/// of it still stands out. Chosen with [`CLIP`] on other data than is reported, see
+/// of it still stands out. Chosen with `CLIP` on other data than is reported, see
 /// docs/decisions/0003.
 pub const MEMORY: usize = 2000;
 

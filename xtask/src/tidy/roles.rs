@@ -60,7 +60,7 @@ impl Roles {
             None => path,
         };
         match inside.split('/').next().unwrap_or(inside) {
-            "xtask" | "build.rs" => Role::Tool,
+            "bench" | "xtask" | "build.rs" => Role::Tool,
             "tests" | "benches" | "examples" => Role::Test,
             _ if inside == "src/main.rs" || inside.starts_with("src/bin/") => Role::Binary,
             _ if is_command(path) => Role::Binary,

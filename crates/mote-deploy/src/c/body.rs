@@ -234,7 +234,7 @@ pub(super) fn order(order: Order) -> &'static str {
     match order {
         Order::Native => "mote_native",
         Order::Rows => "mote_rows",
-        Order::Nibbles => "mote_nibbles",
+        Order::Native4 => "mote_native4",
     }
 }
 

@@ -10,15 +10,18 @@
 
 #if defined(__ARM_FEATURE_MVE)
 #define MOTE_MVE 1
-#define MOTE_SCRATCH_WORDS MOTE_TILE
+#define MOTE_SCRATCH_WORDS (MOTE_TILE + 64u)
 #define mote_native mote_mve
+#define mote_native4 mote_mve4
 #elif defined(__ARM_FEATURE_DSP)
 #define MOTE_DSP 1
 #define MOTE_SCRATCH_WORDS (MOTE_TILE + 64u)
 #define mote_native mote_dsp
+#define mote_native4 mote_dsp4
 #else
 #define MOTE_SCRATCH_WORDS MOTE_TILE
 #define mote_native mote_rows
+#define mote_native4 mote_nibbles
 #endif
 
 /* sums[o] += sum of x[i] * w[o, i], modulo 2^32, for weights in one order; returns what follows
@@ -30,10 +33,10 @@ typedef const uint8_t *mote_order(const int8_t *x, size_t inputs, const uint8_t 
 mote_order mote_rows;
 /* For each output its groups: factor, count, then weights of four bits. */
 mote_order mote_nibbles;
-/* For the DSP instructions of a Cortex-M4, M7 or M33; see dsp.S. */
-mote_order mote_dsp;
-/* For the vectors of a Cortex-M55 or M85; see mve.S. */
-mote_order mote_mve;
+/* Eight and four bits for the DSP instructions of a Cortex-M4, M7 or M33; see dsp.S and dsp4.S. */
+mote_order mote_dsp, mote_dsp4;
+/* The same for the vectors of a Cortex-M55 or M85; see mve.S and mve4.S. */
+mote_order mote_mve, mote_mve4;
 
 /* Which byte stands for zero, and the least and the largest one. */
 typedef struct {

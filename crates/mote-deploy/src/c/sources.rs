@@ -12,16 +12,18 @@ macro_rules! source {
     };
 }
 
-const SOURCES: [(&str, &str); 17] = [
+const SOURCES: [(&str, &str); 19] = [
     source!("bytes.c"),
     source!("bytes.h"),
     source!("dsp.c"),
+    source!("dsp4.c"),
     source!("elements.h"),
     source!("integer.c"),
     source!("integer.h"),
     source!("layout.c"),
     source!("layout.h"),
     source!("mve.c"),
+    source!("mve4.c"),
     source!("nibbles.c"),
     source!("normalize.c"),
     source!("normalize.h"),
@@ -47,8 +49,8 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
                         &["integer", "rows", "dsp", "mve"]
                     }
                     Product::Integer { order: Order::Rows, .. } => &["integer", "rows", "mve"],
-                    Product::Integer { order: Order::Nibbles, .. } => {
-                        &["integer", "nibbles", "mve"]
+                    Product::Integer { order: Order::Native4, .. } => {
+                        &["integer", "nibbles", "dsp4", "mve4", "mve"]
                     }
                 });
             }
@@ -75,7 +77,9 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
     let dsp = "defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)";
     let mve = "defined(__ARM_FEATURE_MVE)";
     let fpu = "defined(__ARM_PCS_VFP) && __ARM_ARCH_PROFILE == 'M'";
-    for (name, condition) in [("dsp.s", dsp), ("mve.s", mve), ("fpu.s", fpu)] {
+    for (name, condition) in
+        [("dsp.s", dsp), ("dsp4.s", dsp), ("mve.s", mve), ("mve4.s", mve), ("fpu.s", fpu)]
+    {
         if of_stem(name) {
             let source = micro::SOURCES.iter().find(|source| source.name == name);
             let text = source.expect("the runtime has all assembly").text;

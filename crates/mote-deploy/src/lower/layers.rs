@@ -196,10 +196,10 @@ impl Lowering<'_, '_> {
             let outputs: Vec<Vec<Group>> = (0..form.outputs).map(of_output).collect();
             let sums = outputs.iter().map(|groups| groups.iter().map(worth).sum());
             let bias = self.tables.add(Table::I32(fold(bias, sums, of_x)));
-            let weights = self.tables.add(Table::Bytes(pack::nibbles(&outputs.concat())));
+            let weights = self.tables.add(Table::Native(pack::native4(&outputs)));
             matrices.push(Matrix { weights, bias, inputs: phase.runs * phase.inputs });
         }
-        Ok((Order::Nibbles, matrices))
+        Ok((Order::Native4, matrices))
     }
 
     /// The packed bytes of a four-bit tensor.

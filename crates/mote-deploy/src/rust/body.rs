@@ -168,7 +168,7 @@ fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
     let order = match order {
         Order::Native => "Native",
         Order::Rows => "rows::Rows",
-        Order::Nibbles => "nibbles::Nibbles",
+        Order::Native4 => "Native4",
     };
     match finish {
         Finish::Bytes { multiplier, zero_point, clamp: [low, high] } => format!(

@@ -13,7 +13,8 @@ pub(crate) fn all() -> Vec<(&'static str, Draft)> {
         ("autoencoder", autoencoder(Bits::Eight)),
         ("integers", integers(false)),
         ("four_bits", integers(true)),
-        ("odd_integers", odd_integers()),
+        ("odd_integers", odd_integers(false)),
+        ("odd_four_bits", odd_integers(true)),
         ("layers", layers()),
         ("elements", elements()),
         ("shapes", shapes()),
@@ -82,7 +83,7 @@ fn integers(four_bits: bool) -> Draft {
 
 /// Layers of shapes that fit no tile: one input, one output, more outputs than a tile, more inputs
 /// than a chunk, weights of -128, a stride longer than the kernel.
-fn odd_integers() -> Draft {
+fn odd_integers(four_bits: bool) -> Draft {
     let mut d = Draft::new("odd");
     for (i, (inputs, outputs)) in
         [(1, 1), (3, 2), (7, 5), (16, 4), (17, 65), (128, 64), (129, 7), (300, 67)]
@@ -90,7 +91,12 @@ fn odd_integers() -> Draft {
             .enumerate()
     {
         let x = d.input(&format!("x{i}"), Value::i8([2, inputs], q(0.01, 9)));
-        let weights = d.weights(&[outputs, inputs], outputs);
+        let shape = [outputs, inputs];
+        let weights = if four_bits {
+            d.four_bits(&shape, outputs, (outputs, 1, inputs))
+        } else {
+            d.weights(&shape, outputs)
+        };
         let y =
             d.push_i8(q(0.5, -2), |y| Op::QuantizedLinear { x, weights, y, clamp: [-128, 127] });
         d.output(&format!("y{i}"), y);

@@ -220,8 +220,7 @@ impl<'a> Importer<'_, 'a> {
         let value = if let Some(&x) = self.bytes.get(&i) {
             self.draft.push(|y| Op::Dequantize { x, y })?
         } else {
-            let tensor = self.tensor(i);
-            let (shape, data) = (tensor.shape.clone(), self.constant(i)?);
+            let (shape, data) = self.repeated(i, self.constant(i)?)?;
             self.draft.tensor("constant", &shape, &data)
         };
         self.real.insert(i, value);
@@ -241,14 +240,36 @@ impl<'a> Importer<'_, 'a> {
         Ok(tensor.bytes()?.into_iter().map(|b| q.dequantize(b)).collect())
     }
 
+    /// The shape and the numbers of one sample of a constant that is the same for all of them.
+    pub(super) fn repeated<T: Copy + PartialEq>(
+        &self,
+        i: usize,
+        mut data: Vec<T>,
+    ) -> Result<(Vec<usize>, Vec<T>)> {
+        let tensor = self.tensor(i);
+        let own = data.len() / self.batch;
+        let same = own > 0 && data.chunks_exact(own).all(|sample| *sample == data[..own]);
+        match tensor.shape.split_first() {
+            Some((&rows, shape)) if rows == self.batch && same => {
+                data.truncate(own);
+                Ok((shape.into(), data))
+            }
+            _ => Err(format!("a constant of {:?} meets the batch", tensor.shape)),
+        }
+    }
+
     /// A tensor as bytes.
     pub(super) fn bytes_of(&mut self, i: usize) -> Result<ValueId> {
-        match self.bytes.get(&i) {
-            Some(&value) => Ok(value),
-            None => {
-                Err(format!("tensor `{}` holds no bytes that were computed", self.tensor(i).name))
-            }
+        if let Some(&value) = self.bytes.get(&i) {
+            return Ok(value);
         }
+        let tensor = self.tensor(i);
+        let q = tensor.quantization()?;
+        let (shape, data) = self.repeated(i, tensor.bytes()?)?;
+        let value = self.draft.tensor("constant", &shape, &data);
+        self.draft.program.values[value.index()].quantization = Some(q);
+        self.bytes.insert(i, value);
+        Ok(value)
     }
 
     /// What the bytes of a computed tensor stand for.

@@ -271,9 +271,13 @@ impl Importer<'_, '_> {
             };
         }
         let data = self.constant(x)?;
+        if shape.len() == rank && shape[0] == self.batch && !merged {
+            let (own, data) = self.repeated(x, data)?;
+            return Ok(self.draft.tensor("constant", &own, &data));
+        }
         let own = if shape.len() == rank { &shape[1..] } else { &shape[..] };
-        let batch = shape.len() == rank && shape[0] != 1;
-        if batch || shape.len() > rank || merged && shape.len() == rank {
+        let rows = shape.len() == rank && (shape[0] != 1 || merged);
+        if rows || shape.len() > rank {
             return Err(format!("a constant of {shape:?} meets the batch"));
         }
         Ok(self.draft.tensor("constant", own, &data))

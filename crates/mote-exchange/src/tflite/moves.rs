@@ -30,7 +30,7 @@ impl Importer<'_, '_> {
             ids.push(self.operand(op, i)?);
         }
         let end = self.tensor(y).quantization().ok();
-        let all_bytes = end.is_some() && ids.iter().all(|x| self.bytes.contains_key(x));
+        let all_bytes = end.is_some() && ids.iter().all(|&x| self.bytes_of(x).is_ok());
         let mut xs = Vec::new();
         for x in ids {
             let value = match end.filter(|_| all_bytes) {

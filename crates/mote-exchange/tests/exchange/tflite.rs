@@ -45,8 +45,11 @@ fn lines() -> impl Iterator<Item = &'static Line> {
     FLOATS.iter().chain(INTEGERS).filter(move |l| !left_out.iter().any(|name| l.0.contains(name)))
 }
 
+/// The bytes of a file, and what they compute: `[output][all samples]`.
+type Ran = (Vec<u8>, Vec<Vec<f64>>);
+
 /// The models as `.tflite`, and what LiteRT computes with them.
-fn litert(cases: &[Case]) -> Option<Vec<Option<(Vec<u8>, Vec<Vec<f64>>)>>> {
+fn litert(cases: &[Case]) -> Option<Vec<Option<Ran>>> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/peers");
     let python = peers.join("../.venv/bin/python");
     let import = ["-c", "import onnx, ai_edge_litert"];

@@ -2,6 +2,10 @@
 //! time where the machine has the dot product.
 
 #![allow(
+    clippy::needless_range_loop,
+    reason = "sums are picked by counters of fixed length, so that they stay in registers"
+)]
+#![allow(
     unsafe_code,
     reason = "vector instructions and pointers into matrices whose size was checked"
 )]

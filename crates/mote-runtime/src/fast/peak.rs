@@ -121,7 +121,7 @@ mod x86 {
             // Products of constants would be summed beforehand.
             // SAFETY: nothing is done.
             unsafe {
-                asm!("/* {0} */", inout(zmm_reg) x, options(nomem, nostack, preserves_flags))
+                asm!("/* {0} */", inout(zmm_reg) x, options(nomem, nostack, preserves_flags));
             };
         }
         black_box(sums);

@@ -12,6 +12,7 @@ use mote_format::{
 
 use super::{
     Level,
+    aligned::Aligned,
     geometry::{Geometry, Phase},
     pack,
     tile::{self, Integer, Numbers, ROWS, Real, Store},
@@ -22,6 +23,8 @@ use crate::load::Loaded;
 /// A layer whose weights are packed for the level that it was made for.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
+    /// The value that it reads.
+    pub(crate) x: ValueId,
     geometry: Geometry,
     /// For each phase the windows that lie inside the input of one sample in one piece.
     inside: Vec<Range<usize>>,
@@ -38,13 +41,13 @@ enum Kind {
 
 #[derive(Clone, Debug)]
 struct RealPhase {
-    w: Vec<f32>,
+    w: Aligned<f32>,
     bias: Vec<f32>,
 }
 
 #[derive(Clone, Debug)]
 struct IntegerPhase {
-    w: Vec<u8>,
+    w: Aligned<u8>,
     bias: Vec<i32>,
 }
 
@@ -90,7 +93,7 @@ impl Product {
         };
         let joined = matches!(op, Op::Linear { .. } | Op::QuantizedLinear { .. });
         let inside = geometry.phases.iter().map(|p| p.contiguous(geometry.time)).collect();
-        Some(Self { geometry, inside, kind, joined })
+        Some(Self { x, geometry, inside, kind, joined })
     }
 
     /// Bytes of the packed weights, biases and scales.
@@ -129,12 +132,56 @@ impl Product {
         y: &mut [u8],
         scratch: &mut [u64],
     ) {
+        if self.joined && self.whole(level, batch, x, y) {
+            return;
+        }
         let scratch = bytemuck::cast_slice_mut(scratch);
         if self.joined {
             return self.sample(level, batch, x, y, scratch);
         }
         let samples = x.chunks_exact(x.len() / batch).zip(y.chunks_exact_mut(y.len() / batch));
         samples.for_each(|(x, y)| self.sample(level, 1, x, y, scratch));
+    }
+
+    /// The short way of a layer whose windows are the rows of its input: one product and nothing
+    /// around it. Says whether it could be gone.
+    fn whole(&self, level: Level, batch: usize, x: &[u8], y: &mut [u8]) -> bool {
+        let Geometry { channels, outputs, time, .. } = self.geometry;
+        let rows = time * batch;
+        match &self.kind {
+            Kind::Real { phases, activation: activation @ (None | Some(Unary::Relu)) } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Real {
+                    x: bytemuck::cast_slice(x),
+                    x_stride: channels,
+                    rows,
+                    inputs: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    relu: activation.is_some(),
+                    y_stride: outputs,
+                };
+                tile::real(level, &job, bytemuck::cast_slice_mut(y));
+            }
+            Kind::Integer { phases, numbers: Numbers::Bytes, results, .. } => {
+                let [phase] = &phases[..] else { return false };
+                let job = Integer {
+                    numbers: Numbers::Bytes,
+                    x,
+                    x_stride: channels,
+                    rows,
+                    bytes: channels,
+                    outputs,
+                    w: &phase.w,
+                    bias: &phase.bias,
+                    y_stride: outputs,
+                };
+                tile::integer(level, &job, &mut results.store(y, 0));
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Runs one sample, or `times` of them where all their rows are alike.
@@ -169,7 +216,7 @@ impl Product {
 fn real_kind(g: &Geometry, w: &[f32], bias: Option<&[f32]>, activation: Option<Unary>) -> Kind {
     let bias = |o| bias.map_or(0.0, |b| b[o]);
     let phase = |phase| RealPhase {
-        w: pack::weights(g, phase, w),
+        w: Aligned::new(&pack::weights(g, phase, w)),
         bias: pack::lanes((0..g.outputs).map(bias), g.outputs, 0.0),
     };
     Kind::Real { phases: g.phases.iter().map(phase).collect(), activation }
@@ -204,8 +251,8 @@ fn integer_kind(
         };
         IntegerPhase {
             w: match unpacked {
-                Some(w) => bytemuck::cast_slice(&pack::weights(g, phase, w)).to_vec(),
-                None => bytemuck::cast_slice(&pack::weights(g, phase, bytes)).to_vec(),
+                Some(w) => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, w))),
+                None => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes))),
             },
             bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
         }

@@ -110,7 +110,7 @@ fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let square = x * x;
     let mut series = -5.704_988_7e-3;
-    for term in [2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+    for term in [2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
         series = series * square + term;
     }
     let near = x + x * square * series;

@@ -153,7 +153,7 @@ pub fn unpack_i4(
     let weight = |row: usize, i: usize| {
         let byte = packed[row * row_bytes + i / 2];
         // The half is moved to the top, so that the shift back down keeps its sign.
-        let half = if i % 2 == 0 { byte << 4 } else { byte & 0xF0 };
+        let half = if i.is_multiple_of(2) { byte << 4 } else { byte & 0xF0 };
         let group = (row * blocks + i / inputs) * per_block + i % inputs / dtype::GROUP;
         i16::from(half as i8 >> 4) * i16::from(groups[group])
     };

@@ -59,6 +59,12 @@ pub const fn scratch_words<O: Order>() -> usize {
     TILE + O::SCRATCH
 }
 
+/// The larger of both, for scratch that two orders share.
+#[must_use]
+pub const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
 /// One row of bytes: `y[o] = requantize(bias[o] + Σ x[i] · w[o, i])`.
 pub fn to_bytes<O: Order>(
     x: &[i8],

@@ -307,7 +307,7 @@ fn surprises(values: impl IntoIterator<Item = f32>) -> Vec<(f64, bool)> {
     let model = detector(&Setup { tracking: Some(TRACKING), ..ONE });
     let mut detector = Detector::new(&model).unwrap();
     let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.unwrap();
-    values.into_iter().map(|x| push(x)).map(|s| (s.surprise.unwrap(), s.alarm)).collect()
+    values.into_iter().map(&mut push).map(|s| (s.surprise.unwrap(), s.alarm)).collect()
 }
 
 #[test]

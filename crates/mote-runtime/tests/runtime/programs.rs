@@ -5,7 +5,10 @@ use mote_format::{
     Op,
     program::{Binary, Reduction, Unary},
 };
-use mote_runtime::kernels::{self, Window};
+use mote_runtime::{
+    Level, Loaded,
+    kernels::{self, Window},
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -157,6 +160,36 @@ proptest! {
         }
         for (port, found) in ready.program.outputs.iter().zip(&found) {
             prop_assert_eq!(bits(found), bits(&known[port.value.index()]));
+        }
+    }
+
+    /// No sample of a batch sees another one, and each gives what it gives alone.
+    #[test]
+    fn a_batch_is_its_samples_one_by_one(seed: u64, ops in 1..40usize) {
+        const BATCH: usize = 3;
+        let (ready, inputs) = graph(seed, ops);
+        let mut random = Random(seed ^ 1);
+        let samples: Vec<Vec<Vec<f32>>> = (0..BATCH)
+            .map(|_| inputs.iter().map(|x| random.fill(&[x.len()], 2.0)).collect())
+            .collect();
+        let tensors = ready.tensors();
+        let loaded = Loaded::from_parts(Level::Plain, &ready.program, &tensors).unwrap();
+        let mut together = loaded.batch(BATCH);
+        for (i, port) in ready.program.inputs.iter().enumerate() {
+            let all: Vec<f32> = samples.iter().flat_map(|sample| sample[i].clone()).collect();
+            together.input(port.value).copy_from_slice(&all);
+        }
+        together.run();
+        for (s, sample) in samples.iter().enumerate() {
+            let alone = ready.run(sample);
+            for (port, wanted) in ready.program.outputs.iter().zip(&alone) {
+                let found = together.output(port.value);
+                // A tensor of the file is the same for all.
+                let found = if found.len() == wanted.len() { found } else {
+                    &found[s * wanted.len()..][..wanted.len()]
+                };
+                prop_assert_eq!(bits(found), bits(wanted), "sample {}", s);
+            }
         }
     }
 

@@ -112,7 +112,7 @@ proptest! {
         let ready = draft.verify();
         let single = stepping(&ready);
         let x = random.fill(&[time, channels], 10.0);
-        let wanted = ready.run(&[x.clone()]).remove(0);
+        let wanted = ready.run(std::slice::from_ref(&x)).remove(0);
         let mut steps = Steps::new(single.instance_at(Level::best()));
         let mut found = Vec::new();
         for x in x.chunks(channels) {

@@ -25,7 +25,7 @@ pub fn roofline(title: &str, profiles: &[Profile]) -> String {
         "How fast each program runs on the machine that wrote this page, beside what that machine can do.",
     ));
     let main = el("main").add(head).all(profiles.iter().map(section));
-    document(title, el("div").add(main))
+    document(title, el("div").class("alone").add(main))
 }
 
 fn section(p: &Profile) -> Element {

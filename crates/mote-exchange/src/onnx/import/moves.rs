@@ -9,10 +9,10 @@ use crate::onnx::{export::turn, proto::Node};
 const PADDING: usize = 1 << 20;
 
 /// An operand that is moved, as real numbers or as bytes.
-struct Moved {
-    value: ValueId,
-    order: Order,
-    active: Active,
+pub(super) struct Moved {
+    pub(super) value: ValueId,
+    pub(super) order: Order,
+    pub(super) active: Active,
     /// Whether bytes are moved, and whether the model speaks of them.
     bytes: Option<bool>,
 }
@@ -29,7 +29,7 @@ impl<'m> Importer<'m> {
     }
 
     /// An operand as it lies: bytes stay bytes.
-    fn moving(&mut self, name: &str, order: Option<Order>) -> Result2<Moved> {
+    pub(super) fn moving(&mut self, name: &str, order: Option<Order>) -> Result2<Moved> {
         let active = self.active(name)?;
         let order = order.unwrap_or(self.order(name));
         let (value, bytes) = if active.bytes.is_some() {
@@ -40,7 +40,13 @@ impl<'m> Importer<'m> {
         Ok(Moved { value, order, active, bytes })
     }
 
-    fn set_moved(&mut self, y: &'m str, value: ValueId, from: &Moved, merged: bool) -> Result2<()> {
+    pub(super) fn set_moved(
+        &mut self,
+        y: &'m str,
+        value: ValueId,
+        from: &Moved,
+        merged: bool,
+    ) -> Result2<()> {
         let place = Place { value, order: from.order };
         match from.bytes {
             Some(is_bytes) => self.set_bytes(y, place, merged, is_bytes),
@@ -197,139 +203,6 @@ impl<'m> Importer<'m> {
         }
         self.set_real(node.result()?, Place { value, order: Order::Plain }, active.merged);
         Ok(())
-    }
-
-    pub(super) fn reshape(&mut self, node: &'m Node) -> Result2<()> {
-        let name = node.wanted(0)?;
-        if let Some(Known::Constant(constant)) = self.known.get(name) {
-            let constant = self.reshaped_constant(node, constant.clone())?;
-            self.set(node.result()?, Known::Constant(constant));
-            return Ok(());
-        }
-        let from = self.moving(name, Some(Order::Plain))?;
-        let dims = self.target(node, &from.active)?;
-        let elements: usize = from.active.shape.iter().product();
-        let (&first, rest) = dims.split_first().ok_or("a batch without an axis")?;
-        let rows = match first {
-            0 if from.active.merged => from.active.shape[0],
-            0 => 1,
-            -1 => {
-                let rest: i64 = rest.iter().try_fold(1i64, |n, &d| n.checked_mul(d)).unwrap_or(0);
-                let rest = usize::try_from(rest).ok().filter(|&n| n > 0 && elements % n == 0);
-                elements / rest.ok_or_else(|| format!("{dims:?} does not hold whole samples"))?
-            }
-            n => {
-                let n = usize::try_from(n).map_err(|_| format!("{dims:?} is no shape"))?;
-                let batch = self.batch.filter(|&batch| n % batch == 0);
-                n / batch.ok_or_else(|| format!("{dims:?} fixes the batch, which is free"))?
-            }
-        };
-        let given: i64 =
-            rest.iter().filter(|&&d| d != -1).try_fold(1i64, |n, &d| n.checked_mul(d)).unwrap_or(0);
-        let per_row = elements / rows.max(1);
-        let length = |&d: &i64| match d {
-            -1 => usize::try_from(given)
-                .ok()
-                .filter(|&n| n > 0 && per_row % n == 0)
-                .map(|n| per_row / n),
-            d => usize::try_from(d).ok(),
-        };
-        let own: Option<Vec<usize>> = rest.iter().map(length).collect();
-        let mut own =
-            own.ok_or_else(|| format!("{dims:?} does not fit {:?}", from.active.shape))?;
-        let merged = rows != 1;
-        if merged {
-            own.insert(0, rows);
-        }
-        let value = self.draft.reshape(from.value, &own)?;
-        self.set_moved(node.result()?, value, &from, merged)
-    }
-
-    /// The lengths that a node gives to its result, the batch first: 0 copies, -1 is what is left.
-    fn target(&self, node: &Node, active: &Active) -> Result2<Vec<i64>> {
-        let own = active.shape.iter().map(|&n| n as i64);
-        let mut found: Vec<i64> = if active.merged {
-            [0].into_iter().chain(own.skip(1)).collect()
-        } else {
-            [0].into_iter().chain(own).collect()
-        };
-        let axes = |this: &Self| match node.operand(1) {
-            Some(name) => this.list(name),
-            None => Ok(Vec::new()),
-        };
-        match node.op_type.as_str() {
-            "Flatten" => {
-                node.only("axis", 1)?;
-                Ok(vec![0, -1])
-            }
-            "Squeeze" => {
-                let mut drop: Vec<usize> = Vec::new();
-                for axis in axes(self)? {
-                    drop.push(node::axis(axis, found.len())?);
-                }
-                if drop.is_empty() || drop.iter().any(|&a| found[a] != 1) {
-                    return Err(format!("wanted axes of length 1, found {drop:?} of {found:?}"));
-                }
-                let mut i = 0;
-                found.retain(|_| {
-                    i += 1;
-                    !drop.contains(&(i - 1))
-                });
-                Ok(found)
-            }
-            "Unsqueeze" => {
-                let axes = axes(self)?;
-                let rank = found.len() + axes.len();
-                let mut add = Vec::new();
-                for a in axes {
-                    add.push(node::axis(a, rank)?);
-                }
-                add.sort_unstable();
-                for a in add {
-                    if a == 0 || a > found.len() {
-                        return Err("an axis in front of the batch".into());
-                    }
-                    found.insert(a, 1);
-                }
-                Ok(found)
-            }
-            _ => {
-                let mut dims = self.list(node.wanted(1)?)?;
-                for (i, d) in dims.iter_mut().enumerate().skip(1).filter(|(_, d)| **d == 0) {
-                    *d = *found.get(i).ok_or("a length is copied from no axis")?;
-                }
-                Ok(dims)
-            }
-        }
-    }
-
-    fn reshaped_constant(&self, node: &Node, mut constant: Constant) -> Result2<Constant> {
-        let elements = constant.data.len();
-        if node.op_type != "Reshape" {
-            let axes = match node.operand(1) {
-                Some(name) => self.list(name)?,
-                None => return Err("wanted axes".into()),
-            };
-            if node.op_type == "Squeeze" || node.op_type == "Flatten" {
-                constant.shape.retain(|&n| n != 1);
-                return Ok(constant);
-            }
-            for axis in axes {
-                let axis = node::axis(axis, constant.shape.len() + 1)?;
-                constant.shape.insert(axis, 1);
-            }
-            return Ok(constant);
-        }
-        let dims = self.list(node.wanted(1)?)?;
-        let given: i64 =
-            dims.iter().filter(|&&d| d != -1).try_fold(1i64, |n, &d| n.checked_mul(d)).unwrap_or(0);
-        let free = (elements as i64).checked_div(given).unwrap_or(0);
-        let shape: Option<Vec<usize>> =
-            dims.iter().map(|&d| usize::try_from(if d == -1 { free } else { d }).ok()).collect();
-        let shape = shape.filter(|s| shape::elements(s) == Some(elements));
-        constant.shape =
-            shape.ok_or_else(|| format!("{elements} elements cannot become {dims:?}"))?;
-        Ok(constant)
     }
 
     pub(super) fn transpose(&mut self, node: &'m Node) -> Result2<()> {

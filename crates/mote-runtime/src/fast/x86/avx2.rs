@@ -1,6 +1,10 @@
 //! AVX2 with FMA: a panel is two registers; bytes are widened to words and multiplied in pairs.
 
 #![allow(
+    clippy::needless_range_loop,
+    reason = "sums are picked by counters of fixed length, so that they stay in registers"
+)]
+#![allow(
     unsafe_code,
     reason = "vector instructions and pointers into matrices whose size was checked"
 )]

@@ -1,6 +1,10 @@
 //! AVX-512: a panel is one register; bytes are multiplied four at a time by VNNI.
 
 #![allow(
+    clippy::needless_range_loop,
+    reason = "sums are picked by counters of fixed length, so that they stay in registers"
+)]
+#![allow(
     unsafe_code,
     reason = "vector instructions and pointers into matrices whose size was checked"
 )]
