@@ -1,6 +1,6 @@
 //! What a sample costs on a stream: makes `docs/results/streaming.md`.
 //!
-//! `cargo run --release --workspace --example streaming` trains both families shortly on the
+//! `cargo run --release --example streaming` trains both families shortly on the
 //! simulated pump (12 sensors), then pushes records one by one through aligner and detector, as
 //! `mote run` does, and times each push. Five runs; the table shows their medians and extremes.
 
@@ -35,7 +35,7 @@ fn main() -> Result<(), Error> {
     let source = reading.learn(std::slice::from_ref(&file))?;
 
     let mut text = String::from(
-        "# Streaming\n\nMade by `cargo run --release --workspace --example streaming`: records of the \
+        "# Streaming\n\nMade by `cargo run --release --example streaming`: records of the \
          simulated pump (12 sensors, windows chosen from the data) pushed one by one through aligner \
          and detector on one thread, plain `f32` kernels. Medians of five runs, extremes in brackets.\n\n\
          | model | multiply-adds a sample | samples / s | p50, µs | p99, µs | detector memory, KiB | weights, KiB | peak of the process, MiB |\n\
