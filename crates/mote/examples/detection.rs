@@ -1,6 +1,6 @@
 //! Detection on public data, five seeds, beside published results: makes `docs/results/detection.md`.
 //!
-//! `cargo run --release -p mote --example detection -- [--data FOLDER]
+//! `cargo run --release --example detection -- [--data FOLDER]
 //! [--sets skab,nab,smd,ett,nsl_kdd] [--models vae,flow] [--seeds 5]` trains and measures what is not measured yet (each result is a
 //! file under `target/detection`, so it can be interrupted and run in several processes), then
 //! writes the table. The data is not part of this repository: FOLDER holds the sets as they are
@@ -459,7 +459,7 @@ fn table(store: &Path) -> Result<String, Error> {
         outcomes.push(outcome);
     }
     let mut text = String::from(
-        "# Detection on public data\n\nMade by `cargo run --release -p mote --example detection`. \
+        "# Detection on public data\n\nMade by `cargo run --release --example detection`. \
          Means over files, then mean and 95 % interval over seeds (Student's t). The threshold is \
          chosen on unlabelled held-back training data for one false alarm in a thousand samples; \
          where that data is shorter than a thousand samples, the alarm follows the scores of the last \
