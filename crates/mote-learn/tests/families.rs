@@ -11,12 +11,6 @@ use mote_learn::{
 };
 use support::{numbers, random_maf, rng, tensor};
 
-fn total_nll(maf: &Maf, x: Vec<f32>, shape: [usize; 3], device: &Device) -> f64 {
-    let mask = vec![1.0; x.len()];
-    let nll = maf.score(tensor(x, shape, device), tensor(mask, shape, device)).nll;
-    f64::from(nll.sum().into_scalar::<f32>())
-}
-
 #[test]
 fn flow_density_integrates_to_one() {
     let device = Device::flex();

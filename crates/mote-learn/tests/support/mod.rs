@@ -11,24 +11,24 @@ use mote_learn::{
     random::{Purpose, Random},
 };
 
-pub fn rng(index: u64) -> Random {
+pub(crate) fn rng(index: u64) -> Random {
     Random::new(11, Purpose::Weights, index)
 }
 
-pub fn tensor(data: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+pub(crate) fn tensor(data: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
     Tensor::from_data(TensorData::new(data, shape), device)
 }
 
-pub fn matrix(data: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+pub(crate) fn matrix(data: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(data, shape), device)
 }
 
-pub fn numbers<const D: usize>(t: Tensor<D>) -> Vec<f32> {
+pub(crate) fn numbers<const D: usize>(t: Tensor<D>) -> Vec<f32> {
     t.into_data().try_to_vec::<f32>().unwrap()
 }
 
 /// The model with random numbers added to all of its weights: fresh models often answer nothing.
-pub fn shaken<M: Module>(model: M, by: f32) -> M {
+pub(crate) fn shaken<M: Module>(model: M, by: f32) -> M {
     model.map(&mut Shake { by, rng: rng(2) })
 }
 
@@ -52,7 +52,7 @@ impl ModuleMapper for Shake {
 }
 
 /// A flow whose weights are all random.
-pub fn random_maf(features: usize, layers: usize, device: &Device) -> Maf {
+pub(crate) fn random_maf(features: usize, layers: usize, device: &Device) -> Maf {
     let config = MafConfig { hidden: 8, layers, convolutions: 2, scale_bound: 2.0 };
     shaken(Maf::new(&config, features, &mut rng(1), device), 0.3)
 }
