@@ -9,6 +9,7 @@ mod events;
 mod extreme;
 mod golden;
 mod interval;
+mod judges;
 mod nab;
 mod posterior;
 mod properties;
