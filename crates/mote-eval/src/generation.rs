@@ -2,18 +2,47 @@
 //!
 //! No single number answers. The [discriminative](discriminative_score) and
 //! [predictive](predictive_score) scores are what papers publish, and both are near their best for a
-//! model that repeats its training windows.
+//! model that repeats its training windows; so look at [`memorization()`] first. *Is it plausible?*
+//! [`support()`] (precision, density), [`marginal_distance`]. *Is everything there?* [`support()`]
+//! (coverage), [`tail_coverage`], [`vendi_score`], [`birthday`]. *Is its time right?*
+//! [`autocorrelation_error`], [`cross_correlation_error`]. *How far is it, in one number?*
+//! [`mean_discrepancy`], [`sliced_wasserstein`], and [`frechet_distance`] of embeddings.
+//!
+//! Every one of them has a value for real windows against other real windows that is not zero. That
+//! floor is what a model should be compared with.
 
 mod adam;
+mod correlation;
+mod discrepancy;
 mod discriminative;
+mod diversity;
+mod frechet;
 mod gru;
 mod judge;
+mod memorization;
+mod modes;
+mod neighbours;
 mod predictive;
+mod support;
+mod tails;
+mod wasserstein;
 
 use std::ops::ControlFlow;
 
+pub use correlation::{
+    AutocorrelationError, CrossCorrelationError, autocorrelation_error, cross_correlation_error,
+};
+pub use discrepancy::{Discrepancy, mean_discrepancy};
 pub use discriminative::{Discriminative, discriminative_score};
+pub use diversity::{Birthday, MAX_VENDI_WINDOWS, birthday, vendi_score};
+pub use frechet::{Frechet, frechet_distance};
+pub use memorization::{Closeness, Memorization, memorization};
+pub use modes::{ModeCoverage, Modes};
+pub use neighbours::MAX_PAIRS;
 pub use predictive::{Predictive, predictive_score};
+pub use support::{Support, support};
+pub use tails::{TailCoverage, Tails, tail_coverage};
+pub use wasserstein::{Marginal, Marginals, marginal_distance, sliced_wasserstein, wasserstein};
 
 /// How the recurrent network of a score is trained. The defaults are those of TimeGAN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

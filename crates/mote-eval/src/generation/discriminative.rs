@@ -56,7 +56,7 @@ pub struct Discriminative {
 /// set is small, so scores below twice [`Discriminative::standard_error`] are noise, and only the
 /// mean over five or more seeds is worth reporting. Windows that overlap sit on both sides of the
 /// split. And it is near 0 for a model that repeats its training windows: report
-/// the distance to the nearest training windows beside it.
+/// [`memorization`](super::memorization()) beside it.
 ///
 /// The same seed gives the same score, on every machine.
 ///

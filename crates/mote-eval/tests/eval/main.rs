@@ -5,11 +5,13 @@
 
 mod autocorrelation;
 mod density;
+mod distances;
 mod events;
 mod extreme;
 mod golden;
 mod interval;
 mod judges;
+mod modes;
 mod nab;
 mod posterior;
 mod properties;
