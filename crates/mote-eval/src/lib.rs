@@ -47,6 +47,7 @@ mod windows;
 pub mod density;
 pub mod events;
 pub mod extreme;
+pub mod forecast;
 pub mod generation;
 pub mod interval;
 pub mod nab;
