@@ -33,6 +33,12 @@ pub enum Error {
         /// Of the second.
         right: (usize, usize),
     },
+    /// A column is numerical in one table and categorical in the other.
+    #[error("column {column} is numerical in one table and categorical in the other")]
+    Kinds {
+        /// Position of the column.
+        column: usize,
+    },
     /// The observer of a long computation asked it to stop.
     #[error("stopped by the caller after {iterations} iterations")]
     Stopped {

@@ -42,6 +42,7 @@ pub use neighbours::MAX_PAIRS;
 pub use predictive::{Predictive, predictive_score};
 pub use support::{Support, support};
 pub use tails::{TailCoverage, Tails, tail_coverage};
+pub(crate) use wasserstein::largest_gap;
 pub use wasserstein::{Marginal, Marginals, marginal_distance, sliced_wasserstein, wasserstein};
 
 /// How the recurrent network of a score is trained. The defaults are those of TimeGAN.

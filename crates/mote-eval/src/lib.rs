@@ -53,6 +53,7 @@ pub mod interval;
 pub mod nab;
 pub mod posterior;
 pub mod rank;
+pub mod table;
 
 pub use autocorrelation::{autocorrelation, effective_sample_size, sliding_window};
 pub use curve::{PrecisionRecallPoint, RocPoint, precision_recall_curve, roc_curve, thin};

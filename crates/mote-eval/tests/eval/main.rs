@@ -20,3 +20,4 @@ mod properties;
 mod rank;
 mod ranking;
 mod sampling;
+mod table;
