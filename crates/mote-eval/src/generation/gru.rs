@@ -100,14 +100,14 @@ impl Gru {
         3 * self.hidden * (self.inputs + self.hidden + 2)
     }
 
-    fn split<'p>(self, weights: &'p [f32]) -> Split<&'p [f32]> {
+    fn split(self, weights: &[f32]) -> Split<&[f32]> {
         let (input, rest) = weights.split_at(3 * self.hidden * self.inputs);
         let (recurrent, rest) = rest.split_at(3 * self.hidden * self.hidden);
         let (input_bias, rest) = rest.split_at(3 * self.hidden);
         Split { input, recurrent, input_bias, recurrent_bias: &rest[..3 * self.hidden] }
     }
 
-    fn split_mut<'p>(self, weights: &'p mut [f32]) -> Split<&'p mut [f32]> {
+    fn split_mut(self, weights: &mut [f32]) -> Split<&mut [f32]> {
         let (input, rest) = weights.split_at_mut(3 * self.hidden * self.inputs);
         let (recurrent, rest) = rest.split_at_mut(3 * self.hidden * self.hidden);
         let (input_bias, rest) = rest.split_at_mut(3 * self.hidden);

@@ -62,7 +62,7 @@ impl StateSpace {
     ///
     /// Variances as in [`Self::trend`], or `|φ|` of 1 or more.
     pub fn autoregression(noise: f64, step: f64, persistence: f64, mean: f64) -> Result<Self> {
-        if !(persistence.abs() < 1.0) {
+        if persistence.is_nan() || persistence.abs() >= 1.0 {
             let (what, wanted) = ("persistence", "between -1 and 1");
             return Err(crate::Error::OutOfRange { what, value: persistence, wanted });
         }
