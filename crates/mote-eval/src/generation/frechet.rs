@@ -27,8 +27,8 @@ pub struct Frechet {
 /// The trace of the root is taken as that of `(Σ₁^½ Σ₂ Σ₁^½)^½`, which is symmetric; so it is real
 /// also where a covariance is singular, where the usual `scipy.linalg.sqrtm(Σ₁ Σ₂)` is off or
 /// complex. Estimates are biased upwards by about `width² / rows`: compare only distances of equally
-/// many rows, and beside the distance between two halves of real data. Cost `width³`, about three
-/// seconds at 320.
+/// many rows, and beside the distance between two halves of real data. Cost `width³`, about one
+/// second at 320.
 ///
 /// # Errors
 ///
