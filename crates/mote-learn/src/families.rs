@@ -5,10 +5,12 @@
 //! implements [`Score`] can be put into the variants of [`Density`] that carry a scorer.
 
 mod diffusion;
+mod distilled;
 mod maf;
 mod time_vae;
 
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
+pub use distilled::Distilled;
 pub use maf::{Maf, MafConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
 

@@ -7,7 +7,10 @@ mod schedule;
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{Model, ValueId, Verified, manifest::Generator};
+use mote_format::{
+    Model, ValueId, Verified,
+    manifest::{Generator, Solver},
+};
 
 pub use schedule::{Moment, Schedule};
 
@@ -61,7 +64,8 @@ impl<'m> Completer<'m> {
     /// # Errors
     ///
     /// [`LoadError::NoProgram`] if the model completes no windows, [`LoadError::Port`] if a program
-    /// does not have the ports that its generator needs.
+    /// does not have the ports that its generator needs, [`LoadError::Evaluations`] if the model was
+    /// distilled to another number of them.
     ///
     /// # Panics
     ///
@@ -74,7 +78,11 @@ impl<'m> Completer<'m> {
         let shape = [model.manifest.window.length, model.manifest.schema.features()];
         let way = match model.manifest.generator {
             Some(Generator::Iterative { path, solver, evaluations: usual }) => {
-                let schedule = Schedule::new(path, solver, evaluations.unwrap_or(usual));
+                let evaluations = evaluations.unwrap_or(usual);
+                if solver == Solver::Distilled && evaluations != usual {
+                    return Err(LoadError::Evaluations { wanted: usual, found: evaluations });
+                }
+                let schedule = Schedule::new(path, solver, evaluations);
                 Way::Iterative(Iterative::new(model, shape, batch, schedule)?)
             }
             _ => {

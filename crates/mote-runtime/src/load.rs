@@ -45,6 +45,14 @@ pub enum LoadError {
         /// The shape that it has, or `None` if there is no such port.
         found: Option<Vec<usize>>,
     },
+    /// The model was distilled to one number of evaluations and cannot take another.
+    #[error("the model was distilled to {wanted} evaluations, found {found}")]
+    Evaluations {
+        /// The number that it takes.
+        wanted: usize,
+        /// The number that was asked for.
+        found: usize,
+    },
 }
 
 fn names(found: &[String]) -> String {

@@ -208,7 +208,7 @@ pub(super) fn train(
     store: Option<&Store>,
 ) -> Result<Finished, Error> {
     let interrupted = interrupt::flag();
-    let mut bar = Bar::new(recipe.train.steps);
+    let mut bar = Bar::new();
     let mut failure = None;
     let finished = run(source, recipe, device, resume, &mut |report| {
         bar.show(&report);
@@ -321,7 +321,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
-            "repaired": outline.repair,
+            "stage": outline.stage,
             "seconds": seconds,
         }));
     }
