@@ -5,9 +5,10 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
-pub(crate) mod bytes;
+pub(crate) mod elements;
 mod geometry;
 mod level;
+mod lookup;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
@@ -18,6 +19,8 @@ mod unary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use aligned::Aligned;
 pub use level::Level;
+pub(crate) use lookup::lookup;
 pub(crate) use product::Product;
 pub(crate) use unary::{unary, unary_in_place};

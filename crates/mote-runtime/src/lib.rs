@@ -21,6 +21,7 @@ mod load;
 pub mod micro;
 mod plan;
 mod step;
+mod views;
 
 pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;

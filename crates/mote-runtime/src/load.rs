@@ -215,9 +215,9 @@ impl<'m> Loaded<'m> {
         }
     }
 
-    /// Where a value is while the program runs.
-    pub(crate) fn place(&self, id: ValueId) -> Place<'m> {
-        self.places[id.index()]
+    /// Where values are while the program runs.
+    pub(crate) fn places(&self) -> &[Place<'m>] {
+        &self.places
     }
 
     fn prepare(&self, op: &Op) -> Prepared {

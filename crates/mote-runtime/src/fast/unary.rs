@@ -56,17 +56,29 @@ unsafe fn avx2(f: Unary, y: &mut [f32]) {
 #[inline(always)]
 fn vectorized(f: Unary, y: &mut [f32]) {
     match f {
-        Unary::Exp => y.iter_mut().for_each(|y| *y = exp(*y)),
-        Unary::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
-        Unary::Sigmoid => y.iter_mut().for_each(|y| *y = sigmoid(*y)),
-        Unary::Silu => y.iter_mut().for_each(|y| *y *= sigmoid(*y)),
+        Unary::Exp => each(y, exp),
+        Unary::Tanh => each(y, tanh),
+        Unary::Sigmoid => each(y, sigmoid),
+        Unary::Silu => each(y, |x| x * sigmoid(x)),
         Unary::Softplus | Unary::Gelu | Unary::Log => kernels::unary_in_place(f, y),
-        Unary::Sqrt => y.iter_mut().for_each(|y| *y = libm::sqrtf(*y)),
-        Unary::Relu => y.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
-        Unary::Square => y.iter_mut().for_each(|y| *y *= *y),
-        Unary::Abs => y.iter_mut().for_each(|y| *y = y.abs()),
-        Unary::Recip => y.iter_mut().for_each(|y| *y = 1.0 / *y),
+        Unary::Sqrt => each(y, libm::sqrtf),
+        Unary::Relu => each(y, |x| if x < 0.0 { 0.0 } else { x }),
+        Unary::Square => each(y, |x| x * x),
+        Unary::Abs => each(y, f32::abs),
+        Unary::Recip => each(y, |x| 1.0 / x),
     }
+}
+
+/// `y[i] = f(y[i])`, eight at a time, so that short rows fill registers too.
+#[inline(always)]
+fn each(y: &mut [f32], f: impl Fn(f32) -> f32) {
+    let (y, rest) = y.as_chunks_mut::<8>();
+    for y in y {
+        for y in y {
+            *y = f(*y);
+        }
+    }
+    rest.iter_mut().for_each(|y| *y = f(*y));
 }
 
 /// `e^x` as `2^n · e^r` with `|r| ≤ ½ ln 2`; `e^r` is its Taylor series, whose next term is below half

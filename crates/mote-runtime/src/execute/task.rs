@@ -1,0 +1,324 @@
+//! An operation with everything found that can be found before it runs: where it reads and writes,
+//! how many numbers, and which loop.
+
+use alloc::{vec, vec::Vec};
+
+use mote_format::{
+    Op, Quantization, ValueId,
+    container::Element,
+    program::{Binary, Unary},
+};
+
+use crate::{
+    fast::{self, Level, elements},
+    kernels::quantized::Sum,
+    load::{Loaded, Place, Prepared},
+};
+
+/// How an operation is run.
+#[derive(Clone, Debug)]
+pub(super) enum Task<'m> {
+    /// It is looked at while it runs.
+    General,
+    /// What it moves lies there already.
+    Nothing,
+    /// A packed layer, by the number of the operation.
+    Layer { i: usize, x: Place<'m>, y: Block },
+    /// Runs of bytes are copied.
+    Move(Vec<Move<'m>>),
+    /// Element by element.
+    Each { work: Each<'m>, y: Block },
+}
+
+/// Bytes of the arena: the first one, and how many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    first: usize,
+    length: usize,
+}
+
+/// Operations on elements, each with what it reads.
+#[derive(Clone, Debug)]
+pub(super) enum Each<'m> {
+    Unary { x: Place<'m>, f: Unary },
+    Affine { x: Place<'m>, scale: f32, offset: f32 },
+    Clamp { x: Place<'m>, low: f32, high: f32 },
+    Binary { a: Place<'m>, b: Place<'m>, f: Binary },
+    Quantize { x: Place<'m>, q: Quantization },
+    Dequantize { x: Place<'m>, q: Quantization },
+    Add { a: Place<'m>, b: Place<'m>, sum: Sum },
+    Lookup { x: Place<'m>, table: &'m [i8] },
+}
+
+/// Rows of bytes that lie at equal distances, here and there.
+#[derive(Clone, Debug)]
+pub(super) struct Move<'m> {
+    x: Place<'m>,
+    x_stride: usize,
+    y: Block,
+    y_stride: usize,
+    rows: usize,
+    bytes: usize,
+}
+
+/// The arena around the block that is written.
+struct Around<'a> {
+    before: &'a [u8],
+    after: &'a [u8],
+    after_start: usize,
+}
+
+impl<'m> Task<'m> {
+    /// The task of operation `i`, where a value is at its place.
+    pub(super) fn new(loaded: &Loaded<'m>, places: &[Place<'m>], batch: usize, i: usize) -> Self {
+        if loaded.level() == Level::Plain {
+            return Self::General;
+        }
+        let finder = Finder { loaded, places, batch };
+        finder.task(i).unwrap_or(Self::General)
+    }
+
+    /// Runs it.
+    pub(super) fn run(
+        &self,
+        loaded: &Loaded<'m>,
+        batch: usize,
+        arena: &mut [u8],
+        scratch: &mut [u64],
+    ) {
+        match self {
+            Self::Nothing => {}
+            Self::Layer { i, x, y } => {
+                let Prepared::Packed(product) = &loaded.prepared[*i] else {
+                    unreachable!("only packed layers become such tasks")
+                };
+                let (around, y) = around(arena, *y);
+                product.run(loaded.level(), batch, around.bytes(*x), y, scratch);
+            }
+            Self::Move(moves) => {
+                for part in moves {
+                    let (around, y) = around(arena, part.y);
+                    part.run(around.bytes(part.x), y);
+                }
+            }
+            Self::Each { work, y } => {
+                let (around, y) = around(arena, *y);
+                work.run(loaded.level(), &around, y);
+            }
+            Self::General => unreachable!("an instance runs these itself"),
+        }
+    }
+}
+
+fn around(arena: &mut [u8], y: Block) -> (Around<'_>, &mut [u8]) {
+    let (before, rest) = arena.split_at_mut(y.first);
+    let (y, after) = rest.split_at_mut(y.length);
+    (Around { before, after_start: before.len() + y.len(), after }, y)
+}
+
+impl<'a> Around<'a> {
+    /// The bytes of what is read. No operation of these reads what it writes.
+    fn bytes<'m: 'a>(&self, place: Place<'m>) -> &'a [u8] {
+        match place {
+            Place::File(bytes) => bytes,
+            Place::Arena(first, length) if first >= self.after_start => {
+                &self.after[first - self.after_start..][..length]
+            }
+            Place::Arena(first, length) => &self.before[first..][..length],
+        }
+    }
+
+    fn read<'m: 'a, T: Element>(&self, place: Place<'m>) -> &'a [T] {
+        bytemuck::cast_slice(self.bytes(place))
+    }
+}
+
+impl Each<'_> {
+    fn run(&self, level: Level, around: &Around<'_>, y: &mut [u8]) {
+        match self {
+            Self::Unary { x, f } => {
+                fast::unary(level, *f, around.read(*x), bytemuck::cast_slice_mut(y));
+            }
+            Self::Affine { x, scale, offset } => {
+                let y = bytemuck::cast_slice_mut(y);
+                elements::affine(level, *scale, *offset, around.read(*x), y);
+            }
+            Self::Clamp { x, low, high } => {
+                let y = bytemuck::cast_slice_mut(y);
+                elements::clamp(level, *low, *high, around.read(*x), y);
+            }
+            Self::Binary { a, b, f } => {
+                let y = bytemuck::cast_slice_mut(y);
+                elements::binary(level, *f, around.read(*a), around.read(*b), y);
+            }
+            Self::Quantize { x, q } => {
+                elements::quantize(level, around.read(*x), *q, bytemuck::cast_slice_mut(y));
+            }
+            Self::Dequantize { x, q } => {
+                elements::dequantize(level, around.read(*x), *q, bytemuck::cast_slice_mut(y));
+            }
+            Self::Add { a, b, sum } => {
+                let y = bytemuck::cast_slice_mut(y);
+                elements::add(level, sum, around.read(*a), around.read(*b), y);
+            }
+            Self::Lookup { x, table } => {
+                fast::lookup(level, around.read(*x), table, bytemuck::cast_slice_mut(y));
+            }
+        }
+    }
+}
+
+impl Move<'_> {
+    fn run(&self, x: &[u8], y: &mut [u8]) {
+        for row in 0..self.rows {
+            let x = &x[row * self.x_stride..][..self.bytes];
+            copy(x, &mut y[row * self.y_stride..][..self.bytes]);
+        }
+    }
+}
+
+/// Copies a few bytes: that takes less than finding out how to copy many.
+#[inline(always)]
+fn copy(x: &[u8], y: &mut [u8]) {
+    const FEW: usize = 256;
+    if x.len() > FEW {
+        return y.copy_from_slice(x);
+    }
+    let (x, x_rest) = x.as_chunks::<32>();
+    let (y, y_rest) = y.as_chunks_mut::<32>();
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
+    let (x, x_rest) = x_rest.as_chunks::<4>();
+    let (y, y_rest) = y_rest.as_chunks_mut::<4>();
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
+    y_rest.iter_mut().zip(x_rest).for_each(|(y, x)| *y = *x);
+}
+
+/// Finds what operations need.
+struct Finder<'a, 'm> {
+    loaded: &'a Loaded<'m>,
+    places: &'a [Place<'m>],
+    batch: usize,
+}
+
+impl<'m> Finder<'_, 'm> {
+    fn task(&self, i: usize) -> Option<Task<'m>> {
+        let op = &self.loaded.program().ops[i];
+        let y = self.block(op.result());
+        if y.length == 0 {
+            return Some(Task::Nothing);
+        }
+        match op {
+            Op::Reshape { x, .. } => self.computed(*x).then_some(Task::Nothing),
+            Op::Slice { x, axis, start, .. } => self.cut(*x, op.result(), *axis, *start),
+            Op::Concat { xs, axis, .. } => self.join(xs, op.result(), *axis),
+            _ if let Prepared::Packed(product) = &self.loaded.prepared[i] => {
+                Some(Task::Layer { i, x: self.whole(product.x)?, y })
+            }
+            _ => Some(Task::Each { work: self.each(op)?, y }),
+        }
+    }
+
+    fn each(&self, op: &Op) -> Option<Each<'m>> {
+        Some(match *op {
+            Op::Unary { x, f, .. } => Each::Unary { x: self.whole(x)?, f },
+            Op::Affine { x, scale, offset, .. } => {
+                Each::Affine { x: self.whole(x)?, scale, offset }
+            }
+            Op::Clamp { x, low, high, .. } => Each::Clamp { x: self.whole(x)?, low, high },
+            Op::Binary { a, b, f, y } => {
+                let (a, b) = self.operands(a, b, y)?;
+                Each::Binary { a, b, f }
+            }
+            Op::Quantize { x, y } => Each::Quantize { x: self.whole(x)?, q: self.meaning(y)? },
+            Op::Dequantize { x, .. } => Each::Dequantize { x: self.whole(x)?, q: self.meaning(x)? },
+            Op::QuantizedAdd { a, b, y, clamp } => {
+                let sum = Sum::new([self.meaning(a)?, self.meaning(b)?], self.meaning(y)?, clamp);
+                Each::Add { a: self.whole(a)?, b: self.whole(b)?, sum }
+            }
+            Op::Lookup { x, table, .. } if !self.computed(table) => {
+                Each::Lookup { x: self.whole(x)?, table: self.loaded.tensor(table) }
+            }
+            _ => return None,
+        })
+    }
+
+    fn computed(&self, id: ValueId) -> bool {
+        self.loaded.program().values[id.index()].tensor.is_none()
+    }
+
+    fn meaning(&self, id: ValueId) -> Option<Quantization> {
+        self.loaded.program().values[id.index()].quantization
+    }
+
+    /// All samples of a value; a tensor is there only once.
+    fn whole(&self, id: ValueId) -> Option<Place<'m>> {
+        match self.places[id.index()] {
+            Place::Arena(first, length) => Some(Place::Arena(first, length * self.batch)),
+            file @ Place::File(_) => (self.batch == 1).then_some(file),
+        }
+    }
+
+    fn block(&self, id: ValueId) -> Block {
+        match self.places[id.index()] {
+            Place::Arena(first, length) => Block { first, length: length * self.batch },
+            Place::File(_) => unreachable!("verified: no operation writes a tensor of the file"),
+        }
+    }
+
+    /// Operands that agree element by element, or the second of which begins again and again.
+    fn operands(&self, a: ValueId, b: ValueId, y: ValueId) -> Option<(Place<'m>, Place<'m>)> {
+        let shape = |id| self.loaded.program().shape(id);
+        if shape(a) != shape(y) {
+            return None;
+        }
+        let first = shape(b).iter().take_while(|&&n| n == 1).count();
+        let again = !shape(b)[first..].is_empty() && shape(y).ends_with(&shape(b)[first..]);
+        let b = match self.places[b.index()] {
+            file @ Place::File(_) if again => file,
+            _ if shape(b) == shape(y) || again && self.batch == 1 => self.whole(b)?,
+            _ => return None,
+        };
+        Some((self.whole(a)?, b))
+    }
+
+    /// The bytes behind one step along an axis.
+    fn inner(&self, id: ValueId, axis: usize) -> usize {
+        let value = &self.loaded.program().values[id.index()];
+        value.dtype.bytes(value.shape[axis + 1..].iter().product())
+    }
+
+    fn cut(&self, x: ValueId, y: ValueId, axis: usize, start: usize) -> Option<Task<'m>> {
+        let (inner, to) = (self.inner(x, axis), self.block(y));
+        let stride = self.loaded.program().shape(x)[axis] * inner;
+        let bytes = self.loaded.program().shape(y)[axis] * inner;
+        let skipped = start * inner;
+        let x = match self.whole(x)? {
+            Place::Arena(first, length) => Place::Arena(first + skipped, length - skipped),
+            Place::File(x) => Place::File(&x[skipped..]),
+        };
+        if matches!(x, Place::Arena(first, _) if first == to.first) {
+            return Some(Task::Nothing);
+        }
+        let rows = to.length / bytes;
+        Some(Task::Move(vec![Move { x, x_stride: stride, y: to, y_stride: bytes, rows, bytes }]))
+    }
+
+    fn join(&self, xs: &[ValueId], y: ValueId, axis: usize) -> Option<Task<'m>> {
+        let (inner, all) = (self.inner(y, axis), self.block(y));
+        let stride = self.loaded.program().shape(y)[axis] * inner;
+        let rows = all.length / stride;
+        let (mut moves, mut start) = (Vec::new(), all.first);
+        for &id in xs {
+            let bytes = self.loaded.program().shape(id)[axis] * inner;
+            let x = self.whole(id)?;
+            let there = matches!(x, Place::Arena(first, _) if first == start);
+            if bytes > 0 && !there {
+                // Up to the end of its last row; behind it another part may lie.
+                let y = Block { first: start, length: (rows - 1) * stride + bytes };
+                moves.push(Move { x, x_stride: bytes, y, y_stride: stride, rows, bytes });
+            }
+            start += bytes;
+        }
+        Some(if moves.is_empty() { Task::Nothing } else { Task::Move(moves) })
+    }
+}
