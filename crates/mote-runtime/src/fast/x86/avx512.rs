@@ -10,7 +10,7 @@
 )]
 
 use core::arch::x86_64::{
-    __m512i, _mm_mask_storeu_epi8, _mm512_add_epi32, _mm512_add_epi64, _mm512_add_ps,
+    __m512, __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_storeu_ps, _mm512_add_epi32, _mm512_add_epi64, _mm512_add_ps,
     _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32,
     _mm512_mask_storeu_ps, _mm512_max_epi32, _mm512_max_ps, _mm512_min_epi32, _mm512_mul_epi32,
@@ -138,7 +138,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
                 sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
             }
             let to = y.as_mut_ptr().add((panel + p) * LANES);
-            _mm512_mask_storeu_ps(to, lanes(job.outputs, panel + p), sum);
+            store_real(to, lanes(job.outputs, panel + p), sum);
         }
     }
     P
@@ -186,8 +186,27 @@ unsafe fn real_tile<const M: usize, const P: usize>(
                     sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
                 }
                 let to = y.as_mut_ptr().add((row + m) * job.y_stride + (panel + p) * LANES);
-                _mm512_mask_storeu_ps(to, lanes(job.outputs, panel + p), sum);
+                store_real(to, lanes(job.outputs, panel + p), sum);
             }
+        }
+    }
+}
+
+/// Stores the lanes of `mask`. Whole registers are stored without it, because a processor lets the
+/// next operation have them before they are in the cache.
+///
+/// # Safety
+///
+/// The lanes of `mask` lie behind `to`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn store_real(to: *mut f32, mask: u16, real: __m512) {
+    // SAFETY: the caller vouches for the lanes.
+    unsafe {
+        if mask == u16::MAX {
+            _mm512_storeu_ps(to, real);
+        } else {
+            _mm512_mask_storeu_ps(to, mask, real);
         }
     }
 }
@@ -355,7 +374,7 @@ unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Stor
             unsafe {
                 let scale = _mm512_loadu_ps(scale.as_ptr().add(panel * LANES));
                 let real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
-                _mm512_mask_storeu_ps(y.as_mut_ptr().add(at), mask, real);
+                store_real(y.as_mut_ptr().add(at), mask, real);
             }
         }
         Store::Bytes { y, multiplier, zero_point, clamp: [low, high] } => {
@@ -371,8 +390,12 @@ unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Stor
                 let y32 = _mm512_add_epi32(steps, _mm512_set1_epi32((*zero_point).into()));
                 let y32 = _mm512_max_epi32(y32, _mm512_set1_epi32((*low).into()));
                 let y32 = _mm512_min_epi32(y32, _mm512_set1_epi32((*high).into()));
-                let to = y.as_mut_ptr().add(at);
-                _mm_mask_storeu_epi8(to, mask, _mm512_cvtepi32_epi8(y32));
+                let (to, y) = (y.as_mut_ptr().add(at), _mm512_cvtepi32_epi8(y32));
+                if mask == u16::MAX {
+                    _mm_storeu_si128(to.cast(), y);
+                } else {
+                    _mm_mask_storeu_epi8(to, mask, y);
+                }
             }
         }
     }
