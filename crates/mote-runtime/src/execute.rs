@@ -1,5 +1,6 @@
 //! A loaded program with its arena: fill the inputs, run, read the outputs.
 
+pub(crate) mod fuse;
 mod general;
 mod task;
 
@@ -21,8 +22,10 @@ pub struct Instance<'m> {
     batch: usize,
     /// Where each value is: in the arena its first byte, and how many it has in one sample.
     places: Vec<Place<'m>>,
-    /// For each operation how it is run.
+    /// For each operation how it is run, perhaps together with others.
     tasks: Vec<Task<'m>>,
+    /// For each operation how it is run by itself.
+    apart: Vec<Task<'m>>,
     /// As words of eight bytes, so that numbers of any type can be read in place.
     arena: Aligned<u64>,
     arena_bytes: usize,
@@ -32,8 +35,9 @@ pub struct Instance<'m> {
 impl<'m> Instance<'m> {
     pub(crate) fn new(loaded: Loaded<'m>, batch: usize) -> Self {
         assert!(batch > 0, "a batch of no samples");
-        let alone = (batch == 1 && loaded.level() != Level::Plain)
-            .then(|| Plan::alone(loaded.program(), Aligned::<u64>::LINE));
+        let alone = batch == 1 && loaded.level() != Level::Plain;
+        let fused = if alone { fuse::fuse(&loaded) } else { Vec::new() };
+        let alone = alone.then(|| Plan::alone(loaded.program(), Aligned::<u64>::LINE, &fused));
         let plan = alone.as_ref().unwrap_or(loaded.plan());
         let place = |(i, place): (usize, &Place<'m>)| match *place {
             Place::File(bytes) => Place::File(bytes),
@@ -44,12 +48,17 @@ impl<'m> Instance<'m> {
         };
         let places: Vec<_> = loaded.places().iter().enumerate().map(place).collect();
         let arena_bytes = plan.bytes() * batch;
-        let tasks = (0..loaded.program().ops.len())
-            .map(|i| Task::new(&loaded, &places, batch, i))
-            .collect();
+        let task = |i| Task::new(&loaded, &places, batch, i);
+        let apart: Vec<_> = (0..loaded.program().ops.len()).map(task).collect();
+        let mut tasks = apart.clone();
+        for (i, fused) in fused.iter().enumerate() {
+            if let Some(task) = Task::fused(&loaded, &places, i, *fused) {
+                tasks[i] = task;
+            }
+        }
         let arena = Aligned::new(&vec![0; arena_bytes.div_ceil(8)]);
         let scratch = Aligned::new(&vec![0; loaded.scratch_bytes().div_ceil(8)]);
-        Self { loaded, batch, places, tasks, arena, arena_bytes, scratch }
+        Self { loaded, batch, places, tasks, apart, arena, arena_bytes, scratch }
     }
 
     /// The program that it runs.
@@ -127,8 +136,14 @@ impl<'m> Instance<'m> {
 
     /// Runs every operation once, in order. Allocates nothing, cannot fail.
     pub fn run(&mut self) {
-        for i in 0..self.tasks.len() {
-            self.run_operation(i);
+        let arena = bytemuck::cast_slice_mut(&mut self.arena);
+        for (i, task) in self.tasks.iter().enumerate() {
+            match task {
+                Task::General => {
+                    general::run(&self.loaded, &self.places, self.batch, i, arena);
+                }
+                task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
+            }
         }
     }
 
@@ -153,17 +168,31 @@ impl<'m> Instance<'m> {
         }
     }
 
-    /// Runs one operation, for profilers; the ones before it have to have run.
+    /// Runs what a run does of one operation, for profilers; the ones before it have to have run. What
+    /// a run does together it does with the first of them.
     ///
     /// # Panics
     ///
     /// If there is no such operation.
     pub fn run_operation(&mut self, i: usize) {
+        self.run_task(i, false);
+    }
+
+    /// Runs one operation by itself, so that its result can be looked at; a run leaves results out that
+    /// only one other operation reads.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such operation.
+    pub fn run_apart(&mut self, i: usize) {
+        self.run_task(i, true);
+    }
+
+    fn run_task(&mut self, i: usize, apart: bool) {
         let arena = bytemuck::cast_slice_mut(&mut self.arena);
-        match &self.tasks[i] {
-            Task::General => {
-                general::run(&self.loaded, &self.places, self.batch, i, arena);
-            }
+        let tasks = if apart { &self.apart } else { &self.tasks };
+        match &tasks[i] {
+            Task::General => general::run(&self.loaded, &self.places, self.batch, i, arena),
             task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
         }
     }

@@ -22,5 +22,5 @@ mod x86;
 pub(crate) use aligned::Aligned;
 pub use level::Level;
 pub(crate) use lookup::lookup;
-pub(crate) use product::Product;
+pub(crate) use product::{Beside, Product};
 pub(crate) use unary::{unary, unary_in_place};

@@ -12,7 +12,10 @@ use core::ops::Range;
 
 use mote_format::{Program, ValueId, Verified};
 
-use crate::views::{self, Home};
+use crate::{
+    execute::fuse::Fused,
+    views::{self, Home},
+};
 
 /// Where each value lies, and how large the arena is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,17 +44,17 @@ impl Plan {
     /// Quadratic in the number of values that are computed, at worst.
     #[must_use]
     pub fn new(program: &Verified) -> Self {
-        Self::of(program, &views::reshaped(program), ALIGNMENT)
+        Self::of(program, &views::reshaped(program), &[], ALIGNMENT)
     }
 
     /// Plans `program` for a single sample, where [`views::parts`] share memory too, and every block
     /// begins at a multiple of `alignment`.
-    pub(crate) fn alone(program: &Verified, alignment: usize) -> Self {
-        Self::of(program, &views::parts(program), alignment)
+    pub(crate) fn alone(program: &Verified, alignment: usize, fused: &[Fused]) -> Self {
+        Self::of(program, &views::parts(program, fused), fused, alignment)
     }
 
-    fn of(program: &Program, homes: &[Home], alignment: usize) -> Self {
-        let mut lives = lives(program, homes, alignment);
+    fn of(program: &Program, homes: &[Home], fused: &[Fused], alignment: usize) -> Self {
+        let mut lives = lives(program, homes, fused, alignment);
         place(&mut lives);
         let places = (0..program.values.len())
             .map(|i| match &lives[homes[i].of] {
@@ -81,7 +84,7 @@ impl Plan {
     /// The least bytes that any plan needs: the most that is alive during one operation.
     #[must_use]
     pub fn lower_bound(program: &Verified) -> usize {
-        let lives = lives(program, &views::reshaped(program), ALIGNMENT);
+        let lives = lives(program, &views::reshaped(program), &[], ALIGNMENT);
         (0..=program.ops.len())
             .map(|t| {
                 let alive = lives.iter().flatten().filter(|l| l.first <= t && t <= l.last);
@@ -93,7 +96,12 @@ impl Plan {
 }
 
 /// The life of each home; `None` for tensors, which need no memory, and for what owns nothing.
-fn lives(program: &Program, homes: &[Home], alignment: usize) -> Vec<Option<Life>> {
+fn lives(
+    program: &Program,
+    homes: &[Home],
+    fused: &[Fused],
+    alignment: usize,
+) -> Vec<Option<Life>> {
     let mut lives: Vec<Option<Life>> = vec![None; program.values.len()];
     let mut touch = |id: ValueId, t: usize| {
         if program.values[id.index()].tensor.is_some() {
@@ -112,6 +120,9 @@ fn lives(program: &Program, homes: &[Home], alignment: usize) -> Vec<Option<Life
     for (i, op) in program.ops.iter().enumerate() {
         op.for_each_operand(|x| touch(x, i + 1));
         touch(op.result(), i + 1);
+    }
+    for (i, fused) in fused.iter().enumerate() {
+        fused.halves.into_iter().chain(fused.add).flatten().for_each(|x| touch(x, i + 1));
     }
     for port in &program.outputs {
         touch(port.value, program.ops.len() + 1);

@@ -8,6 +8,8 @@ use alloc::{vec, vec::Vec};
 
 use mote_format::{Op, Program, ValueId};
 
+use crate::execute::fuse::Fused;
+
 /// The memory that a value uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -26,12 +28,13 @@ pub(crate) fn reshaped(program: &Program) -> Vec<Home> {
     views.homes
 }
 
-/// The homes of all values where a single sample runs.
-pub(crate) fn parts(program: &Program) -> Vec<Home> {
+/// The homes of all values where a single sample runs; what another operation does needs no home.
+pub(crate) fn parts(program: &Program, fused: &[Fused]) -> Vec<Home> {
     let mut views = Views::new(program);
-    for op in &program.ops {
+    for (op, fused) in program.ops.iter().zip(fused) {
         match op {
             Op::Slice { x, y, axis, start, .. } => views.cut(*x, *y, *axis, *start),
+            Op::Concat { .. } if fused.away => {}
             Op::Concat { xs, y, axis } => views.join(xs, *y, *axis),
             _ => views.reshape(op),
         }

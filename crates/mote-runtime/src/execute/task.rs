@@ -9,8 +9,9 @@ use mote_format::{
     program::{Binary, Unary},
 };
 
+use super::fuse::Fused;
 use crate::{
-    fast::{self, Level, elements},
+    fast::{self, Beside, Level, elements},
     kernels::quantized::Sum,
     load::{Loaded, Place, Prepared},
 };
@@ -24,6 +25,14 @@ pub(super) enum Task<'m> {
     Nothing,
     /// A packed layer, by the number of the operation.
     Layer { i: usize, x: Place<'m>, y: Block },
+    /// The same for one sample, with what is done beside it.
+    Beside {
+        i: usize,
+        x: Place<'m>,
+        y: Block,
+        halves: Option<(usize, isize)>,
+        add: Option<Place<'m>>,
+    },
     /// Runs of bytes are copied.
     Move(Vec<Move<'m>>),
     /// Element by element.
@@ -78,6 +87,20 @@ impl<'m> Task<'m> {
         finder.task(i).unwrap_or(Self::General)
     }
 
+    /// The same with what is fused with it, or nothing.
+    pub(super) fn fused(
+        loaded: &Loaded<'m>,
+        places: &[Place<'m>],
+        i: usize,
+        fused: Fused,
+    ) -> Option<Self> {
+        match fused {
+            Fused { away: true, .. } => Some(Self::Nothing),
+            Fused { halves: None, add: None, .. } => None,
+            _ => Finder { loaded, places, batch: 1 }.beside(i, fused),
+        }
+    }
+
     /// Runs it.
     pub(super) fn run(
         &self,
@@ -94,6 +117,15 @@ impl<'m> Task<'m> {
                 };
                 let (around, y) = around(arena, *y);
                 product.run(loaded.level(), batch, around.bytes(*x), y, scratch);
+            }
+            Self::Beside { i, x, y, halves, add } => {
+                let Prepared::Packed(product) = &loaded.prepared[*i] else {
+                    unreachable!("only packed layers become such tasks")
+                };
+                let (around, y) = around(arena, *y);
+                let add = add.map(|add| around.read(add));
+                let beside = Beside { halves: *halves, add };
+                product.run_beside(loaded.level(), around.bytes(*x), y, beside);
             }
             Self::Move(moves) => {
                 for part in moves {
@@ -216,6 +248,22 @@ impl<'m> Finder<'_, 'm> {
             }
             _ => Some(Task::Each { work: self.each(op)?, y }),
         }
+    }
+
+    fn beside(&self, i: usize, fused: Fused) -> Option<Task<'m>> {
+        let Prepared::Packed(product) = &self.loaded.prepared[i] else { return None };
+        let y = fused.add.map_or(self.loaded.program().ops[i].result(), |[_, y]| y);
+        let (mut x, mut halves) = (self.whole(product.x)?, None);
+        if let Some([a, b]) = fused.halves {
+            let [a, b] = [self.block(a), self.block(b)];
+            let first = a.first.min(b.first);
+            let end = a.first.max(b.first) + a.length;
+            x = Place::Arena(first, end - first);
+            let stride = (b.first as isize - a.first as isize) / size_of::<f32>() as isize;
+            halves = Some(((a.first - first) / size_of::<f32>(), stride));
+        }
+        let add = fused.add.and_then(|[add, _]| self.whole(add));
+        Some(Task::Beside { i, x, y: self.block(y), halves, add })
     }
 
     fn each(&self, op: &Op) -> Option<Each<'m>> {

@@ -36,12 +36,14 @@ impl<T: bytemuck::Pod> Clone for Aligned<T> {
 impl<T> Deref for Aligned<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         &self.storage[self.start..self.start + self.length]
     }
 }
 
 impl<T> DerefMut for Aligned<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.storage[self.start..self.start + self.length]
     }

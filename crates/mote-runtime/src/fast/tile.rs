@@ -29,20 +29,27 @@ pub(crate) const STEP_BYTES: usize = 4;
 /// Rows that are computed together; callers gain nothing from more.
 pub(crate) const ROWS: usize = 8;
 
-/// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`.
+/// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`, perhaps `.. + add[r, o]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Real<'a> {
-    /// Row `r` is `x[r · x_stride..][..inputs]`.
+    /// Row `r` is all runs `x[first + r · x_stride + tap · tap_stride..][..inputs]`.
     pub(crate) x: &'a [f32],
+    pub(crate) first: usize,
     pub(crate) x_stride: usize,
     pub(crate) rows: usize,
+    /// Runs that a row is made of.
+    pub(crate) taps: usize,
+    pub(crate) tap_stride: isize,
+    /// Numbers in a run.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// `(groups, inputs, panels of the group, LANES)`
+    /// `(groups, taps · inputs, panels of the group, LANES)`
     pub(crate) w: &'a [f32],
     /// `(panels, LANES)`
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
+    /// Row `r` is `add[r · y_stride..][..outputs]`.
+    pub(crate) add: Option<&'a [f32]>,
     /// Row `r` is `y[r · y_stride..][..outputs]`.
     pub(crate) y_stride: usize,
 }
@@ -101,11 +108,18 @@ fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
 /// # Panics
 ///
 /// If a slice is shorter than the job says, or the level is `Plain`, which has no packed products.
+#[inline]
 pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
     let panels = job.outputs.div_ceil(LANES);
-    assert!(within(job.rows, job.x_stride, job.inputs, job.x.len()), "rows of x");
+    let reach = job.taps.saturating_sub(1) as isize * job.tap_stride;
+    let (back, ahead) = (reach.min(0).unsigned_abs(), reach.max(0).unsigned_abs());
+    assert!(back <= job.first, "taps in front of x");
+    let last = job.first + ahead + job.inputs;
+    assert!(within(job.rows, job.x_stride, last, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y.len()), "rows of y");
-    assert!(job.w.len() >= panels * job.inputs * LANES, "panels");
+    let add = job.add.is_none_or(|add| within(job.rows, job.y_stride, job.outputs, add.len()));
+    assert!(add, "rows of what is added");
+    assert!(job.w.len() >= panels * job.taps * job.inputs * LANES, "panels");
     assert!(job.bias.len() >= panels * LANES, "bias");
     #[cfg(target_arch = "x86_64")]
     match level {
@@ -128,6 +142,7 @@ pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
 /// # Panics
 ///
 /// As [`real`].
+#[inline]
 pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
     let panels = job.outputs.div_ceil(LANES);
     let (y, parameters) = match store {

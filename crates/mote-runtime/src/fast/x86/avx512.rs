@@ -10,12 +10,13 @@
 )]
 
 use core::arch::x86_64::{
-    __m512, __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_storeu_ps, _mm512_add_epi32, _mm512_add_epi64, _mm512_add_ps,
-    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32,
-    _mm512_mask_storeu_ps, _mm512_max_epi32, _mm512_max_ps, _mm512_min_epi32, _mm512_mul_epi32,
-    _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
+    __m512, __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_add_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_blend_epi32, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_epi32,
+    _mm512_max_ps, _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi64,
+    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_xor_si512,
 };
 
 use crate::fast::tile::{
@@ -88,7 +89,8 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
 /// As [`real`], and the panel exists.
 #[inline(always)]
 unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
+    let steps = job.taps * job.inputs;
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
     // SAFETY: the panel lies within the weights.
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
@@ -105,40 +107,55 @@ unsafe fn real_row<const P: usize, const U: usize>(
     y: &mut [f32],
 ) -> usize {
     let mut sums = [[_mm512_setzero_ps(); P]; U];
-    let x = job.x.as_ptr();
-    // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
+    // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs` for
+    // each run.
     unsafe {
-        let (w, stride) = panels_of(job, panel);
+        for p in 0..P {
+            sums[0][p] = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
+        }
+        let (mut w, stride) = panels_of(job, panel);
+        let mut x = job.x.as_ptr().add(job.first);
         let whole = job.inputs / U * U;
-        let mut i = 0;
-        while i < whole {
-            for u in 0..U {
-                let x = _mm512_set1_ps(*x.add(i + u));
+        for _ in 0..job.taps {
+            let mut i = 0;
+            while i < whole {
+                for u in 0..U {
+                    let x = _mm512_set1_ps(*x.add(i + u));
+                    for p in 0..P {
+                        let w = _mm512_loadu_ps(w.add((i + u) * stride + p * LANES));
+                        sums[u][p] = _mm512_fmadd_ps(x, w, sums[u][p]);
+                    }
+                }
+                i += U;
+            }
+            for i in whole..job.inputs {
+                let x = _mm512_set1_ps(*x.add(i));
                 for p in 0..P {
-                    let w = _mm512_loadu_ps(w.add((i + u) * stride + p * LANES));
-                    sums[u][p] = _mm512_fmadd_ps(x, w, sums[u][p]);
+                    let w = _mm512_loadu_ps(w.add(i * stride + p * LANES));
+                    sums[0][p] = _mm512_fmadd_ps(x, w, sums[0][p]);
                 }
             }
-            i += U;
+            // Behind the last run it points nowhere, and is not read.
+            x = x.wrapping_offset(job.tap_stride);
+            w = w.wrapping_add(job.inputs * stride);
         }
-        for i in whole..job.inputs {
-            let x = _mm512_set1_ps(*x.add(i));
-            for p in 0..P {
-                let w = _mm512_loadu_ps(w.add(i * stride + p * LANES));
-                sums[0][p] = _mm512_fmadd_ps(x, w, sums[0][p]);
+        for p in 0..P {
+            if U == 8 {
+                for u in 0..4 {
+                    sums[u][p] = _mm512_add_ps(sums[u][p], sums[u + 4][p]);
+                }
+            }
+            if U >= 4 {
+                for u in 0..2 {
+                    sums[u][p] = _mm512_add_ps(sums[u][p], sums[u + 2][p]);
+                }
+            }
+            if U >= 2 {
+                sums[0][p] = _mm512_add_ps(sums[0][p], sums[1][p]);
             }
         }
         for p in 0..P {
-            let mut sum = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
-            for u in 0..U {
-                sum = _mm512_add_ps(sum, sums[u][p]);
-            }
-            if job.relu {
-                // In this order a NaN stays.
-                sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
-            }
-            let to = y.as_mut_ptr().add((panel + p) * LANES);
-            store_real(to, lanes(job.outputs, panel + p), sum);
+            finish(job, sums[0][p], 0, panel + p, y);
         }
     }
     P
@@ -159,36 +176,58 @@ unsafe fn real_tile<const M: usize, const P: usize>(
     let mut sums = [[_mm512_setzero_ps(); P]; M];
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let x = job.x.as_ptr().add(row * job.x_stride);
-        let (w, stride) = panels_of(job, panel);
+        let mut x = job.x.as_ptr().add(job.first + row * job.x_stride);
+        let (mut w, stride) = panels_of(job, panel);
         for p in 0..P {
             let bias = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
             for m in 0..M {
                 sums[m][p] = bias;
             }
         }
-        for i in 0..job.inputs {
-            let mut weights = [_mm512_setzero_ps(); P];
-            for p in 0..P {
-                weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
-            }
-            for m in 0..M {
-                let x = _mm512_set1_ps(*x.add(m * job.x_stride + i));
+        for _ in 0..job.taps {
+            for i in 0..job.inputs {
+                let mut weights = [_mm512_setzero_ps(); P];
                 for p in 0..P {
-                    sums[m][p] = _mm512_fmadd_ps(x, weights[p], sums[m][p]);
+                    weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
+                }
+                for m in 0..M {
+                    let x = _mm512_set1_ps(*x.add(m * job.x_stride + i));
+                    for p in 0..P {
+                        sums[m][p] = _mm512_fmadd_ps(x, weights[p], sums[m][p]);
+                    }
                 }
             }
+            x = x.wrapping_offset(job.tap_stride);
+            w = w.wrapping_add(job.inputs * stride);
         }
         for m in 0..M {
             for p in 0..P {
-                let mut sum = sums[m][p];
-                if job.relu {
-                    sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
-                }
-                let to = y.as_mut_ptr().add((row + m) * job.y_stride + (panel + p) * LANES);
-                store_real(to, lanes(job.outputs, panel + p), sum);
+                finish(job, sums[m][p], (row + m) * job.y_stride, panel + p, y);
             }
         }
+    }
+}
+
+/// Stores the results of a row, which begins at `start`, for one panel.
+///
+/// # Safety
+///
+/// As [`real`], and the row and the panel exist.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn finish(job: &Real<'_>, sum: __m512, start: usize, panel: usize, y: &mut [f32]) {
+    let (at, mask) = (start + panel * LANES, lanes(job.outputs, panel));
+    // In this order a NaN stays.
+    let mut sum = if job.relu { _mm512_max_ps(_mm512_setzero_ps(), sum) } else { sum };
+    // SAFETY: the lanes of the mask are outputs of the row.
+    unsafe {
+        if let Some(add) = job.add {
+            let add = add.as_ptr().add(at);
+            let whole = mask == u16::MAX;
+            let add = if whole { _mm512_loadu_ps(add) } else { _mm512_maskz_loadu_ps(mask, add) };
+            sum = _mm512_add_ps(sum, add);
+        }
+        store_real(y.as_mut_ptr().add(at), mask, sum);
     }
 }
 
@@ -237,10 +276,10 @@ unsafe fn products<const BYTES: bool>(job: &Integer<'_>, store: &mut Store<'_>) 
         unsafe {
             while panel < panels {
                 panel += match panels - panel {
-                    8.. => integer_tile::<1, 8, BYTES>(job, 0, panel, store),
-                    4.. => integer_tile::<1, 4, BYTES>(job, 0, panel, store),
-                    2.. => integer_tile::<1, 2, BYTES>(job, 0, panel, store),
-                    _ => integer_tile::<1, 1, BYTES>(job, 0, panel, store),
+                    8.. => integer_row::<8, 1, BYTES>(job, panel, store),
+                    4.. => integer_row::<4, 2, BYTES>(job, panel, store),
+                    2.. => integer_row::<2, 4, BYTES>(job, panel, store),
+                    _ => integer_row::<1, 4, BYTES>(job, panel, store),
                 };
             }
         }
@@ -260,7 +299,78 @@ unsafe fn products<const BYTES: bool>(job: &Integer<'_>, store: &mut Store<'_>) 
     }
 }
 
-/// `M` rows, `P` panels. Returns `P`.
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
+///
+/// # Safety
+///
+/// As [`integer`], and the panels exist.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
+    job: &Integer<'_>,
+    panel: usize,
+    store: &mut Store<'_>,
+) -> usize {
+    let mut sums = [[_mm512_setzero_si512(); P]; U];
+    let (steps, whole) = (job.bytes.div_ceil(STEP_BYTES), job.bytes / STEP_BYTES);
+    // SAFETY: all offsets are of panels that exist, below the lengths of the job; a whole step reads
+    // STEP_BYTES bytes of the row, and what is left is read byte by byte.
+    unsafe {
+        let x = job.x.as_ptr();
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let w = job.w.as_ptr().add(first);
+        for p in 0..P {
+            let bias = job.bias.as_ptr().add((panel + p) * LANES);
+            sums[0][p] = _mm512_loadu_si512(bias.cast());
+        }
+        let mut i = 0;
+        while i + U <= whole {
+            for u in 0..U {
+                let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
+                let x = broadcast::<BYTES>(x);
+                for p in 0..P {
+                    let w = w.add((i + u) * stride + p * PANEL_BYTES);
+                    sums[u][p] = multiply::<BYTES>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                }
+            }
+            i += U;
+        }
+        while i < steps {
+            let x = if i < whole {
+                x.add(i * STEP_BYTES).cast::<i32>().read_unaligned()
+            } else {
+                rest::<1>(job, 0)[0]
+            };
+            let x = broadcast::<BYTES>(x);
+            for p in 0..P {
+                let w = w.add(i * stride + p * PANEL_BYTES);
+                sums[0][p] = multiply::<BYTES>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
+            }
+            i += 1;
+        }
+        for p in 0..P {
+            if U == 8 {
+                for u in 0..4 {
+                    sums[u][p] = _mm512_add_epi32(sums[u][p], sums[u + 4][p]);
+                }
+            }
+            if U >= 4 {
+                for u in 0..2 {
+                    sums[u][p] = _mm512_add_epi32(sums[u][p], sums[u + 2][p]);
+                }
+            }
+            if U >= 2 {
+                sums[0][p] = _mm512_add_epi32(sums[0][p], sums[1][p]);
+            }
+        }
+        for p in 0..P {
+            let (panel, at) = (panel + p, (panel + p) * LANES);
+            put(sums[0][p], panel, lanes(job.outputs, panel), at, store);
+        }
+    }
+    P
+}
+
+/// `M` rows, `P` panels.
 ///
 /// # Safety
 ///
@@ -271,7 +381,7 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
     row: usize,
     panel: usize,
     store: &mut Store<'_>,
-) -> usize {
+) {
     let mut sums = [[_mm512_setzero_si512(); P]; M];
     let (steps, whole) = (job.bytes.div_ceil(STEP_BYTES), job.bytes / STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job; a whole
@@ -310,13 +420,6 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
                 }
             }
         }
-        if M == 1 {
-            for p in 0..P {
-                let at = row * job.y_stride + (panel + p) * LANES;
-                put(sums[0][p], panel + p, lanes(job.outputs, panel + p), at, store);
-            }
-            return P;
-        }
         // Through memory, because sums stay in registers only as long as no loop picks among them.
         let mut stored = [[[0i32; LANES]; P]; M];
         for m in 0..M {
@@ -332,17 +435,15 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
             }
         }
     }
-    P
 }
 
 /// For each row what is left behind its last whole step, filled up with zeros.
 fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
     let (start, length) = (job.bytes / STEP_BYTES * STEP_BYTES, job.bytes % STEP_BYTES);
     core::array::from_fn(|m| {
-        let mut rest = [0u8; STEP_BYTES];
         let x = &job.x[(row + m) * job.x_stride + start..][..length];
-        rest[..length].copy_from_slice(x);
-        i32::from_le_bytes(rest)
+        // Byte by byte: so few are not worth a call.
+        x.iter().rev().fold(0, |rest, &x| rest << 8 | i32::from(x))
     })
 }
 
