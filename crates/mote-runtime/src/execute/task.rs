@@ -142,6 +142,7 @@ impl<'m> Task<'m> {
     }
 }
 
+#[inline(always)]
 fn around(arena: &mut [u8], y: Block) -> (Around<'_>, &mut [u8]) {
     let (before, rest) = arena.split_at_mut(y.first);
     let (y, after) = rest.split_at_mut(y.length);
@@ -150,6 +151,7 @@ fn around(arena: &mut [u8], y: Block) -> (Around<'_>, &mut [u8]) {
 
 impl<'a> Around<'a> {
     /// The bytes of what is read. No operation of these reads what it writes.
+    #[inline(always)]
     fn bytes<'m: 'a>(&self, place: Place<'m>) -> &'a [u8] {
         match place {
             Place::File(bytes) => bytes,
@@ -160,6 +162,7 @@ impl<'a> Around<'a> {
         }
     }
 
+    #[inline(always)]
     fn read<'m: 'a, T: Element>(&self, place: Place<'m>) -> &'a [T] {
         bytemuck::cast_slice(self.bytes(place))
     }

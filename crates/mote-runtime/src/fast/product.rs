@@ -121,7 +121,9 @@ impl Product {
             _ => return None,
         };
         let joined = matches!(op, Op::Linear { .. } | Op::QuantizedLinear { .. });
-        let inside: Vec<_> = geometry.phases.iter().map(|p| inside(p, &kind, &geometry)).collect();
+        let level = loaded.level();
+        let inside: Vec<_> =
+            geometry.phases.iter().map(|p| inside(level, p, &kind, &geometry)).collect();
         let simple = match &kind {
             Kind::Real { activation, .. } => matches!(activation, None | Some(Unary::Relu)),
             Kind::Integer { numbers, .. } => *numbers == Numbers::Bytes,
@@ -159,9 +161,9 @@ impl Product {
 
     /// Bytes that gathered windows take.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        let windows = |phase: &Phase| {
+        let windows = |(phase, inside): (&Phase, &Range<usize>)| {
             let inputs = phase.taps.len() * self.geometry.channels;
-            let everything = inside(phase, &self.kind, &self.geometry).len() == phase.rows;
+            let everything = inside.len() == phase.rows;
             match self.kind {
                 Kind::Real { .. } if everything => 0,
                 Kind::Real { .. } => ROWS * inputs * 4,
@@ -169,7 +171,7 @@ impl Product {
                 Kind::Integer { numbers, .. } => ROWS * pack::window_bytes(numbers, inputs),
             }
         };
-        self.geometry.phases.iter().map(windows).max().unwrap_or(0)
+        self.geometry.phases.iter().zip(&self.inside).map(windows).max().unwrap_or(0)
     }
 
     /// Runs the layer for `batch` samples, one after the other in `x` and `y`.
@@ -249,6 +251,8 @@ impl Product {
                     x: &x[first..],
                     x_stride,
                     rows,
+                    taps,
+                    tap_stride: tap_stride.unsigned_abs(),
                     bytes: inputs,
                     outputs,
                     w: &phases[0].w,
@@ -365,10 +369,14 @@ impl Short {
     }
 }
 
-/// The windows that kernels find in the input as it is; real numbers may lie apart there.
-fn inside(phase: &Phase, kind: &Kind, g: &Geometry) -> Range<usize> {
+/// The windows that kernels find in the input as it is.
+fn inside(level: Level, phase: &Phase, kind: &Kind, g: &Geometry) -> Range<usize> {
     match kind {
-        Kind::Integer { .. } if !phase.is_dense() => 0..0,
+        Kind::Integer { numbers, .. }
+            if !phase.is_dense() && !tile::joins_runs(level, *numbers, g.channels) =>
+        {
+            0..0
+        }
         _ => phase.inside(g.time),
     }
 }

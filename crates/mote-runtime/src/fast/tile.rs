@@ -67,13 +67,17 @@ pub(crate) enum Numbers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Integer<'a> {
     pub(crate) numbers: Numbers,
-    /// Row `r` is `x[r · x_stride..][..bytes]`.
+    /// Row `r` is all runs `x[r · x_stride + tap · tap_stride..][..bytes]`.
     pub(crate) x: &'a [u8],
     pub(crate) x_stride: usize,
     pub(crate) rows: usize,
+    /// Runs that a row is made of: one, or what [`joins_runs`] allows.
+    pub(crate) taps: usize,
+    pub(crate) tap_stride: usize,
+    /// Bytes of a run.
     pub(crate) bytes: usize,
     pub(crate) outputs: usize,
-    /// `(groups, ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
+    /// `(groups, taps · ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
     pub(crate) w: &'a [u8],
     /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
     pub(crate) bias: &'a [i32],
@@ -96,6 +100,12 @@ pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
         (Level::Avx512(_), Numbers::Bytes) => 128,
         _ => 0,
     }
+}
+
+/// Whether the kernel of integers reads rows of several runs of `bytes`: then no step lies in two.
+pub(crate) fn joins_runs(level: Level, numbers: Numbers, bytes: usize) -> bool {
+    let reads = matches!(level, Level::Avx512(_)) && numbers == Numbers::Bytes;
+    reads && bytes.is_multiple_of(STEP_BYTES)
 }
 
 /// Whether `rows` rows of `length`, `stride` apart, lie within `size`.
@@ -149,9 +159,12 @@ pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
         Store::Bytes { y, multiplier, .. } => (y.len(), multiplier.len()),
         Store::Real { y, scale } => (y.len(), scale.len()),
     };
-    assert!(within(job.rows, job.x_stride, job.bytes, job.x.len()), "rows of x");
+    let joined = job.taps == 1 || joins_runs(level, job.numbers, job.bytes);
+    assert!(job.taps > 0 && joined, "runs of x");
+    let length = (job.taps - 1) * job.tap_stride + job.bytes;
+    assert!(within(job.rows, job.x_stride, length, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y), "rows of y");
-    let steps = job.bytes.div_ceil(STEP_BYTES);
+    let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
     assert!(job.w.len() >= panels * steps * LANES * STEP_BYTES, "panels");
     assert!(job.bias.len() >= panels * LANES && parameters >= panels * LANES, "bias and scale");
     #[cfg(target_arch = "x86_64")]

@@ -125,12 +125,18 @@ impl Way<'_> {
         scratch: &mut [u8],
     ) {
         let bytes = pack::window_bytes(numbers, self.inputs());
+        let (taps, run) = match numbers {
+            Numbers::Bytes => self.phase.runs(self.g.channels),
+            Numbers::Words => (1, bytes),
+        };
         let job = Integer {
             numbers,
             x,
             x_stride: self.phase.step * self.g.channels,
             rows: self.inside.len(),
-            bytes,
+            taps,
+            tap_stride: self.phase.dilation * self.g.channels,
+            bytes: run,
             outputs: self.g.outputs,
             w: &part.w,
             bias: &part.bias,
@@ -156,7 +162,7 @@ impl Way<'_> {
                     self.gather((row, rows), (x, scratch), bytes / 2, zero, to);
                 }
             }
-            let job = Integer { x: scratch, x_stride: bytes, rows, ..job };
+            let job = Integer { x: scratch, x_stride: bytes, rows, taps: 1, bytes, ..job };
             tile::integer(level, &job, &mut results.store(y, self.result(row)));
         }
     }

@@ -315,37 +315,43 @@ unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
     // SAFETY: all offsets are of panels that exist, below the lengths of the job; a whole step reads
     // STEP_BYTES bytes of the row, and what is left is read byte by byte.
     unsafe {
-        let x = job.x.as_ptr();
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
-        let w = job.w.as_ptr().add(first);
+        let mut x = job.x.as_ptr();
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = job.bias.as_ptr().add((panel + p) * LANES);
             sums[0][p] = _mm512_loadu_si512(bias.cast());
         }
-        let mut i = 0;
-        while i + U <= whole {
-            for u in 0..U {
-                let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
+        for _ in 0..job.taps {
+            let mut i = 0;
+            while i + U <= whole {
+                for u in 0..U {
+                    let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
+                    let x = broadcast::<BYTES>(x);
+                    for p in 0..P {
+                        let w = w.add((i + u) * stride + p * PANEL_BYTES);
+                        sums[u][p] = multiply::<BYTES>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                    }
+                }
+                i += U;
+            }
+            while i < steps {
+                // Where there are several runs, all steps are whole.
+                let x = if i < whole {
+                    x.add(i * STEP_BYTES).cast::<i32>().read_unaligned()
+                } else {
+                    rest::<1>(job, 0)[0]
+                };
                 let x = broadcast::<BYTES>(x);
                 for p in 0..P {
-                    let w = w.add((i + u) * stride + p * PANEL_BYTES);
-                    sums[u][p] = multiply::<BYTES>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                    let w = w.add(i * stride + p * PANEL_BYTES);
+                    sums[0][p] = multiply::<BYTES>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
                 }
+                i += 1;
             }
-            i += U;
-        }
-        while i < steps {
-            let x = if i < whole {
-                x.add(i * STEP_BYTES).cast::<i32>().read_unaligned()
-            } else {
-                rest::<1>(job, 0)[0]
-            };
-            let x = broadcast::<BYTES>(x);
-            for p in 0..P {
-                let w = w.add(i * stride + p * PANEL_BYTES);
-                sums[0][p] = multiply::<BYTES>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
-            }
-            i += 1;
+            // Behind the last run both point nowhere, and are not read.
+            x = x.wrapping_add(job.tap_stride);
+            w = w.wrapping_add(steps * stride);
         }
         for p in 0..P {
             if U == 8 {
@@ -387,35 +393,39 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job; a whole
     // step reads STEP_BYTES bytes of a row, and what is left is read byte by byte.
     unsafe {
-        let x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
-        let w = job.w.as_ptr().add(first);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = _mm512_loadu_si512(job.bias.as_ptr().add((panel + p) * LANES).cast());
             for m in 0..M {
                 sums[m][p] = bias;
             }
         }
-        for i in 0..whole {
-            let mut weights = [_mm512_setzero_si512(); P];
-            for p in 0..P {
-                let w = w.add(i * stride + p * PANEL_BYTES);
-                weights[p] = _mm512_loadu_si512(w.cast());
-            }
-            for m in 0..M {
-                let x = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>().read_unaligned();
-                let x = broadcast::<BYTES>(x);
+        for _ in 0..job.taps {
+            for i in 0..whole {
+                let mut weights = [_mm512_setzero_si512(); P];
                 for p in 0..P {
-                    sums[m][p] = multiply::<BYTES>(sums[m][p], x, weights[p]);
+                    let w = w.add(i * stride + p * PANEL_BYTES);
+                    weights[p] = _mm512_loadu_si512(w.cast());
+                }
+                for m in 0..M {
+                    let x = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>().read_unaligned();
+                    let x = broadcast::<BYTES>(x);
+                    for p in 0..P {
+                        sums[m][p] = multiply::<BYTES>(sums[m][p], x, weights[p]);
+                    }
                 }
             }
+            x = x.wrapping_add(job.tap_stride);
+            w = w.wrapping_add(whole * stride);
         }
         if whole < steps {
             let rest = rest::<M>(job, row);
             for m in 0..M {
                 let x = broadcast::<BYTES>(rest[m]);
                 for p in 0..P {
-                    let w = w.add(whole * stride + p * PANEL_BYTES);
+                    let w = w.add(p * PANEL_BYTES);
                     sums[m][p] = multiply::<BYTES>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
                 }
             }
