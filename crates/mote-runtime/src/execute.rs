@@ -22,8 +22,8 @@ pub struct Instance<'m> {
     batch: usize,
     /// Where each value is: in the arena its first byte, and how many it has in one sample.
     places: Vec<Place<'m>>,
-    /// For each operation how it is run, perhaps together with others.
-    tasks: Vec<Task<'m>>,
+    /// What a run does, each with the operation that it begins with.
+    tasks: Vec<(usize, Task<'m>)>,
     /// For each operation how it is run by itself.
     apart: Vec<Task<'m>>,
     /// As words of eight bytes, so that numbers of any type can be read in place.
@@ -50,11 +50,10 @@ impl<'m> Instance<'m> {
         let arena_bytes = plan.bytes() * batch;
         let task = |i| Task::new(&loaded, &places, batch, i);
         let apart: Vec<_> = (0..loaded.program().ops.len()).map(task).collect();
-        let mut tasks = apart.clone();
-        for (i, fused) in fused.iter().enumerate() {
-            if let Some(task) = Task::fused(&loaded, &places, i, *fused) {
-                tasks[i] = task;
-            }
+        let mut tasks = Vec::with_capacity(apart.len());
+        for (i, task) in apart.iter().enumerate() {
+            let fused = fused.get(i).and_then(|f| Task::fused(&loaded, &places, i, *f));
+            Task::push(&mut tasks, i, fused.unwrap_or_else(|| task.clone()));
         }
         let arena = Aligned::new(&vec![0; arena_bytes.div_ceil(8)]);
         let scratch = Aligned::new(&vec![0; loaded.scratch_bytes().div_ceil(8)]);
@@ -137,10 +136,10 @@ impl<'m> Instance<'m> {
     /// Runs every operation once, in order. Allocates nothing, cannot fail.
     pub fn run(&mut self) {
         let arena = bytemuck::cast_slice_mut(&mut self.arena);
-        for (i, task) in self.tasks.iter().enumerate() {
+        for (i, task) in &self.tasks {
             match task {
                 Task::General => {
-                    general::run(&self.loaded, &self.places, self.batch, i, arena);
+                    general::run(&self.loaded, &self.places, self.batch, *i, arena);
                 }
                 task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
             }
@@ -189,9 +188,14 @@ impl<'m> Instance<'m> {
     }
 
     fn run_task(&mut self, i: usize, apart: bool) {
+        assert!(i < self.apart.len(), "an operation of the program");
+        let task = match self.tasks.binary_search_by_key(&i, |(first, _)| *first) {
+            _ if apart => &self.apart[i],
+            Ok(at) => &self.tasks[at].1,
+            Err(_) => return,
+        };
         let arena = bytemuck::cast_slice_mut(&mut self.arena);
-        let tasks = if apart { &self.apart } else { &self.tasks };
-        match &tasks[i] {
+        match task {
             Task::General => general::run(&self.loaded, &self.places, self.batch, i, arena),
             task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
         }

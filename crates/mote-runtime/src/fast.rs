@@ -5,7 +5,8 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
-pub(crate) mod elements;
+pub(crate) mod chain;
+mod elements;
 mod geometry;
 mod level;
 mod lookup;
@@ -14,6 +15,7 @@ mod neon;
 mod pack;
 pub mod peak;
 mod product;
+mod registers;
 mod tile;
 mod unary;
 #[cfg(target_arch = "x86_64")]
@@ -21,6 +23,5 @@ mod x86;
 
 pub(crate) use aligned::Aligned;
 pub use level::Level;
-pub(crate) use lookup::lookup;
 pub(crate) use product::{Beside, Product};
-pub(crate) use unary::{unary, unary_in_place};
+pub(crate) use unary::unary_in_place;

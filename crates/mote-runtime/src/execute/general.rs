@@ -130,7 +130,10 @@ fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
             kernels::layer_norm(at.read(*x), at.read(*gain), bias.map(|b| at.read(b)), *epsilon, y);
         }
         Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
-        Op::Unary { x, f, .. } => fast::unary(at.loaded.level(), *f, at.read(*x), y),
+        Op::Unary { x, f, .. } => {
+            y.copy_from_slice(at.read(*x));
+            fast::unary_in_place(at.loaded.level(), *f, y);
+        }
         Op::Affine { x, scale, offset, .. } => kernels::affine(*scale, *offset, at.read(*x), y),
         Op::Clamp { x, low, high, .. } => kernels::clamp(*low, *high, at.read(*x), y),
         Op::Binary { a, b, f, y: id } => {

@@ -3,15 +3,14 @@
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{
-    Op, Quantization, ValueId,
-    container::Element,
-    program::{Binary, Unary},
-};
+use mote_format::{Op, Quantization, ValueId};
 
 use super::fuse::Fused;
 use crate::{
-    fast::{self, Beside, Level, elements},
+    fast::{
+        Beside, Level,
+        chain::{Block, Each, Link, around, chain},
+    },
     kernels::quantized::Sum,
     load::{Loaded, Place, Prepared},
 };
@@ -35,28 +34,8 @@ pub(super) enum Task<'m> {
     },
     /// Runs of bytes are copied.
     Move(Vec<Move<'m>>),
-    /// Element by element.
-    Each { work: Each<'m>, y: Block },
-}
-
-/// Bytes of the arena: the first one, and how many.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
-    first: usize,
-    length: usize,
-}
-
-/// Operations on elements, each with what it reads.
-#[derive(Clone, Debug)]
-pub(super) enum Each<'m> {
-    Unary { x: Place<'m>, f: Unary },
-    Affine { x: Place<'m>, scale: f32, offset: f32 },
-    Clamp { x: Place<'m>, low: f32, high: f32 },
-    Binary { a: Place<'m>, b: Place<'m>, f: Binary },
-    Quantize { x: Place<'m>, q: Quantization },
-    Dequantize { x: Place<'m>, q: Quantization },
-    Add { a: Place<'m>, b: Place<'m>, sum: Sum },
-    Lookup { x: Place<'m>, table: &'m [i8] },
+    /// Element by element, one operation or several.
+    Chain(Vec<Link<'m>>),
 }
 
 /// Rows of bytes that lie at equal distances, here and there.
@@ -68,13 +47,6 @@ pub(super) struct Move<'m> {
     y_stride: usize,
     rows: usize,
     bytes: usize,
-}
-
-/// The arena around the block that is written.
-struct Around<'a> {
-    before: &'a [u8],
-    after: &'a [u8],
-    after_start: usize,
 }
 
 impl<'m> Task<'m> {
@@ -98,6 +70,16 @@ impl<'m> Task<'m> {
             Fused { away: true, .. } => Some(Self::Nothing),
             Fused { halves: None, add: None, .. } => None,
             _ => Finder { loaded, places, batch: 1 }.beside(i, fused),
+        }
+    }
+
+    /// Adds what begins with operation `i` to what is done before; operations on elements become one
+    /// chain.
+    pub(super) fn push(tasks: &mut Vec<(usize, Self)>, i: usize, task: Self) {
+        match (tasks.last_mut(), task) {
+            (_, Self::Nothing) => {}
+            (Some((_, Self::Chain(links))), Self::Chain(more)) => links.extend(more),
+            (_, task) => tasks.push((i, task)),
         }
     }
 
@@ -133,72 +115,8 @@ impl<'m> Task<'m> {
                     part.run(around.bytes(part.x), y);
                 }
             }
-            Self::Each { work, y } => {
-                let (around, y) = around(arena, *y);
-                work.run(loaded.level(), &around, y);
-            }
+            Self::Chain(links) => chain(loaded.level(), links, arena),
             Self::General => unreachable!("an instance runs these itself"),
-        }
-    }
-}
-
-#[inline(always)]
-fn around(arena: &mut [u8], y: Block) -> (Around<'_>, &mut [u8]) {
-    let (before, rest) = arena.split_at_mut(y.first);
-    let (y, after) = rest.split_at_mut(y.length);
-    (Around { before, after_start: before.len() + y.len(), after }, y)
-}
-
-impl<'a> Around<'a> {
-    /// The bytes of what is read. No operation of these reads what it writes.
-    #[inline(always)]
-    fn bytes<'m: 'a>(&self, place: Place<'m>) -> &'a [u8] {
-        match place {
-            Place::File(bytes) => bytes,
-            Place::Arena(first, length) if first >= self.after_start => {
-                &self.after[first - self.after_start..][..length]
-            }
-            Place::Arena(first, length) => &self.before[first..][..length],
-        }
-    }
-
-    #[inline(always)]
-    fn read<'m: 'a, T: Element>(&self, place: Place<'m>) -> &'a [T] {
-        bytemuck::cast_slice(self.bytes(place))
-    }
-}
-
-impl Each<'_> {
-    fn run(&self, level: Level, around: &Around<'_>, y: &mut [u8]) {
-        match self {
-            Self::Unary { x, f } => {
-                fast::unary(level, *f, around.read(*x), bytemuck::cast_slice_mut(y));
-            }
-            Self::Affine { x, scale, offset } => {
-                let y = bytemuck::cast_slice_mut(y);
-                elements::affine(level, *scale, *offset, around.read(*x), y);
-            }
-            Self::Clamp { x, low, high } => {
-                let y = bytemuck::cast_slice_mut(y);
-                elements::clamp(level, *low, *high, around.read(*x), y);
-            }
-            Self::Binary { a, b, f } => {
-                let y = bytemuck::cast_slice_mut(y);
-                elements::binary(level, *f, around.read(*a), around.read(*b), y);
-            }
-            Self::Quantize { x, q } => {
-                elements::quantize(level, around.read(*x), *q, bytemuck::cast_slice_mut(y));
-            }
-            Self::Dequantize { x, q } => {
-                elements::dequantize(level, around.read(*x), *q, bytemuck::cast_slice_mut(y));
-            }
-            Self::Add { a, b, sum } => {
-                let y = bytemuck::cast_slice_mut(y);
-                elements::add(level, sum, around.read(*a), around.read(*b), y);
-            }
-            Self::Lookup { x, table } => {
-                fast::lookup(level, around.read(*x), table, bytemuck::cast_slice_mut(y));
-            }
         }
     }
 }
@@ -249,7 +167,7 @@ impl<'m> Finder<'_, 'm> {
             _ if let Prepared::Packed(product) = &self.loaded.prepared[i] => {
                 Some(Task::Layer { i, x: self.whole(product.x)?, y })
             }
-            _ => Some(Task::Each { work: self.each(op)?, y }),
+            _ => Some(Task::Chain(vec![Link { work: self.each(op)?, y }])),
         }
     }
 

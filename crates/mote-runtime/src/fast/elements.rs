@@ -1,45 +1,10 @@
-//! Operations on elements, many at once: loops compiled for the vector registers that the level
-//! proves. Each result is that of the plain kernel, bit for bit.
-
-#![allow(
-    unsafe_code,
-    reason = "functions are called that need instructions which the level proves"
-)]
+//! Operations on elements in loops that fill vector registers, also where rows are short. Each result
+//! is that of the plain kernel, bit for bit.
 
 use mote_format::{Quantization, program::Binary};
 
-use super::Level;
+use super::{Level, registers::on_registers};
 use crate::kernels::quantized::Sum;
-
-/// Compiles a loop once for each set of instructions, and takes the one of the level.
-macro_rules! on_registers {
-    ($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) = $body:path) => {
-        $(#[$doc])*
-        #[inline]
-        pub(crate) fn $name(level: Level, $($argument: $kind),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
-                unsafe fn avx512($($argument: $kind),*) {
-                    $body($($argument),*);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                unsafe fn avx2($($argument: $kind),*) {
-                    $body($($argument),*);
-                }
-                match level {
-                    // SAFETY: the level proves the instructions.
-                    Level::Avx512(_) => return unsafe { avx512($($argument),*) },
-                    // SAFETY: likewise.
-                    Level::Avx2(_) => return unsafe { avx2($($argument),*) },
-                    _ => {}
-                }
-            }
-            let _ = level;
-            $body($($argument),*);
-        }
-    };
-}
 
 /// Numbers that are worked on together, so that short rows fill registers too.
 const LANES: usize = 8;
@@ -126,26 +91,31 @@ fn add_each(sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) {
 }
 
 on_registers!(
-    /// As [`kernels::affine`](crate::kernels::affine).
-    affine(scale: f32, offset: f32, x: &[f32], y: &mut [f32]) = affine_each
-);
-on_registers!(
-    /// As [`kernels::clamp`](crate::kernels::clamp).
-    clamp(low: f32, high: f32, x: &[f32], y: &mut [f32]) = clamp_each
-);
-on_registers!(
     /// As [`kernels::binary`](crate::kernels::binary), where `b` is as long as `a` or begins again and
     /// again.
     binary(f: Binary, a: &[f32], b: &[f32], y: &mut [f32]) = binary_each
 );
+
+on_registers!(
+    /// As [`kernels::affine`](crate::kernels::affine).
+    affine(scale: f32, offset: f32, x: &[f32], y: &mut [f32]) = affine_each
+);
+
+on_registers!(
+    /// As [`kernels::clamp`](crate::kernels::clamp).
+    clamp(low: f32, high: f32, x: &[f32], y: &mut [f32]) = clamp_each
+);
+
 on_registers!(
     /// As [`quantized::quantize`](crate::kernels::quantized::quantize).
     quantize(x: &[f32], q: Quantization, y: &mut [i8]) = quantize_each
 );
+
 on_registers!(
     /// As [`quantized::dequantize`](crate::kernels::quantized::dequantize).
     dequantize(x: &[i8], q: Quantization, y: &mut [f32]) = dequantize_each
 );
+
 on_registers!(
     /// As [`quantized::quantized_add`](crate::kernels::quantized::quantized_add).
     add(sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) = add_each

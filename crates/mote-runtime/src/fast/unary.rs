@@ -4,51 +4,32 @@
 //! in vector registers; the rest is left to the plain kernels. All keep a NaN, and are right at
 //! infinities and at both zeros.
 
-#![allow(
-    unsafe_code,
-    reason = "functions are called that need instructions which the level proves"
-)]
-
 use mote_format::program::Unary;
 
-use super::Level;
+use super::{Level, elements, registers::on_registers};
 use crate::kernels;
-
-/// `y[i] = f(x[i])`
-pub(crate) fn unary(level: Level, f: Unary, x: &[f32], y: &mut [f32]) {
-    y.copy_from_slice(x);
-    unary_in_place(level, f, y);
-}
 
 /// `y[i] = f(y[i])`
 pub(crate) fn unary_in_place(level: Level, f: Unary, y: &mut [f32]) {
     match level {
         Level::Plain => kernels::unary_in_place(f, y),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level proves the instructions.
-        Level::Avx512(_) => unsafe { avx512(f, y) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: likewise.
-        Level::Avx2(_) => unsafe { avx2(f, y) },
-        _ => vectorized(f, y),
+        _ => on_level(level, f, y),
     }
 }
 
-/// # Safety
-///
-/// The machine has AVX-512 F, DQ, BW and VL.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
-unsafe fn avx512(f: Unary, y: &mut [f32]) {
-    vectorized(f, y);
-}
+on_registers!(
+    /// As [`vectorized`].
+    on_level(f: Unary, y: &mut [f32]) = vectorized
+);
 
-/// # Safety
-///
-/// The machine has AVX2.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(f: Unary, y: &mut [f32]) {
+on_registers!(
+    /// `y[i] = f(x[i])`
+    unary(f: Unary, x: &[f32], y: &mut [f32]) = copied
+);
+
+#[inline(always)]
+fn copied(f: Unary, x: &[f32], y: &mut [f32]) {
+    elements::each(x, y, |x| x);
     vectorized(f, y);
 }
 
