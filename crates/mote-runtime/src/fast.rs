@@ -5,11 +5,11 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
+mod bytes;
 pub(crate) mod chain;
 mod elements;
 mod geometry;
 mod level;
-mod lookup;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;

@@ -1,6 +1,6 @@
 //! A verified program, loaded: its weights found, its memory planned, its kernels chosen.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
 use mote_format::{
     Dtype, Model, Op, ValueId, Verified,
@@ -86,7 +86,7 @@ pub(crate) enum Prepared {
     /// `i4` times the factors of their groups, in the order of the file.
     Unpacked(Vec<i16>),
     /// In the order in which a fast kernel reads them.
-    Packed(Product),
+    Packed(Box<Product>),
 }
 
 impl<'m> Loaded<'m> {
@@ -227,7 +227,7 @@ impl<'m> Loaded<'m> {
             _ => Product::new(self, op, unpacked.as_deref()),
         };
         match (packed, unpacked) {
-            (Some(product), _) => Prepared::Packed(product),
+            (Some(product), _) => Prepared::Packed(Box::new(product)),
             (None, Some(w)) => Prepared::Unpacked(w),
             (None, None) => Prepared::InPlace,
         }

@@ -7,7 +7,7 @@ use mote_format::{
     program::{Binary, Unary},
 };
 
-use super::{Level, elements, lookup, unary};
+use super::{Level, bytes, elements, unary};
 use crate::{kernels::quantized::Sum, load::Place};
 
 /// Operations on elements, each with what it reads.
@@ -104,10 +104,10 @@ impl Each<'_> {
             }
             Self::Add { a, b, sum } => {
                 let y = bytemuck::cast_slice_mut(y);
-                elements::add(level, sum, around.read(*a), around.read(*b), y);
+                bytes::add(level, sum, around.read(*a), around.read(*b), y);
             }
             Self::Lookup { x, table } => {
-                lookup::lookup(level, around.read(*x), table, bytemuck::cast_slice_mut(y));
+                bytes::lookup(level, around.read(*x), table, bytemuck::cast_slice_mut(y));
             }
         }
     }

@@ -83,10 +83,9 @@ fn dequantize_each(x: &[i8], q: Quantization, y: &mut [f32]) {
 
 #[inline(always)]
 fn add_each(sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) {
-    if sum.is_narrow() {
-        both(a, b, y, |a, b| sum.narrow(a, b));
-    } else {
-        both(a, b, y, |a, b| sum.wide(a, b));
+    match sum.narrow() {
+        Some(narrow) => both(a, b, y, |a, b| narrow.of(a, b)),
+        None => both(a, b, y, |a, b| sum.of(a, b)),
     }
 }
 

@@ -199,26 +199,26 @@ impl Sum {
         }
     }
 
-    /// Whether both products and their sum fit into 32 bits.
+    /// The same in 32 bits, where both products and their sum fit.
     #[inline(always)]
     #[must_use]
-    pub fn is_narrow(&self) -> bool {
-        self.factors.iter().all(|&factor| factor <= 1 << 22)
-    }
-
-    /// The sum of two bytes in 32 bits, right where it [is narrow](Self::is_narrow).
-    #[inline(always)]
-    #[must_use]
-    pub fn narrow(&self, a: i8, b: i8) -> i8 {
-        let ([ma, mb], [za, zb, zy], [low, high]) = (self.factors, self.zero_points, self.clamp);
-        let sum = (i32::from(a) - za) * ma + (i32::from(b) - zb) * mb;
-        (((sum + (1 << 19)) >> 20) + zy).clamp(low, high) as i8
+    pub fn narrow(&self) -> Option<NarrowSum> {
+        let ([ma, mb], [za, zb, zero_point]) = (self.factors, self.zero_points);
+        let offset = (1 << 19) - i64::from(za) * i64::from(ma) - i64::from(zb) * i64::from(mb);
+        // Only the sum of everything has to fit, so the offset may wrap around.
+        let offset = offset as i32;
+        (ma <= 1 << 22 && mb <= 1 << 22).then_some(NarrowSum {
+            factors: self.factors,
+            offset,
+            zero_point,
+            clamp: self.clamp,
+        })
     }
 
     /// The sum of two bytes.
     #[inline(always)]
     #[must_use]
-    pub fn wide(&self, a: i8, b: i8) -> i8 {
+    pub fn of(&self, a: i8, b: i8) -> i8 {
         let ([ma, mb], [za, zb, zy], [low, high]) = (self.factors, self.zero_points, self.clamp);
         let product = |x: i8, z: i32, m: i32| i64::from(i32::from(x) - z) * i64::from(m);
         let sum = product(a, za, ma) + product(b, zb, mb);
@@ -227,10 +227,31 @@ impl Sum {
     }
 }
 
+/// A [`Sum`] in 32 bits: `((a · factors[0] + b · factors[1] + offset) >> 20) + zero_point`.
+#[derive(Clone, Copy, Debug)]
+pub struct NarrowSum {
+    pub(crate) factors: [i32; 2],
+    pub(crate) offset: i32,
+    pub(crate) zero_point: i32,
+    pub(crate) clamp: [i32; 2],
+}
+
+impl NarrowSum {
+    /// The sum of two bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(&self, a: i8, b: i8) -> i8 {
+        let [ma, mb] = self.factors;
+        let products = i32::from(a).wrapping_mul(ma).wrapping_add(i32::from(b).wrapping_mul(mb));
+        let steps = (products.wrapping_add(self.offset) >> 20) + self.zero_point;
+        steps.clamp(self.clamp[0], self.clamp[1]) as i8
+    }
+}
+
 /// `y = a + b` on bytes of different scales.
 pub fn quantized_add(sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        *y = sum.wide(a, b);
+        *y = sum.of(a, b);
     }
 }
 
