@@ -25,13 +25,7 @@ pub(super) enum Task<'m> {
     /// A packed layer, by the number of the operation.
     Layer { i: usize, x: Place<'m>, y: Block },
     /// The same for one sample, with what is done beside it.
-    Beside {
-        i: usize,
-        x: Place<'m>,
-        y: Block,
-        halves: Option<(usize, isize)>,
-        add: Option<Place<'m>>,
-    },
+    Beside { i: usize, x: Place<'m>, y: Block, second: Option<Place<'m>>, add: Option<Place<'m>> },
     /// Runs of bytes are copied.
     Move(Vec<Move<'m>>),
     /// Element by element, one operation or several.
@@ -100,13 +94,13 @@ impl<'m> Task<'m> {
                 let (around, y) = around(arena, *y);
                 product.run(loaded.level(), batch, around.bytes(*x), y, scratch);
             }
-            Self::Beside { i, x, y, halves, add } => {
+            Self::Beside { i, x, y, second, add } => {
                 let Prepared::Packed(product) = &loaded.prepared[*i] else {
                     unreachable!("only packed layers become such tasks")
                 };
                 let (around, y) = around(arena, *y);
-                let add = add.map(|add| around.read(add));
-                let beside = Beside { halves: *halves, add };
+                let [second, add] = [second, add].map(|id| id.map(|place| around.read(place)));
+                let beside = Beside { second, add };
                 product.run_beside(loaded.level(), around.bytes(*x), y, beside);
             }
             Self::Move(moves) => {
@@ -174,17 +168,12 @@ impl<'m> Finder<'_, 'm> {
     fn beside(&self, i: usize, fused: Fused) -> Option<Task<'m>> {
         let Prepared::Packed(product) = &self.loaded.prepared[i] else { return None };
         let y = fused.add.map_or(self.loaded.program().ops[i].result(), |[_, y]| y);
-        let (mut x, mut halves) = (self.whole(product.x)?, None);
-        if let Some([a, b]) = fused.halves {
-            let [a, b] = [self.block(a), self.block(b)];
-            let first = a.first.min(b.first);
-            let end = a.first.max(b.first) + a.length;
-            x = Place::Arena(first, end - first);
-            let stride = (b.first as isize - a.first as isize) / size_of::<f32>() as isize;
-            halves = Some(((a.first - first) / size_of::<f32>(), stride));
-        }
+        let (x, second) = match fused.halves {
+            Some([a, b]) => (self.whole(a)?, Some(self.whole(b)?)),
+            None => (self.whole(product.x)?, None),
+        };
         let add = fused.add.and_then(|[add, _]| self.whole(add));
-        Some(Task::Beside { i, x, y: self.block(y), halves, add })
+        Some(Task::Beside { i, x, y: self.block(y), second, add })
     }
 
     fn each(&self, op: &Op) -> Option<Each<'m>> {

@@ -65,7 +65,7 @@ unsafe fn real_tile<const M: usize, const U: usize>(
     let mut sums = [[[vdupq_n_f32(0.0); PARTS]; M]; U];
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let mut x = job.x.as_ptr().add(job.first + row * job.x_stride);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
         let steps = job.taps * job.inputs;
         let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
         let (mut w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
@@ -87,8 +87,7 @@ unsafe fn real_tile<const M: usize, const U: usize>(
                     }
                 }
             }
-            // Behind the last run it points nowhere, and is not read.
-            x = x.wrapping_offset(job.tap_stride);
+            x = job.next_run(x);
             w = w.wrapping_add(job.inputs * stride);
         }
         for m in 0..M {

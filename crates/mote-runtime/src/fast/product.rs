@@ -46,7 +46,7 @@ struct Short {
     first: usize,
     x_stride: usize,
     taps: usize,
-    tap_stride: isize,
+    tap_stride: usize,
     /// Numbers in a run.
     inputs: usize,
     outputs: usize,
@@ -55,9 +55,8 @@ struct Short {
 /// What a short product may do beside what its layer says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside<'a> {
-    /// The only row of the input lies in two halves: where the first one begins, and how far from it
-    /// the second one. Counted in numbers.
-    pub(crate) halves: Option<(usize, isize)>,
+    /// The second half of the only row of the input, where what is read is the first one.
+    pub(crate) second: Option<&'a [f32]>,
     /// What is added to real results.
     pub(crate) add: Option<&'a [f32]>,
 }
@@ -224,13 +223,11 @@ impl Product {
         let rows = short.rows * batch;
         match &self.kind {
             Kind::Real { phases, activation } => {
-                let (first, taps, tap_stride, inputs) = match beside.halves {
-                    Some((first, tap_stride)) => (first, 2, tap_stride, inputs / 2),
-                    None => (first, taps, tap_stride, inputs),
-                };
+                let halved = beside.second.is_some();
+                let (taps, inputs) = if halved { (2, inputs / 2) } else { (taps, inputs) };
                 let job = Real {
-                    x: bytemuck::cast_slice(x),
-                    first,
+                    x: &bytemuck::cast_slice(x)[first..],
+                    second: beside.second,
                     x_stride,
                     rows,
                     taps,
@@ -252,7 +249,7 @@ impl Product {
                     x_stride,
                     rows,
                     taps,
-                    tap_stride: tap_stride.unsigned_abs(),
+                    tap_stride,
                     bytes: inputs,
                     outputs,
                     w: &phases[0].w,
@@ -362,7 +359,7 @@ impl Short {
             first: phase.first.unsigned_abs() * g.channels,
             x_stride: phase.step * g.channels,
             taps,
-            tap_stride: (phase.dilation * g.channels) as isize,
+            tap_stride: phase.dilation * g.channels,
             inputs,
             outputs: g.outputs,
         }

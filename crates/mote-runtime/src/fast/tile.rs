@@ -32,14 +32,15 @@ pub(crate) const ROWS: usize = 8;
 /// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`, perhaps `.. + add[r, o]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Real<'a> {
-    /// Row `r` is all runs `x[first + r · x_stride + tap · tap_stride..][..inputs]`.
+    /// Row `r` is all runs `x[r · x_stride + tap · tap_stride..][..inputs]`.
     pub(crate) x: &'a [f32],
-    pub(crate) first: usize,
+    /// The second of two runs of a single row, where it lies by itself.
+    pub(crate) second: Option<&'a [f32]>,
     pub(crate) x_stride: usize,
     pub(crate) rows: usize,
     /// Runs that a row is made of.
     pub(crate) taps: usize,
-    pub(crate) tap_stride: isize,
+    pub(crate) tap_stride: usize,
     /// Numbers in a run.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
@@ -52,6 +53,17 @@ pub(crate) struct Real<'a> {
     pub(crate) add: Option<&'a [f32]>,
     /// Row `r` is `y[r · y_stride..][..outputs]`.
     pub(crate) y_stride: usize,
+}
+
+impl Real<'_> {
+    /// Where the run behind the one at `x` begins; nowhere, behind the last one.
+    #[inline(always)]
+    pub(crate) fn next_run(&self, x: *const f32) -> *const f32 {
+        match self.second {
+            Some(second) => second.as_ptr(),
+            None => x.wrapping_add(self.tap_stride),
+        }
+    }
 }
 
 /// How integers are multiplied.
@@ -121,11 +133,15 @@ fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
 #[inline]
 pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
     let panels = job.outputs.div_ceil(LANES);
-    let reach = job.taps.saturating_sub(1) as isize * job.tap_stride;
-    let (back, ahead) = (reach.min(0).unsigned_abs(), reach.max(0).unsigned_abs());
-    assert!(back <= job.first, "taps in front of x");
-    let last = job.first + ahead + job.inputs;
-    assert!(within(job.rows, job.x_stride, last, job.x.len()), "rows of x");
+    let length = match job.second {
+        Some(second) => {
+            assert!(job.taps == 2 && job.rows == 1, "two runs of one row");
+            assert!(second.len() >= job.inputs, "the second run");
+            job.inputs
+        }
+        None => job.taps.saturating_sub(1) * job.tap_stride + job.inputs,
+    };
+    assert!(within(job.rows, job.x_stride, length, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y.len()), "rows of y");
     let add = job.add.is_none_or(|add| within(job.rows, job.y_stride, job.outputs, add.len()));
     assert!(add, "rows of what is added");

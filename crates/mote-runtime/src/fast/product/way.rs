@@ -87,11 +87,11 @@ impl Way<'_> {
         let (taps, inputs) = self.phase.runs(channels);
         let job = Real {
             x,
-            first: 0,
+            second: None,
             x_stride: self.phase.step * channels,
             rows: self.inside.len(),
             taps,
-            tap_stride: (self.phase.dilation * channels) as isize,
+            tap_stride: self.phase.dilation * channels,
             inputs,
             outputs: self.g.outputs,
             w: &part.w,

@@ -87,7 +87,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
     let mut sums = [[[_mm256_setzero_ps(); 2]; P]; U];
     // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
     unsafe {
-        let mut x = job.x.as_ptr().add(job.first);
+        let mut x = job.x.as_ptr();
         let (mut w, stride) = panels_of(job, panel);
         let whole = job.inputs / U * U;
         for _ in 0..job.taps {
@@ -106,8 +106,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
                     accumulate(&mut sums[0][p], x, w.add(i * stride + p * LANES));
                 }
             }
-            // Behind the last run it points nowhere, and is not read.
-            x = x.wrapping_offset(job.tap_stride);
+            x = job.next_run(x);
             w = w.wrapping_add(job.inputs * stride);
         }
         for p in 0..P {
@@ -145,7 +144,7 @@ unsafe fn accumulate(sum: &mut [__m256; 2], x: __m256, w: *const f32) {
 unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y: &mut [f32]) {
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let mut x = job.x.as_ptr().add(job.first + row * job.x_stride);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
         let (mut w, stride) = panels_of(job, panel);
         let bias = job.bias.as_ptr().add(panel * LANES);
         let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
@@ -159,7 +158,7 @@ unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y:
                     sum[1] = _mm256_fmadd_ps(x, w[1], sum[1]);
                 }
             }
-            x = x.wrapping_offset(job.tap_stride);
+            x = job.next_run(x);
             w = w.wrapping_add(job.inputs * stride);
         }
         for (m, sum) in sums.iter().enumerate() {

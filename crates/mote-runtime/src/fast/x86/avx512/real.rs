@@ -84,7 +84,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
             sums[0][p] = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
         }
         let (mut w, stride) = panels_of(job, panel);
-        let mut x = job.x.as_ptr().add(job.first);
+        let mut x = job.x.as_ptr();
         let whole = job.inputs / U * U;
         for _ in 0..job.taps {
             let mut i = 0;
@@ -105,8 +105,7 @@ unsafe fn real_row<const P: usize, const U: usize>(
                     sums[0][p] = _mm512_fmadd_ps(x, w, sums[0][p]);
                 }
             }
-            // Behind the last run it points nowhere, and is not read.
-            x = x.wrapping_offset(job.tap_stride);
+            x = job.next_run(x);
             w = w.wrapping_add(job.inputs * stride);
         }
         for p in 0..P {
@@ -146,7 +145,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
     let mut sums = [[_mm512_setzero_ps(); P]; M];
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let mut x = job.x.as_ptr().add(job.first + row * job.x_stride);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
         let (mut w, stride) = panels_of(job, panel);
         for p in 0..P {
             let bias = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
@@ -167,7 +166,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
                     }
                 }
             }
-            x = x.wrapping_offset(job.tap_stride);
+            x = job.next_run(x);
             w = w.wrapping_add(job.inputs * stride);
         }
         for m in 0..M {
