@@ -164,7 +164,8 @@ impl<'m> Loaded<'m> {
         self.level
     }
 
-    /// Bytes of the arena for one sample.
+    /// Bytes of the arena for one sample, as planned; [`Instance::arena_bytes`] tells what one takes
+    /// that runs a single sample fast.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
         self.plan.bytes()
