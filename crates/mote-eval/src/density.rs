@@ -8,4 +8,5 @@ mod principal;
 
 pub use histogram::Histogram;
 pub use kernel::{CurvePoint, KernelDensity, MAX_POINTS, density_curve};
+pub(crate) use principal::covariance;
 pub use principal::{MAX_WIDTH, Principal};

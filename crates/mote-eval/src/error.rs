@@ -22,6 +22,29 @@ pub enum Error {
         /// Its length.
         right_len: usize,
     },
+    /// Two sets of windows that are compared differ in shape.
+    #[error(
+        "windows of {} samples with {} features are compared with {} samples with {} features",
+        left.0, left.1, right.0, right.1
+    )]
+    Shapes {
+        /// Samples and features of a window of the first set.
+        left: (usize, usize),
+        /// Of the second.
+        right: (usize, usize),
+    },
+    /// A column is numerical in one table and categorical in the other.
+    #[error("column {column} is numerical in one table and categorical in the other")]
+    Kinds {
+        /// Position of the column.
+        column: usize,
+    },
+    /// The observer of a long computation asked it to stop.
+    #[error("stopped by the caller after {iterations} iterations")]
+    Stopped {
+        /// Iterations that were done.
+        iterations: usize,
+    },
     /// A flat `(rows, width)` slice does not divide into whole rows.
     #[error("`{what}` has {len} values, which is not a whole number of rows of width {width}")]
     Ragged {

@@ -1,10 +1,10 @@
-//! Is it good? Detection metrics, thresholds, rank tests, diagnostics.
+//! Is it good? Metrics of detection, generation and forecasts; rank tests, diagnostics.
 //!
 //! Everything here is a pure function from slices to a small struct that can be serialized. It
 //! knows nothing of files, models or clocks; randomness enters as a seed. Scores are `f64`, higher
 //! meaning more anomalous (negate a log-density), one for each sample in time order. There are no
-//! plots, no significance stars and no training here, and no metrics of forecasts or generated
-//! samples yet.
+//! plots and no significance stars here, and no training but that of the small judges in
+//! [`generation`] and the baselines in [`forecast`].
 //!
 //! Three questions are kept apart. *Does the score order anomalies above the rest?* needs no
 //! threshold: [`auroc`], [`average_precision`], [`volume_under_surface`], and [`rank`] for whether
@@ -13,8 +13,11 @@
 //! Numbers that use the labels to choose a threshold ([`best_f1`], [`nab::optimize`]) say so,
 //! because no deployed detector can reach them.
 //!
-//! Definitions follow the packages whose numbers are published: scikit-learn, SciPy, TSB-AD, NAB
-//! and SKAB; the tests hold this crate to their values within 1e-6.
+//! Generated windows, a checked [`Windows`] of real and one of generated ones, are judged in
+//! [`generation`], generated tables in [`table`], forecasts and imputations in [`forecast`].
+//!
+//! Definitions follow the packages whose numbers are published: scikit-learn, SciPy, TSB-AD, NAB,
+//! SKAB, TimeGAN, prdc, SDMetrics and statsmodels; the tests hold this crate to their values within 1e-6.
 //!
 //! ```
 //! use mote_eval::{Tail, auroc, events::Confusion};
@@ -37,17 +40,23 @@ mod autocorrelation;
 mod curve;
 mod error;
 mod input;
+mod lanes;
 mod random;
 mod ranking;
+mod symmetric;
 mod volume;
+mod windows;
 
 pub mod density;
 pub mod events;
 pub mod extreme;
+pub mod forecast;
+pub mod generation;
 pub mod interval;
 pub mod nab;
 pub mod posterior;
 pub mod rank;
+pub mod table;
 
 pub use autocorrelation::{autocorrelation, effective_sample_size, sliding_window};
 pub use curve::{PrecisionRecallPoint, RocPoint, precision_recall_curve, roc_curve, thin};
@@ -57,3 +66,4 @@ pub use interval::{Latency, MeanInterval, mean_interval, median, quantile};
 pub use posterior::{Posterior, Verdict};
 pub use ranking::{BestF1, auroc, average_precision, best_f1};
 pub use volume::{MAX_THRESHOLDS, MAX_WINDOW, Volume, VolumeConfig, volume_under_surface};
+pub use windows::Windows;

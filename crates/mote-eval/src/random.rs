@@ -30,8 +30,24 @@ impl SplitMix {
     }
 
     /// Uniform in the open interval `(0, 1)`.
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Moves `count` randomly chosen items to the front, in random order; all of them if there are
+    /// fewer. One draw for each.
+    pub(crate) fn choose<T>(&mut self, items: &mut [T], count: usize) {
+        for i in 0..count.min(items.len()) {
+            let j = i + self.below(items.len() - i);
+            items.swap(i, j);
+        }
+    }
+
+    /// The numbers `0..n` in random order.
+    pub(crate) fn order(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        self.choose(&mut order, n);
+        order
     }
 
     /// Standard normal, by Box and Muller.

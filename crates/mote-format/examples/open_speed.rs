@@ -70,6 +70,7 @@ fn file() -> Vec<u8> {
         schema: Schema { columns: vec![], period_s: None },
         window: Window { length: 1, tail: 1 },
         detector: None,
+        generator: None,
         programs: vec![program],
         lineage: Lineage::default(),
     };

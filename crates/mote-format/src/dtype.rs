@@ -31,12 +31,14 @@ pub const GROUP: usize = 32;
 
 impl Dtype {
     /// How tensors of this type lie in a file, by type and shape: `i4` are packed into bytes along
-    /// everything but the first axis, as `(rows, ⌈inputs / 2⌉)`.
+    /// everything but the first axis, as `(rows, ⌈inputs / 2⌉)`. A product beyond `usize` stays at its
+    /// largest number, which no file holds.
     #[must_use]
     pub fn stored(self, shape: &[usize]) -> (Self, Vec<usize>) {
         match (self, shape.split_first()) {
             (Self::I4, Some((&rows, inputs))) => {
-                (Self::U8, vec![rows, inputs.iter().product::<usize>().div_ceil(2)])
+                let inputs = inputs.iter().fold(1usize, |n, &i| n.saturating_mul(i));
+                (Self::U8, vec![rows, inputs.div_ceil(2)])
             }
             _ => (self, shape.into()),
         }
@@ -195,5 +197,7 @@ mod tests {
         assert_eq!(Dtype::I4.stored(&[3, 5]), (Dtype::U8, vec![3, 3]));
         assert_eq!(Dtype::I4.stored(&[2, 3, 5]), (Dtype::U8, vec![2, 8]));
         assert_eq!(Dtype::I8.stored(&[2, 3]), (Dtype::I8, vec![2, 3]));
+        let (huge, half) = (1 << 40, usize::MAX.div_ceil(2));
+        assert_eq!(Dtype::I4.stored(&[2, huge, huge]), (Dtype::U8, vec![2, half]));
     }
 }

@@ -23,6 +23,7 @@ extern crate alloc;
 pub mod container;
 pub mod dtype;
 mod error;
+mod generator;
 pub mod limits;
 pub mod manifest;
 pub mod model;

@@ -20,3 +20,5 @@ pub const COLUMNS: usize = 1 << 14;
 pub const I8_INPUTS: usize = 1 << 15;
 /// Products in a sum of `i4` weights: 255 · 8 · 255 · this stays below 2³¹.
 pub const I4_INPUTS: usize = 1 << 12;
+/// Evaluations of a network for one generated window.
+pub const EVALUATIONS: usize = 10_000;

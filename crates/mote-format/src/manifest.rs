@@ -4,6 +4,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::generator::{Generator, Path, Solver};
 use crate::{program::Program, schema::Schema};
 
 /// The part of a file that is not tensors. Stored as JSON in the safetensors metadata.
@@ -20,6 +21,9 @@ pub struct Manifest {
     pub window: Window,
     /// Turns scores into alarms; absent until a threshold was chosen.
     pub detector: Option<Detector>,
+    /// Completes windows; absent where the family cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<Generator>,
     /// The entry points.
     pub programs: Vec<Program>,
     /// Where it comes from.

@@ -11,7 +11,7 @@ use crate::{
     container::{self, Container, Tensor, Tensors},
     error::Error,
     limits,
-    manifest::{Density, Manifest, Tracking},
+    manifest::{Density, Generator, Manifest, Tracking},
     verify::{Verified, limit},
 };
 
@@ -126,6 +126,10 @@ fn check(manifest: &Manifest) -> Result<(), Error> {
     )?;
     if let Some(period) = manifest.schema.period_s {
         rule(period.is_finite() && period > 0.0, format!("a period of {period} s"))?;
+    }
+    if let Some(Generator::Iterative { evaluations, .. }) = manifest.generator {
+        limit("evaluations", limits::EVALUATIONS, evaluations)?;
+        rule(evaluations > 0, "a generator without an evaluation".into())?;
     }
     if let Some(detector) = &manifest.detector {
         rule(manifest.density != Density::Implicit, "a detector without a density".into())?;

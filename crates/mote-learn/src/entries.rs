@@ -1,11 +1,14 @@
 //! The entry points that a trained model leaves behind: programs from raw units to nats.
 
 use burn::tensor::Tensor;
-use mote_format::{Array, Program, manifest};
+use mote_format::{
+    Array, Program,
+    manifest::{self, Generator},
+};
 
 use crate::{
     compile::{CompileError, Input, Tensors, capture, merge},
-    families::{Density, Family, Score},
+    families::{Density, Family, Generation, Score},
     parts::Standardize,
 };
 
@@ -14,7 +17,9 @@ use crate::{
 pub struct Entries {
     /// What a score means.
     pub density: manifest::Density,
-    /// `score`, and `encode` where there is a latent space.
+    /// How windows are completed.
+    pub generator: Option<Generator>,
+    /// The entry points.
     pub programs: Vec<Program>,
     /// The weights that they share.
     pub tensors: Tensors,
@@ -25,7 +30,10 @@ pub struct Entries {
 /// - `score`: `x`, `mask` to `nll` `(length, features)` and, for a bound, `kl` `(1,)`.
 /// - `encode`: `x`, `mask` to `mean` and `log_variance`, `(latent,)` each.
 ///
-/// `x` is in raw units: standardization is part of the program.
+/// - `complete`: `x`, `mask`, `noise` to `y` `(length, features)`; or `denoise` and `restore` for a model
+///   that takes many evaluations. See [`Generator`].
+///
+/// `x` and `y` are in raw units: standardization is part of the program.
 ///
 /// # Errors
 ///
@@ -36,8 +44,12 @@ pub fn entries<M: Family>(
     shape: [usize; 2],
 ) -> Result<Entries, CompileError> {
     let inputs = [Input { name: "x", shape }, Input { name: "mask", shape }];
-    let mut entries =
-        Entries { density: kind(model), programs: Vec::new(), tensors: Tensors::new() };
+    let mut entries = Entries {
+        density: kind(model),
+        generator: None,
+        programs: Vec::new(),
+        tensors: Tensors::new(),
+    };
     if scorer(model).is_some() {
         let captured = capture(model, "score", &inputs, |model, inputs, device| {
             let [x, mask] = pair(inputs);
@@ -57,6 +69,40 @@ pub fn entries<M: Family>(
         })?;
         entries.add(captured);
     }
+    match model.generation() {
+        Generation::None => {}
+        Generation::Direct(direct) => {
+            let noise = Input { name: "noise", shape: [1, direct.noise_width()] };
+            let inputs = [inputs[0].clone(), inputs[1].clone(), noise];
+            entries.add(capture(model, "complete", &inputs, |model, inputs, device| {
+                let Generation::Direct(model) = model.generation() else { unreachable!("above") };
+                let [x, mask] = pair(inputs);
+                let noise = flat(inputs[2].clone());
+                let x = standardize.forward(x, mask.clone(), device);
+                let y = standardize.restore(model.complete(x, mask, noise), device);
+                vec![("y", y.into())]
+            })?);
+            entries.generator = Some(Generator::Direct);
+        }
+        Generation::Iterative(iterative) => {
+            let [state, time] =
+                [Input { name: "state", shape }, Input { name: "time", shape: [1, 1] }];
+            let inputs = [inputs[0].clone(), inputs[1].clone(), state.clone(), time];
+            entries.add(capture(model, "denoise", &inputs, |model, inputs, device| {
+                let Generation::Iterative(model) = model.generation() else {
+                    unreachable!("above")
+                };
+                let [x, mask] = pair(inputs);
+                let (state, time) = (inputs[2].clone(), flat(inputs[3].clone()));
+                let x = standardize.forward(x, mask.clone(), device);
+                vec![("estimate", model.denoise(state, time, x, mask).into())]
+            })?);
+            entries.add(capture(model, "restore", &[state], |_, inputs, device| {
+                vec![("y", standardize.restore(inputs[0].clone(), device).into())]
+            })?);
+            entries.generator = Some(iterative.generator());
+        }
+    }
     Ok(entries)
 }
 
@@ -72,6 +118,12 @@ impl Entries {
         merge(&mut program, tensors, &mut self.tensors);
         self.programs.push(program);
     }
+}
+
+/// `(batch, 1, n)` as `(batch, n)`.
+fn flat(x: Tensor<3>) -> Tensor<2> {
+    let [batch, _, n] = x.dims();
+    x.reshape([batch, n])
 }
 
 fn pair(inputs: &[Tensor<3>]) -> [Tensor<3>; 2] {

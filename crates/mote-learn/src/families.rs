@@ -4,13 +4,16 @@
 //! traits here. Whether a model can answer "how probable is this?" is part of its type: only what
 //! implements [`Score`] can be put into the variants of [`Density`] that carry a scorer.
 
+mod diffusion;
 mod maf;
 mod time_vae;
 
+pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
 pub use maf::{Maf, MafConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
 
 use burn::{module::Module, tensor::Tensor};
+use mote_format::manifest::Generator;
 
 /// Windows in standard units. Both tensors are `(batch, time, features)`.
 #[derive(Clone, Debug)]
@@ -46,7 +49,14 @@ pub trait Family: Module + Clone + Send {
     fn density(&self) -> Density<'_>;
 
     /// The latent space, where there is one.
-    fn encoder(&self) -> Option<&dyn Encode>;
+    fn encoder(&self) -> Option<&dyn Encode> {
+        None
+    }
+
+    /// How it completes windows, where it can.
+    fn generation(&self) -> Generation<'_> {
+        Generation::None
+    }
 }
 
 /// What may be asked of a model about probability. A family without a likelihood does not implement
@@ -61,6 +71,43 @@ pub enum Density<'m> {
     Energy(&'m dyn Score),
     /// Samples only.
     Implicit,
+}
+
+/// How a model completes windows of which a part is known, or nothing.
+#[derive(Clone, Copy)]
+pub enum Generation<'m> {
+    /// Not at all.
+    None,
+    /// In one evaluation.
+    Direct(&'m dyn Complete),
+    /// In many, along a path from noise.
+    Iterative(&'m dyn Denoise),
+}
+
+/// A model that completes a window in one evaluation.
+pub trait Complete {
+    /// Standard normal numbers that one window needs.
+    fn noise_width(&self) -> usize;
+
+    /// A window `(batch, time, features)` in standard units, drawn given what is `shown` of `x`; what
+    /// was shown may be answered as anything. `noise` is `(batch, noise_width)`.
+    fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3>;
+}
+
+/// A model that tells where on a path from noise to data a window came from.
+pub trait Denoise {
+    /// The mean of the windows in standard units from which `state` `(batch, time, features)` may have
+    /// come at `time` `(batch, 1)`, given what is `shown` of `known`.
+    fn denoise(
+        &self,
+        state: Tensor<3>,
+        time: Tensor<2>,
+        known: Tensor<3>,
+        shown: Tensor<3>,
+    ) -> Tensor<3>;
+
+    /// The path, and how it is best followed.
+    fn generator(&self) -> Generator;
 }
 
 /// How improbable each value of a window is.

@@ -4,6 +4,8 @@
 //! standard units, [`entries`] records what it can do as programs, and from then on nobody needs to
 //! know which family it was. This is the only crate that knows Burn.
 //!
+//! [`judge`] trains an encoder to compare generated windows with real ones.
+//!
 //! It reads no files and no clock; progress goes to an observer, which may also end the training.
 
 pub mod compile;
@@ -11,6 +13,7 @@ pub mod device;
 pub mod diagnose;
 pub mod entries;
 pub mod families;
+pub mod judge;
 pub mod parts;
 pub mod random;
 pub mod train;

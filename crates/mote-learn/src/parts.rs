@@ -8,6 +8,9 @@ mod causal;
 mod dense;
 mod gaussian;
 mod masked;
+mod mixer;
+mod moment;
+mod norm;
 mod patch;
 mod standardize;
 
@@ -16,6 +19,9 @@ pub(crate) use causal::delayed;
 pub use dense::Dense;
 pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};
 pub use masked::MaskedDense;
+pub use mixer::{Mixer, MixerSize};
+pub use moment::Moment;
+pub use norm::LayerNorm;
 pub use patch::{PatchConv, PatchConvTranspose};
 pub use standardize::Standardize;
 

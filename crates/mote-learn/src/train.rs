@@ -5,7 +5,9 @@
 //! bit for bit: order, noise and hidden values of each step come from the seed and the number of
 //! the step, never from what was drawn before.
 
+mod average;
 mod checkpoint;
+mod hiding;
 mod optimize;
 mod threads;
 
@@ -67,6 +69,12 @@ pub struct TrainConfig {
     pub validation_windows: usize,
     /// Share of windows of which a part is hidden, so that the model can do without it later.
     pub hide: f32,
+    /// Share of windows of which everything is hidden: what a model learns to generate from.
+    pub hide_all: f32,
+    /// Share of windows whose future is hidden, from a sample on that is drawn.
+    pub hide_future: f32,
+    /// How much of the mean of the weights a step leaves, if the model that is kept is such a mean.
+    pub average: Option<f32>,
 }
 
 impl TrainConfig {
@@ -95,6 +103,9 @@ impl Default for TrainConfig {
             patience: 8,
             validation_windows: 512,
             hide: 0.25,
+            hide_all: 0.0,
+            hide_future: 0.0,
+            average: None,
         }
     }
 }
@@ -217,7 +228,8 @@ pub fn train<M: Family>(
         let batch = feeder.batch(state.step, state.model.noise_width());
         let learning_rate = optimize::learning_rate(config, state.step);
         let value;
-        (state, value) = threads.run(|| state.learn(batch, progress, learning_rate));
+        (state, value) =
+            threads.run(|| state.learn(batch, progress, learning_rate, config.average));
         if !value.is_finite() {
             return Err(TrainError::Diverged { step: state.step, loss: value.to_string() });
         }
@@ -227,7 +239,7 @@ pub fn train<M: Family>(
             let look = Look {
                 step: state.step,
                 training: losses.iter().sum::<f64>() / losses.len() as f64,
-                validation: bound(&state.model, validation, config),
+                validation: bound(&state.kept(), validation, config),
             };
             losses.clear();
             let best = state.record(look);
@@ -245,6 +257,8 @@ pub fn train<M: Family>(
 /// Everything that changes while training.
 struct State<M> {
     model: M,
+    /// The mean of the weights, where there is one.
+    average: Option<M>,
     optimizer: Optimizer,
     step: u64,
     history: Vec<Look>,
@@ -254,16 +268,31 @@ struct State<M> {
 impl<M: Family> State<M> {
     fn new(model: M, config: &TrainConfig) -> Self {
         let optimizer = Optimizer::new(config);
-        Self { model, optimizer, step: 0, history: Vec::new(), best: None }
+        let average = config.average.map(|_| model.valid());
+        Self { model, average, optimizer, step: 0, history: Vec::new(), best: None }
+    }
+
+    /// The weights to judge and to keep.
+    fn kept(&self) -> M {
+        self.average.clone().unwrap_or_else(|| self.model.valid())
     }
 
     /// Takes one step and says what the objective was before it; there is no step where that is no
     /// number.
-    fn learn(mut self, batch: Batch, progress: f32, learning_rate: f64) -> (Self, f64) {
+    fn learn(
+        mut self,
+        batch: Batch,
+        progress: f32,
+        rate: f64,
+        average: Option<f32>,
+    ) -> (Self, f64) {
         let loss = self.model.objective(batch, progress).loss;
         let value = f64::from(loss.clone().into_scalar::<f32>());
         if value.is_finite() {
-            self.model = self.optimizer.step(self.model, loss, learning_rate);
+            self.model = self.optimizer.step(self.model, loss, rate);
+            if let (Some(mean), Some(decay)) = (self.average.take(), average) {
+                self.average = Some(average::follow(mean, &self.model.valid(), decay, self.step));
+            }
             self.step += 1;
         }
         (self, value)
@@ -287,20 +316,20 @@ impl<M: Family> State<M> {
             None => true,
         };
         if best {
-            self.best = Some((self.history.len() - 1, self.model.clone()));
+            self.best = Some((self.history.len() - 1, self.kept()));
         }
         best
     }
 
     fn finish(self, end: End) -> Trained<M> {
-        let (best, model) = self.best.unwrap_or((0, self.model));
-        Trained { model: model.valid(), history: self.history, best, end }
+        let kept = self.kept();
+        let (best, model) = self.best.unwrap_or((0, kept));
+        Trained { model, history: self.history, best, end }
     }
 }
 
 /// Mean bound on held-back windows, in nats per observed value.
 fn bound<M: Family>(model: &M, windows: &dyn Windows, config: &TrainConfig) -> f64 {
-    let model = model.valid();
     let device = Device::flex();
     let [length, features] = windows.shape();
     let count = windows.len().min(config.validation_windows);
@@ -308,14 +337,23 @@ fn bound<M: Family>(model: &M, windows: &dyn Windows, config: &TrainConfig) -> f
     for (n, chunk) in (0..count).collect::<Vec<_>>().chunks(config.batch).enumerate() {
         let rows: Vec<usize> = chunk.iter().map(|i| i * windows.len() / count).collect();
         let (x, mask) = gather(windows, &rows);
+        let mut shown = mask.clone();
+        if config.hide_all > 0.0 {
+            // Where nothing is hidden, a model that completes has nothing to do.
+            let mut rng = Random::new(config.seed, Purpose::Hiding, u64::MAX >> 17 ^ n as u64);
+            for shown in shown.chunks_exact_mut(length * features) {
+                hiding::hide(config, shown, features, &mut rng);
+            }
+        }
         let shape = [rows.len(), length, features];
         let x = Tensor::from_data(TensorData::new(x, shape), &device);
-        let mask: Tensor<3> = Tensor::from_data(TensorData::new(mask, shape), &device);
+        let tensor = |v| Tensor::<3>::from_data(TensorData::new(v, shape), &device);
+        let (mask, shown) = (tensor(mask), tensor(shown));
         let width = model.noise_width();
         let mut rng = Random::new(config.seed, Purpose::Validation, n as u64);
         let noise = TensorData::new(rng.normal(rows.len() * width), [rows.len(), width]);
         let noise = Tensor::from_data(noise, &device);
-        let batch = Batch { x, mask: mask.clone(), shown: mask, noise };
+        let batch = Batch { x, mask, shown, noise };
         let bound = model.clone().to_device(&device).objective(batch, 1.0).bound;
         sum += f64::from(bound.into_scalar::<f32>()) * rows.len() as f64;
         chunks += rows.len() as f64;
@@ -364,9 +402,7 @@ impl<'w> Feeder<'w> {
         let [length, features] = self.windows.shape();
         let mut rng = Random::new(self.config.seed, Purpose::Hiding, step);
         for shown in shown.chunks_exact_mut(length * features) {
-            if rng.unit() < self.config.hide {
-                hide(shown, length, features, &mut rng);
-            }
+            hiding::hide(self.config, shown, features, &mut rng);
         }
         let shape = [size, length, features];
         let tensor = |v: Vec<f32>| Tensor::<3>::from_data(TensorData::new(v, shape), self.device);
@@ -377,28 +413,6 @@ impl<'w> Feeder<'w> {
             mask: tensor(mask),
             shown: tensor(shown),
             noise: Tensor::from_data(noise, self.device),
-        }
-    }
-}
-
-/// Hides single values, or a stretch of time of some features: the ways in which data goes missing.
-fn hide(shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
-    if rng.unit() < 0.5 {
-        let share = 0.3 * rng.unit();
-        for v in shown {
-            if rng.unit() < share {
-                *v = 0.0;
-            }
-        }
-        return;
-    }
-    let span = 1 + (rng.unit() * length as f32 / 4.0) as usize;
-    let start = (rng.unit() * (length - span.min(length - 1)) as f32) as usize;
-    for c in 0..features {
-        if rng.unit() < 0.5 {
-            for t in start..(start + span).min(length) {
-                shown[t * features + c] = 0.0;
-            }
         }
     }
 }

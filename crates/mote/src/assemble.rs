@@ -98,8 +98,7 @@ pub fn describe_training(report: &mut Report, finished: &Finished, source: &Sour
             }),
         }
     }
-    if let Some(threshold) = &mut report.threshold {
-        let calibration = &finished.calibration;
+    if let (Some(threshold), Some(calibration)) = (&mut report.threshold, &finished.calibration) {
         threshold.how = format!(
             "Peaks over threshold (extreme-value theory) on {} unlabelled held-back scores: {}.{}",
             calibration.scores,

@@ -2,13 +2,14 @@
 //!
 //! This crate joins the others and is what the `mote` command and the console show. [`source`]
 //! reads the data that a person named, [`training`] makes a model file of it, [`scoring`] and
-//! [`stream`] run the model on files and on live data, [`evaluation`] measures it against labels,
+//! [`stream`] run the model on files and on live data, [`completion`] generates, imputes and forecasts, [`evaluation`] measures it against labels,
 //! and [`report`] draws all of that into one HTML file.
 //!
 //! It prints nothing and reads no clock; that is the business of the binary.
 
 pub mod assemble;
 pub mod calibration;
+pub mod completion;
 pub mod compression;
 mod error;
 pub mod evaluation;

@@ -1,68 +1,34 @@
 //! From data to a model file: split, scale, train, repair, capture, calibrate.
 
+mod choice;
+
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use mote_data::{Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut};
 use mote_eval::{Posterior, Verdict, sliding_window};
 use mote_format::{
     Array, Manifest, Program, Tensors, Verified,
-    manifest::{Lineage, Window},
+    manifest::{Density, Lineage, Window},
     model,
 };
 use mote_learn::{
     device::Device,
     diagnose,
     entries::{Entries, entries},
-    families::{Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
+    families::{Diffusion, Family, Maf, TimeVae},
     parts::Standardize,
     random::{Purpose, Random},
     train::{Checkpoint, End, Look, Progress, TrainConfig, Trained, Windows, train},
 };
 use serde::{Deserialize, Serialize};
 
+pub use choice::Model;
+
 use crate::{
     Error,
     calibration::{Alarm, Calibration, calibrate},
     source::{Reading, Source},
 };
-
-/// Which family, and how large.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Model {
-    /// A convolutional variational autoencoder.
-    Vae(TimeVaeConfig),
-    /// A masked autoregressive flow.
-    Flow(MafConfig),
-}
-
-impl Model {
-    /// The name in the literature.
-    #[must_use]
-    pub fn family(&self) -> &'static str {
-        match self {
-            Self::Vae(_) => "TimeVae",
-            Self::Flow(_) => "Maf",
-        }
-    }
-
-    /// The shortest and longest window that the data may choose. A flow asks for each sample what
-    /// the ones before it make probable; beyond 32 of them it only costs time.
-    fn windows(&self) -> [usize; 2] {
-        match self {
-            Self::Vae(_) => [16, 64],
-            Self::Flow(_) => [16, 32],
-        }
-    }
-
-    /// Windows must be a multiple of this.
-    fn granularity(&self) -> usize {
-        match self {
-            Self::Vae(config) => 1 << config.halvings,
-            Self::Flow(_) => 1,
-        }
-    }
-}
 
 /// Everything that decides a training but the data itself. Stored in the model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,8 +70,8 @@ impl Recipe {
         Ok(Self {
             reading,
             rules: source.plan.rules,
+            train: model.training(samples),
             model,
-            train: TrainConfig::for_samples(samples),
             window: None,
             tail: None,
             false_alarm_rate: FALSE_ALARM_RATE,
@@ -166,8 +132,8 @@ pub struct Finished {
     pub end: End,
     /// The health of the latent space, where there is one.
     pub posterior: Option<Posterior>,
-    /// How the threshold was chosen.
-    pub calibration: Calibration,
+    /// How the threshold was chosen, where the model has scores.
+    pub calibration: Option<Calibration>,
 }
 
 /// Nats per latent dimension that cost nothing in a repair: the smallest rate at which a dimension
@@ -188,9 +154,14 @@ pub fn run(
     observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
 ) -> Result<Finished, Error> {
     let parts = split(&source.runs, &recipe.reading.dataset.split)?;
-    let held = parts.validation.as_ref().ok_or_else(|| {
-        Error::Usage("a threshold needs held-back data: the validation share is 0".into())
-    })?;
+    let held = match &parts.validation {
+        Some(held) => held,
+        None if !recipe.model.has_scores() => &parts.train,
+        None => {
+            let why = "a threshold needs held-back data: the validation share is 0";
+            return Err(Error::Usage(why.into()));
+        }
+    };
     let scaling = Scaling::fit(&parts.train, Default::default());
     let standardize = Standardize { mean: scaling.mean, scale: scaling.scale };
     let window = window(&parts.train, held, recipe)?;
@@ -262,6 +233,9 @@ impl Task<'_> {
             Model::Flow(config) => {
                 self.fit(Maf::new(config, features, &mut rng, &cpu), resume, observe)
             }
+            Model::Diffusion(config) => {
+                self.fit(Diffusion::new(config, length, features, &mut rng, &cpu), resume, observe)
+            }
         }
     }
 
@@ -328,6 +302,7 @@ fn finish(
         schema: source.plan.schema.clone(),
         window: outline.window,
         detector: None,
+        generator: entries.generator,
         programs: entries.programs.clone(),
         lineage: Lineage {
             made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
@@ -342,8 +317,11 @@ fn finish(
     manifest.programs.extend(stepping(&manifest.programs, &tensors));
     let bare = model::write(&manifest, &tensors);
     let opened = mote_format::Model::open(&bare).expect("written a moment ago");
-    let calibration = calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?;
-    manifest.detector = Some(calibration.detector.clone());
+    let calibration = match entries.density {
+        Density::Implicit => None,
+        _ => Some(calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?),
+    };
+    manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
 }

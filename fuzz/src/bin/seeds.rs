@@ -52,6 +52,7 @@ fn file(programs: Vec<Program>, tensors: &Tensors) -> Vec<u8> {
         schema: mote_format::Schema { columns: vec![], period_s: None },
         window: Window { length: 1, tail: 1 },
         detector: None,
+        generator: None,
         programs,
         lineage: Lineage::default(),
     };

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::{Result, input};
+use crate::{
+    Result, input,
+    symmetric::{self, Eigen},
+};
 
 /// The widest points that are accepted; the cost grows with the cube of the width.
 pub const MAX_WIDTH: usize = 512;
-
-/// Sweeps after which the rotation stops; five to ten are the rule.
-const MAX_SWEEPS: usize = 60;
 
 /// Principal components, the first two.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,15 +33,15 @@ impl Principal {
         let rows = input::rows("points", points, width)?;
         input::at_least("rows", rows, 2)?;
         input::at_most("columns", width, MAX_WIDTH)?;
-        let (mean, mut matrix) = covariance(points, width);
+        let (mean, matrix) = covariance(points, width);
         let total: f64 = (0..width).map(|j| matrix[j * width + j]).sum();
-        let vectors = jacobi(&mut matrix, width);
+        let Eigen { values, vectors } = symmetric::eigen(matrix, width);
 
         let mut order: Vec<usize> = (0..width).collect();
-        let variance = |j: usize| matrix[j * width + j];
+        let variance = |j: usize| values[j];
         order.sort_by(|&a, &b| variance(b).total_cmp(&variance(a)));
         let axis = |k: usize| match order.get(k) {
-            Some(&j) => upright((0..width).map(|i| vectors[i * width + j]).collect()),
+            Some(&j) => upright(vectors[j * width..][..width].to_vec()),
             None => vec![0.0; width],
         };
         let share = |k: usize| match order.get(k) {
@@ -68,7 +68,7 @@ impl Principal {
 }
 
 /// Mean `(width,)` and covariance `(width, width)`, divided by the number of rows.
-pub(super) fn covariance(points: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn covariance(points: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
     let rows = (points.len() / width) as f64;
     let mut mean = vec![0.0; width];
     for point in points.chunks_exact(width) {
@@ -82,51 +82,6 @@ pub(super) fn covariance(points: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
         }
     }
     (mean, matrix)
-}
-
-/// Cyclic Jacobi: rotates a symmetric matrix until it is diagonal; returns the eigenvectors as
-/// columns.
-fn jacobi(matrix: &mut [f64], width: usize) -> Vec<f64> {
-    let mut vectors = vec![0.0; width * width];
-    (0..width).for_each(|j| vectors[j * width + j] = 1.0);
-    let scale: f64 = matrix.iter().map(|c| c * c).sum();
-    for _ in 0..MAX_SWEEPS {
-        let off = |i: usize, j: usize| if i == j { 0.0 } else { matrix[i * width + j] };
-        let rest: f64 = (0..width * width).map(|k| off(k / width, k % width).powi(2)).sum();
-        if rest <= scale * f64::EPSILON * f64::EPSILON {
-            break;
-        }
-        for p in 0..width {
-            for q in p + 1..width {
-                rotate(matrix, &mut vectors, width, p, q);
-            }
-        }
-    }
-    vectors
-}
-
-/// Turns the plane of `p` and `q` so that their covariance vanishes (Golub and Van Loan, 8.5).
-fn rotate(matrix: &mut [f64], vectors: &mut [f64], width: usize, p: usize, q: usize) {
-    let apq = matrix[p * width + q];
-    if apq == 0.0 {
-        return;
-    }
-    let tau = (matrix[q * width + q] - matrix[p * width + p]) / (2.0 * apq);
-    let tangent = tau.signum() / (tau.abs() + tau.hypot(1.0));
-    let cosine = tangent.hypot(1.0).recip();
-    let sine = tangent * cosine;
-    let turn = |values: &mut [f64], a: usize, b: usize| {
-        let (x, y) = (values[a], values[b]);
-        values[a] = cosine * x - sine * y;
-        values[b] = sine * x + cosine * y;
-    };
-    for k in 0..width {
-        turn(matrix, k * width + p, k * width + q);
-        turn(vectors, k * width + p, k * width + q);
-    }
-    for k in 0..width {
-        turn(matrix, p * width + k, q * width + k);
-    }
 }
 
 /// The vector or its negative, whichever has its largest component positive.

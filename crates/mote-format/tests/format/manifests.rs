@@ -2,7 +2,7 @@
 
 use mote_format::{
     Column, Error, Kind, Manifest, Model, container, limits,
-    manifest::{Density, Detector, Tracking},
+    manifest::{Density, Detector, Generator, Path, Solver, Tracking},
     model,
 };
 
@@ -148,4 +148,17 @@ fn features_are_counted_and_named_by_column_and_level() {
     let names = ["flow \"l/s\" µ", "valve=off", "valve=on", "pressure"];
     assert_eq!(schema.feature_names(), names);
     assert_eq!(schema.feature_columns(), [0, 1, 1, 2]);
+}
+
+#[test]
+fn a_generator_takes_at_least_one_evaluation_and_not_too_many() {
+    fn of(manifest: &mut Manifest, evaluations: usize) {
+        let (path, solver) = (Path::Straight, Solver::Multistep);
+        manifest.generator = Some(Generator::Iterative { path, solver, evaluations });
+    }
+    assert!(accepted(|m| of(m, 1)));
+    assert!(accepted(|m| m.generator = Some(Generator::Direct)));
+    assert!(accepted(|m| m.generator = None), "as files before it was known");
+    assert!(!accepted(|m| of(m, 0)));
+    assert!(!accepted(|m| of(m, limits::EVALUATIONS + 1)));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mote_format::{
     Array, Column, Dtype, Kind, Manifest, Op, Program, Schema, Tensors, ValueId,
-    manifest::{Density, Detector, Lineage, Tracking, Window},
+    manifest::{Density, Detector, Generator, Lineage, Path, Solver, Tracking, Window},
     model,
     program::{Binary, Port, Reduction, Unary, Value},
 };
@@ -68,6 +68,11 @@ pub(crate) fn manifest() -> Manifest {
             feature_mean: vec![0.1, -0.2],
             feature_deviation: vec![1e-6, 3.5],
             score_quantiles: vec![-1.25, 0.0, 7.5],
+        }),
+        generator: Some(Generator::Iterative {
+            path: Path::Cosine,
+            solver: Solver::Ancestral,
+            evaluations: 12,
         }),
         programs: vec![program()],
         lineage: Lineage {

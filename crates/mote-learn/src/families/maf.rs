@@ -15,7 +15,7 @@ use burn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Density, Encode, Family, Objective, Score, Scores, per_observed};
+use super::{Batch, Density, Family, Objective, Score, Scores, per_observed};
 use crate::{
     parts::{CausalConv, Dense, MaskedDense, delayed},
     random::Random,
@@ -92,10 +92,6 @@ impl Family for Maf {
 
     fn density(&self) -> Density<'_> {
         Density::Exact(self)
-    }
-
-    fn encoder(&self) -> Option<&dyn Encode> {
-        None
     }
 }
 

@@ -7,7 +7,9 @@ use burn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Density, Encode, Family, Objective, Score, Scores, per_observed};
+use super::{
+    Batch, Complete, Density, Encode, Family, Generation, Objective, Score, Scores, per_observed,
+};
 use crate::{
     parts::{
         Dense, PatchConv, PatchConvTranspose, gaussian_nll, kl_from_standard_normal,
@@ -56,6 +58,8 @@ pub struct TimeVae {
     log_variance: Param<Tensor<1>>,
     #[module(skip)]
     config: TimeVaeConfig,
+    #[module(skip)]
+    shape: [usize; 2],
 }
 
 impl TimeVae {
@@ -92,6 +96,7 @@ impl TimeVae {
             mean: Dense::new(hidden, features, rng, device),
             log_variance: vector(features, 0.0, device),
             config: config.clone(),
+            shape: [length, features],
         }
     }
 
@@ -159,6 +164,33 @@ impl Family for TimeVae {
 
     fn encoder(&self) -> Option<&dyn Encode> {
         Some(self)
+    }
+
+    fn generation(&self) -> Generation<'_> {
+        Generation::Direct(self)
+    }
+}
+
+impl Complete for TimeVae {
+    /// A point of the latent space, and the noise of each value.
+    fn noise_width(&self) -> usize {
+        let [length, features] = self.shape;
+        self.config.latent + length * features
+    }
+
+    /// Draws from the posterior given what is shown, which is about the prior where nothing is, and
+    /// then from the likelihood.
+    fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
+        let [batch, _] = noise.dims();
+        let ([length, features], latent) = (self.shape, self.config.latent);
+        let n = latent + length * features;
+        let (mean, log_variance) = self.encode(x * shown.clone(), shown);
+        let point = noise.clone().slice([0..batch, 0..latent]);
+        let x = self.decode(reparameterize(mean, log_variance, point));
+        let [low, high] = LOG_VARIANCE;
+        let deviation = (self.log_variance.val().clamp(low, high) * 0.5).exp().unsqueeze::<3>();
+        let noise = noise.slice([0..batch, latent..n]).reshape([batch, length, features]);
+        x + noise * deviation
     }
 }
 

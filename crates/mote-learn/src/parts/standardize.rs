@@ -31,7 +31,17 @@ impl Standardize {
         ((x - row(self.mean.clone())) * row(inverse)).clamp(-CLIP, CLIP) * mask
     }
 
-    /// The same on rows of numbers, in place.
+    /// The way back: standard units to raw ones.
+    #[must_use]
+    pub fn restore(&self, x: Tensor<3>, device: &Device) -> Tensor<3> {
+        let row = |v: &[f32]| {
+            let data = TensorData::new(v.to_vec(), [1, 1, v.len()]);
+            Tensor::<3>::from_data(data, device)
+        };
+        x * row(&self.scale) + row(&self.mean)
+    }
+
+    /// What [`Self::forward`] does, on rows of numbers in place.
     ///
     /// # Panics
     ///

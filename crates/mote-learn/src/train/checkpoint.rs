@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Look, State, TrainConfig};
 use crate::families::Family;
 
-const MAGIC: &[u8; 8] = b"motechk1";
+const MAGIC: &[u8; 8] = b"motechk2";
 
 /// The state of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     head: Head,
-    /// Weights, moments of the optimizer, and the weights of the best look.
-    blobs: [Vec<u8>; 3],
+    /// Weights, moments of the optimizer, the mean of the weights, and the weights of the best look.
+    blobs: [Vec<u8>; 4],
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ struct Head {
     config: TrainConfig,
     /// What else has to be the same for the checkpoint to fit: model, data, schema.
     purpose: String,
-    lengths: [usize; 3],
+    lengths: [usize; 4],
 }
 
 /// Why bytes are no checkpoint of this training.
@@ -85,7 +85,7 @@ impl Checkpoint {
         let head: Head =
             serde_json::from_slice(head).map_err(|e| CheckpointError::Damaged(e.to_string()))?;
         let mut rest = &rest[length..];
-        let mut blobs = [const { Vec::new() }; 3];
+        let mut blobs = [const { Vec::new() }; 4];
         for (blob, &length) in blobs.iter_mut().zip(&head.lengths) {
             let (own, after) =
                 rest.split_at_checked(length).ok_or_else(|| damaged("the end of the file"))?;
@@ -99,14 +99,15 @@ impl Checkpoint {
 impl<M: Family> State<M> {
     pub(super) fn checkpoint(&self, config: &TrainConfig) -> Checkpoint {
         let best = self.best.as_ref().map(|(_, model)| weights(model)).unwrap_or_default();
-        let blobs = [weights(&self.model), self.optimizer.to_bytes(), best];
+        let average = self.average.as_ref().map(weights).unwrap_or_default();
+        let blobs = [weights(&self.model), self.optimizer.to_bytes(), average, best];
         let head = Head {
             step: self.step,
             history: self.history.clone(),
             best: self.best.as_ref().map(|(at, _)| *at),
             config: config.clone(),
             purpose: String::new(),
-            lengths: [blobs[0].len(), blobs[1].len(), blobs[2].len()],
+            lengths: blobs.each_ref().map(Vec::len),
         };
         Checkpoint { head, blobs }
     }
@@ -116,15 +117,18 @@ impl<M: Family> State<M> {
         checkpoint: Checkpoint,
         config: &TrainConfig,
     ) -> Result<(), CheckpointError> {
-        let Checkpoint { head, blobs: [model, moments, best] } = checkpoint;
+        let Checkpoint { head, blobs: [model, moments, average, best] } = checkpoint;
         if head.config != *config {
             let why = format!("wanted {config:?}, found {:?}", head.config);
             return Err(CheckpointError::Foreign(why));
         }
         self.best = match head.best {
-            Some(at) => Some((at, load(self.model.clone(), best)?)),
+            Some(at) => Some((at, load(self.model.valid(), best)?)),
             None => None,
         };
+        if let Some(mean) = self.average.take() {
+            self.average = Some(load(mean, average)?);
+        }
         self.model = load(self.model.clone(), model)?;
         self.optimizer.restore(moments).map_err(CheckpointError::Damaged)?;
         self.step = head.step;

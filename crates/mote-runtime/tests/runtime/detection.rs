@@ -57,6 +57,7 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
                 feature_deviation: each(0.5),
                 score_quantiles: vec![],
             }),
+            generator: None,
             programs: vec![],
             lineage: Lineage::default(),
         },

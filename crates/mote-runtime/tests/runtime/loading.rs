@@ -22,6 +22,7 @@ fn model(programs: Vec<Ready>) -> Model<'static> {
             schema: Schema { columns: vec![column("a"), column("b")], period_s: None },
             window: Window { length: 3, tail: 1 },
             detector: None,
+            generator: None,
             programs: vec![],
             lineage: Lineage::default(),
         },

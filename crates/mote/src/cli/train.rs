@@ -17,7 +17,7 @@ use mote::{
 };
 use mote_learn::{
     device::Device,
-    families::{MafConfig, TimeVaeConfig},
+    families::{DiffusionConfig, MafConfig, TimeVaeConfig},
     train::{Checkpoint, End, Progress, TrainConfig},
 };
 use serde_json::json;
@@ -91,6 +91,8 @@ pub(super) enum Family {
     Vae,
     /// A masked autoregressive flow
     Flow,
+    /// Diffusion on a straight path (flow matching): generates, imputes and forecasts
+    Diffusion,
 }
 
 impl Options {
@@ -127,6 +129,7 @@ impl Options {
         let model = match self.model {
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
+            Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
         };
         let usual = Recipe::new(reading, source, model)?;
         Ok(Recipe {
@@ -315,8 +318,8 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "end": end,
             "validation_nats": validation,
             "posterior": posterior,
-            "threshold": calibration.detector.threshold,
-            "false_alarm_rate": calibration.detector.false_alarm_rate,
+            "threshold": calibration.as_ref().map(|c| c.detector.threshold),
+            "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
             "repaired": outline.repair,
             "seconds": seconds,
@@ -335,6 +338,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
     if let Some(posterior) = posterior {
         say(format_args!("  latent space: {}", posterior.explanation()))?;
     }
+    let Some(calibration) = calibration else { return Ok(()) };
     say(format_args!(
         "  threshold: {:.3} nats, for {} false alarms in 1000 samples, from {} held-back scores ({})",
         calibration.detector.threshold,

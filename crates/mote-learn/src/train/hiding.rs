@@ -1,0 +1,43 @@
+//! What of a window a model has to do without in a step: the ways in which data goes missing, and those
+//! in which it is asked for.
+
+use super::TrainConfig;
+use crate::random::Random;
+
+/// Hides nothing, everything, the future, or parts of a window `(time, features)`, in the shares that
+/// `config` says.
+pub(super) fn hide(config: &TrainConfig, shown: &mut [f32], features: usize, rng: &mut Random) {
+    let drawn = rng.unit();
+    let length = shown.len() / features;
+    let (all, future) = (config.hide_all, config.hide_all + config.hide_future);
+    if drawn < all {
+        shown.fill(0.0);
+    } else if drawn < future {
+        let from = 1 + (rng.unit() * (length - 1) as f32) as usize;
+        shown[from.min(length) * features..].fill(0.0);
+    } else if drawn < future + config.hide {
+        parts(shown, length, features, rng);
+    }
+}
+
+/// Hides single values, or a stretch of time of some features.
+fn parts(shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
+    if rng.unit() < 0.5 {
+        let share = 0.3 * rng.unit();
+        for v in shown {
+            if rng.unit() < share {
+                *v = 0.0;
+            }
+        }
+        return;
+    }
+    let span = 1 + (rng.unit() * length as f32 / 4.0) as usize;
+    let start = (rng.unit() * (length - span.min(length - 1)) as f32) as usize;
+    for c in 0..features {
+        if rng.unit() < 0.5 {
+            for t in start..(start + span).min(length) {
+                shown[t * features + c] = 0.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The path from noise to data is the one that the formulas promise, and what is learned is its end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use mote_format::manifest::{Path, Solver};
+use mote_learn::{
+    families::{Denoise, Diffusion, DiffusionConfig, Prediction},
+    random::{Purpose, Random},
+    train::{TrainConfig, Windows, train},
+};
+use mote_runtime::Schedule;
+use support::{matrix, numbers, rng, tensor};
+
+/// The state at time `t` has the mean `α · E[x]` and the variance `α² · Var[x] + σ²`, in closed form.
+#[test]
+fn forward_marginals_match_the_closed_form() {
+    let device = Device::flex();
+    let (mean, deviation) = (0.8, 0.6);
+    let n = 40_000;
+    let mut draw = Random::new(3, Purpose::Noise, 0);
+    let x: Vec<f32> = draw.normal(n).iter().map(|z| mean + deviation * z).collect();
+    let noise = draw.normal(n);
+    for path in [Path::Straight, Path::Cosine] {
+        let model = Diffusion::new(
+            &DiffusionConfig { path, hidden: 4, blocks: 1, ..Default::default() },
+            1,
+            1,
+            &mut rng(0),
+            &device,
+        );
+        for time in [0.0f32, 0.2, 0.5, 0.9, 1.0] {
+            let shape = [n, 1, 1];
+            let state = model.diffuse(
+                tensor(x.clone(), shape, &device),
+                tensor(noise.clone(), shape, &device),
+                matrix(vec![time; n], [n, 1], &device),
+            );
+            let state: Vec<f64> = numbers(state).into_iter().map(f64::from).collect();
+            let (alpha, sigma) = match path {
+                Path::Straight => (f64::from(time), 1.0 - f64::from(time)),
+                Path::Cosine => {
+                    let angle = std::f64::consts::FRAC_PI_2 * f64::from(time);
+                    (angle.sin(), angle.cos())
+                }
+            };
+            let found_mean = state.iter().sum::<f64>() / n as f64;
+            let variance =
+                state.iter().map(|s| (s - found_mean).powi(2)).sum::<f64>() / (n - 1) as f64;
+            let wanted_mean = alpha * f64::from(mean);
+            let wanted = (alpha * f64::from(deviation)).powi(2) + sigma * sigma;
+            let error = (wanted / n as f64).sqrt();
+            assert!((found_mean - wanted_mean).abs() < 5.0 * error, "{path:?} {time}");
+            let error = wanted * (2.0 / n as f64).sqrt();
+            assert!((variance - wanted).abs() < 5.0 * error + 1e-6, "{path:?} {time}: {variance}");
+        }
+    }
+}
+
+/// Points of a grid of five by five Gaussians, each a window of one sample.
+struct Grid;
+
+const SPREAD: f32 = 0.05;
+
+fn grid_point(rng: &mut Random) -> [f32; 2] {
+    let axis = |rng: &mut Random| ((5.0 * rng.unit()) as i32 - 2) as f32;
+    let (a, b) = (axis(rng), axis(rng));
+    let noise = rng.normal(2);
+    // Near unit variance, as standard units have it.
+    [(a + SPREAD * noise[0]) / 1.4142, (b + SPREAD * noise[1]) / 1.4142]
+}
+
+impl Windows for Grid {
+    fn len(&self) -> usize {
+        20_000
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [1, 2]
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        values.copy_from_slice(&grid_point(&mut Random::new(1, Purpose::Order, i as u64)));
+        mask.fill(1.0);
+    }
+}
+
+/// All 25 Gaussians are found, and nearly all points lie on one.
+#[test]
+fn diffusion_finds_the_modes_of_the_grid() {
+    let device = Device::flex();
+    let config = DiffusionConfig { hidden: 64, blocks: 3, ..Default::default() };
+    let model = Diffusion::new(&config, 1, 2, &mut rng(4), &device);
+    let training = TrainConfig {
+        steps: 3000,
+        batch: 256,
+        hide_all: 1.0,
+        hide: 0.0,
+        average: Some(0.995),
+        evaluate_every: 3000,
+        ..Default::default()
+    };
+    let trained = train(model, Default::default(), &Grid, &Grid, &training, None, |_| {
+        ControlFlow::Continue(())
+    });
+    let model = trained.unwrap().model;
+    let n = 1000;
+    let points = draw(&model, n, 40);
+    let (mut counts, mut on_a_mode) = ([0usize; 25], 0);
+    for p in points.chunks_exact(2) {
+        let at = |v: f32| ((v * 1.4142).round().clamp(-2.0, 2.0), v * 1.4142);
+        let ((i, a), (j, b)) = (at(p[0]), at(p[1]));
+        if (a - i).hypot(b - j) < 4.0 * SPREAD {
+            counts[(i + 2.0) as usize * 5 + (j + 2.0) as usize] += 1;
+            on_a_mode += 1;
+        }
+    }
+    let found = counts.iter().filter(|&&c| c >= 10).count();
+    assert!(found >= 23, "{found} modes: {counts:?}");
+    assert!(on_a_mode > n / 2, "{on_a_mode} of {n} points are on a mode");
+}
+
+/// Follows the path from noise, as the driver of the runtime does.
+fn draw(model: &Diffusion, n: usize, evaluations: usize) -> Vec<f32> {
+    let device = Device::flex();
+    let shape = [n, 1, 2];
+    let nothing: Tensor<3> = Tensor::zeros(shape, &device);
+    let noise = Random::new(8, Purpose::Noise, 0).normal(2 * n);
+    let mut state: Tensor<3> = Tensor::from_data(TensorData::new(noise, shape), &device);
+    let mut before = nothing.clone();
+    for m in Schedule::new(Path::Straight, Solver::Multistep, evaluations).moments() {
+        let time = matrix(vec![m.time; n], [n, 1], &device);
+        let estimate = model.denoise(state.clone(), time, nothing.clone(), nothing.clone());
+        state = state * m.state + estimate.clone() * m.estimate + before * m.before;
+        before = estimate;
+    }
+    numbers(state)
+}
+
+#[test]
+fn both_predictions_estimate_the_same_thing() {
+    let device = Device::flex();
+    // A fresh network says nothing: then the estimate is what the state alone tells.
+    for (prediction, wanted) in [(Prediction::Clean, 0.0), (Prediction::Velocity, 0.5 * 2.0 / 0.5)]
+    {
+        let config = DiffusionConfig { prediction, hidden: 4, blocks: 1, ..Default::default() };
+        let model = Diffusion::new(&config, 1, 1, &mut rng(0), &device);
+        let one = |v: f32| tensor(vec![v], [1, 1, 1], &device);
+        let time = matrix(vec![0.5], [1, 1], &device);
+        let estimate = model.denoise(one(2.0), time, one(0.0), one(0.0));
+        assert!((numbers(estimate)[0] - wanted).abs() < 1e-5, "{prediction:?}");
+    }
+}

@@ -1,0 +1,158 @@
+//! Programs equal the modules that they were captured from.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod support;
+
+use burn::tensor::{Device, Tensor};
+use mote_format::manifest::Path;
+use mote_format::{Dtype, Stored, Verified, container::Tensor as FileTensor};
+use mote_learn::{
+    entries::entries,
+    families::{
+        Density, Diffusion, DiffusionConfig, Family, Generation, Prediction, TimeVae, TimeVaeConfig,
+    },
+    parts::Standardize,
+    random::{Purpose, Random},
+};
+use mote_runtime::{Level, Loaded};
+use support::{matrix, numbers, random_maf, rng, shaken, tensor};
+
+/// Numbers for a port: windows in raw units, masks of zeros and ones, times in 0 to 1, noise.
+fn given(port: &str, n: usize, standardize: &Standardize, seed: u64) -> Vec<f32> {
+    let mut rng = Random::new(seed, Purpose::Noise, port.len() as u64);
+    let features = standardize.mean.len();
+    match port {
+        "x" => (0..n)
+            .zip(rng.normal(n))
+            .map(|(i, z)| standardize.mean[i % features] + z * standardize.scale[i % features])
+            .collect(),
+        "mask" => (0..n).map(|i| if (i as u64 + seed) % 7 == 3 { 0.0 } else { 1.0 }).collect(),
+        "time" => (0..n).map(|_| rng.unit()).collect(),
+        _ => rng.normal(n),
+    }
+}
+
+/// What the module answers to the inputs of a program, in the order of its outputs.
+fn answers<M: Family>(
+    model: &M,
+    program: &str,
+    standardize: &Standardize,
+    shape: [usize; 2],
+    input: impl Fn(&str) -> Vec<f32>,
+) -> Vec<(&'static str, Vec<f32>)> {
+    let device = Device::flex();
+    let window = |data| tensor(data, [1, shape[0], shape[1]], &device);
+    let row = |data: Vec<f32>| {
+        let n = data.len();
+        matrix(data, [1, n], &device)
+    };
+    let restored = |x: Tensor<3>| vec![("y", numbers(standardize.restore(x, &device)))];
+    if program == "restore" {
+        return restored(window(input("state")));
+    }
+    let mut standard = input("x");
+    standardize.apply(&mut standard, &input("mask"));
+    let (x, mask) = (window(standard), window(input("mask")));
+    match (program, model.density(), model.generation()) {
+        ("encode", ..) => {
+            let (mean, log_variance) = model.encoder().unwrap().encode(x, mask);
+            vec![("mean", numbers(mean)), ("log_variance", numbers(log_variance))]
+        }
+        ("score", Density::Exact(s) | Density::Bound(s) | Density::Energy(s), _) => {
+            let scores = s.score(x, mask);
+            let kl = scores.kl.map(|kl| ("kl", numbers(kl)));
+            [("nll", numbers(scores.nll))].into_iter().chain(kl).collect()
+        }
+        ("complete", _, Generation::Direct(direct)) => {
+            restored(direct.complete(x, mask, row(input("noise"))))
+        }
+        ("denoise", _, Generation::Iterative(iterative)) => {
+            let (state, time) = (window(input("state")), row(input("time")));
+            vec![("estimate", numbers(iterative.denoise(state, time, x, mask)))]
+        }
+        _ => panic!("a program `{program}` that nobody asked for"),
+    }
+}
+
+#[track_caller]
+fn check<M: Family>(model: &M, shape: [usize; 2], wanted_programs: &[&str]) {
+    let standardize = Standardize {
+        mean: (0..shape[1]).map(|i| 10.0 * i as f32).collect(),
+        scale: (0..shape[1]).map(|i| 0.5 + i as f32).collect(),
+    };
+    let entries = entries(model, &standardize, shape).unwrap();
+    let names: Vec<&str> = entries.programs.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, wanted_programs);
+    let tensors = entries
+        .tensors
+        .iter()
+        .map(|(name, (shape, data))| {
+            let bytes = bytemuck::cast_slice(data);
+            (name.clone(), FileTensor { dtype: Dtype::F32, shape: shape.clone(), bytes })
+        })
+        .collect();
+    for program in entries.programs {
+        let program =
+            Verified::new(program, |t| entries.tensors.get(t).map(|(shape, _)| Stored::f32(shape)));
+        let program = program.unwrap();
+        let mut instance =
+            Loaded::from_parts(Level::best(), &program, &tensors).unwrap().instance();
+        for seed in 0..20 {
+            let input = |port: &str| {
+                let n = program.elements(program.input(port).unwrap());
+                given(port, n, &standardize, seed)
+            };
+            for port in &program.inputs {
+                instance.input(port.value).copy_from_slice(&input(&port.name));
+            }
+            instance.run();
+            for (name, wanted) in answers(model, &program.name, &standardize, shape, input) {
+                let found = instance.output(program.output(name).unwrap());
+                assert_eq!(found.len(), wanted.len());
+                for (i, (f, w)) in found.iter().zip(&wanted).enumerate() {
+                    let close = (f - w).abs() <= 1e-4 * w.abs().max(1.0);
+                    assert!(close, "{} {name}[{i}]: found {f}, wanted {w}", program.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn vae() {
+    let device = Device::flex();
+    for shape in [[8, 1], [16, 3], [64, 8]] {
+        let [time, features] = shape;
+        let vae = TimeVae::new(&TimeVaeConfig::default(), time, features, &mut rng(9), &device);
+        check(&vae, shape, &["score", "encode", "complete"]);
+    }
+}
+
+#[test]
+fn flow() {
+    let device = Device::flex();
+    for shape in [[1, 1], [5, 2], [16, 5]] {
+        check(&random_maf(shape[1], 2, &device), shape, &["score"]);
+    }
+}
+
+#[test]
+fn diffusion() {
+    let device = Device::flex();
+    for shape in [[1, 1], [5, 2], [24, 6]] {
+        for path in [Path::Straight, Path::Cosine] {
+            for prediction in [Prediction::Clean, Prediction::Velocity] {
+                let config = DiffusionConfig {
+                    hidden: 16,
+                    blocks: 2,
+                    path,
+                    prediction,
+                    ..Default::default()
+                };
+                let model = Diffusion::new(&config, shape[0], shape[1], &mut rng(9), &device);
+                check(&shaken(model, 0.2), shape, &["denoise", "restore"]);
+            }
+        }
+    }
+}

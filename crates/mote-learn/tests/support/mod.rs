@@ -1,0 +1,58 @@
+//! Models with random weights, and the ways between tensors and numbers.
+
+#![allow(clippy::unwrap_used, dead_code, reason = "tests share this file, and may panic")]
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use mote_learn::{
+    families::{Maf, MafConfig},
+    random::{Purpose, Random},
+};
+
+pub(crate) fn rng(index: u64) -> Random {
+    Random::new(11, Purpose::Weights, index)
+}
+
+pub(crate) fn tensor(data: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+pub(crate) fn matrix(data: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+pub(crate) fn numbers<const D: usize>(t: Tensor<D>) -> Vec<f32> {
+    t.into_data().try_to_vec::<f32>().unwrap()
+}
+
+/// The model with random numbers added to all of its weights: fresh models often answer nothing.
+pub(crate) fn shaken<M: Module>(model: M, by: f32) -> M {
+    model.map(&mut Shake { by, rng: rng(2) })
+}
+
+struct Shake {
+    by: f32,
+    rng: Random,
+}
+
+impl ModuleMapper for Shake {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // Masks are no weights.
+        if !param.val().is_require_grad() && param.val().dims().len() == 2 {
+            return param;
+        }
+        param.map(|t| {
+            let noise = self.rng.uniform(t.shape().num_elements(), self.by);
+            let shape = t.shape();
+            t.clone() + Tensor::from_data(TensorData::new(noise, shape), &t.device())
+        })
+    }
+}
+
+/// A flow whose weights are all random.
+pub(crate) fn random_maf(features: usize, layers: usize, device: &Device) -> Maf {
+    let config = MafConfig { hidden: 8, layers, convolutions: 2, scale_bound: 2.0 };
+    shaken(Maf::new(&config, features, &mut rng(1), device), 0.3)
+}

@@ -1,0 +1,229 @@
+//! Completes windows with the programs of a model: what is known stays, the rest is drawn.
+//!
+//! Generation, forecasting and imputation are one thing here. A mask says what of a window is known:
+//! nothing, the past, or everything but holes; also a column alone, which is how a condition is given.
+
+mod schedule;
+
+use alloc::{vec, vec::Vec};
+
+use mote_format::{Model, ValueId, Verified, manifest::Generator};
+
+pub use schedule::{Moment, Schedule};
+
+use crate::{
+    execute::Instance,
+    load::{LoadError, Loaded},
+    noise::Noise,
+};
+
+/// Draws windows, a batch at once. Memory is fixed when it is made.
+#[derive(Clone, Debug)]
+pub struct Completer<'m> {
+    way: Way<'m>,
+    shape: [usize; 2],
+    batch: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Way<'m> {
+    Direct { complete: Instance<'m>, noise: ValueId, window: Ports },
+    Iterative(Iterative<'m>),
+}
+
+/// The ports of a program that is told what is known, and answers with a window.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    x: ValueId,
+    mask: ValueId,
+    y: ValueId,
+}
+
+#[derive(Clone, Debug)]
+struct Iterative<'m> {
+    denoise: Instance<'m>,
+    restore: Instance<'m>,
+    schedule: Schedule,
+    window: Ports,
+    state: ValueId,
+    time: ValueId,
+    restored: [ValueId; 2],
+    /// `(batch, length, features)`, in standard units.
+    current: Vec<f32>,
+    /// The estimate of the moment before, likewise.
+    before: Vec<f32>,
+}
+
+impl<'m> Completer<'m> {
+    /// Loads what completes windows in `model`, for `batch` windows at once. `evaluations` other than
+    /// the model's own, where it takes several: fewer are faster, more are closer to the data.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NoProgram`] if the model completes no windows, [`LoadError::Port`] if a program
+    /// does not have the ports that its generator needs.
+    ///
+    /// # Panics
+    ///
+    /// If `batch` or `evaluations` is zero.
+    pub fn new(
+        model: &'m Model<'m>,
+        batch: usize,
+        evaluations: Option<usize>,
+    ) -> Result<Self, LoadError> {
+        let shape = [model.manifest.window.length, model.manifest.schema.features()];
+        let way = match model.manifest.generator {
+            Some(Generator::Iterative { path, solver, evaluations: usual }) => {
+                let schedule = Schedule::new(path, solver, evaluations.unwrap_or(usual));
+                Way::Iterative(Iterative::new(model, shape, batch, schedule)?)
+            }
+            _ => {
+                let complete = Loaded::new(model, "complete")?.batch(batch);
+                let program = complete.program();
+                let window = ports(program, "y", shape)?;
+                let noise = input(program, "noise", None)?;
+                Way::Direct { complete, noise, window }
+            }
+        };
+        Ok(Self { way, shape, batch })
+    }
+
+    /// Samples and features of a window.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Windows that are drawn at once.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Bytes that it holds beside the weights.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        match &self.way {
+            Way::Direct { complete, .. } => complete.arena_bytes(),
+            Way::Iterative(it) => {
+                let states = size_of_val(&*it.current) + size_of_val(&*it.before);
+                it.denoise.arena_bytes() + it.restore.arena_bytes() + states
+            }
+        }
+    }
+
+    /// Draws a batch of windows. `x`, `mask` and `y` are `(batch, length, features)` in raw units; where
+    /// `mask` is 1, `y` is `x`, and the rest of `x` is not looked at.
+    ///
+    /// # Panics
+    ///
+    /// If a slice has another length.
+    pub fn complete(&mut self, x: &[f32], mask: &[f32], noise: &mut Noise, y: &mut [f32]) {
+        let wanted = self.batch * self.shape[0] * self.shape[1];
+        assert_eq!([x.len(), mask.len(), y.len()], [wanted; 3], "windows of a batch");
+        let drawn = match &mut self.way {
+            Way::Direct { complete, noise: port, window } => {
+                show(complete, *window, x, mask);
+                noise.fill(complete.input(*port));
+                complete.run();
+                complete.output(window.y)
+            }
+            Way::Iterative(it) => it.run(x, mask, noise),
+        };
+        for ((y, &drawn), (&x, &mask)) in y.iter_mut().zip(drawn).zip(x.iter().zip(mask)) {
+            *y = if mask == 1.0 { x } else { drawn };
+        }
+    }
+}
+
+impl<'m> Iterative<'m> {
+    fn new(
+        model: &'m Model<'m>,
+        shape: [usize; 2],
+        batch: usize,
+        schedule: Schedule,
+    ) -> Result<Self, LoadError> {
+        let denoise = Loaded::new(model, "denoise")?.batch(batch);
+        let restore = Loaded::new(model, "restore")?.batch(batch);
+        let window = ports(denoise.program(), "estimate", shape)?;
+        let state = input(denoise.program(), "state", Some(shape))?;
+        let time = input(denoise.program(), "time", Some([1, 1]))?;
+        let restored = [
+            input(restore.program(), "state", Some(shape))?,
+            output(restore.program(), "y", shape)?,
+        ];
+        let zeros = vec![0.0; batch * shape[0] * shape[1]];
+        let (current, before) = (zeros.clone(), zeros);
+        Ok(Self { denoise, restore, schedule, window, state, time, restored, current, before })
+    }
+
+    fn run(&mut self, x: &[f32], mask: &[f32], noise: &mut Noise) -> &[f32] {
+        noise.fill(&mut self.current);
+        for moment in self.schedule.moments() {
+            show(&mut self.denoise, self.window, x, mask);
+            self.denoise.input(self.state).copy_from_slice(&self.current);
+            self.denoise.input(self.time).fill(moment.time);
+            self.denoise.run();
+            let estimate = self.denoise.output(self.window.y);
+            for ((state, before), &estimate) in
+                self.current.iter_mut().zip(&mut self.before).zip(estimate)
+            {
+                let fresh = if moment.fresh > 0.0 { moment.fresh * noise.number() } else { 0.0 };
+                *state = moment.state * *state
+                    + moment.estimate * estimate
+                    + moment.before * *before
+                    + fresh;
+                *before = estimate;
+            }
+        }
+        let [state, y] = self.restored;
+        self.restore.input(state).copy_from_slice(&self.current);
+        self.restore.run();
+        self.restore.output(y)
+    }
+}
+
+/// Tells a program what is known; what is not is zero, whatever the caller has there.
+fn show(instance: &mut Instance<'_>, ports: Ports, x: &[f32], mask: &[f32]) {
+    for ((to, &x), &mask) in instance.input(ports.x).iter_mut().zip(x).zip(mask) {
+        *to = if mask == 1.0 { x } else { 0.0 };
+    }
+    instance.input(ports.mask).copy_from_slice(mask);
+}
+
+fn ports(program: &Verified, y: &'static str, shape: [usize; 2]) -> Result<Ports, LoadError> {
+    Ok(Ports {
+        x: input(program, "x", Some(shape))?,
+        mask: input(program, "mask", Some(shape))?,
+        y: output(program, y, shape)?,
+    })
+}
+
+/// An input by name; of this shape, or of any row.
+fn input(
+    program: &Verified,
+    port: &'static str,
+    shape: Option<[usize; 2]>,
+) -> Result<ValueId, LoadError> {
+    let found = program.input(port);
+    let fits = |id: &ValueId| match shape {
+        Some(shape) => program.shape(*id) == shape,
+        None => program.shape(*id).len() == 2 && program.shape(*id)[0] == 1,
+    };
+    found.filter(fits).ok_or_else(|| LoadError::Port {
+        program: program.name.clone(),
+        port,
+        wanted: shape.unwrap_or([1, 1]).into(),
+        found: found.map(|id| program.shape(id).into()),
+    })
+}
+
+fn output(program: &Verified, port: &'static str, shape: [usize; 2]) -> Result<ValueId, LoadError> {
+    let found = program.output(port);
+    found.filter(|&id| program.shape(id) == shape).ok_or_else(|| LoadError::Port {
+        program: program.name.clone(),
+        port,
+        wanted: shape.into(),
+        found: found.map(|id| program.shape(id).into()),
+    })
+}

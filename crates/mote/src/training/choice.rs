@@ -1,0 +1,77 @@
+//! Which family, how large, and what of it decides a training: the list that grows with each family.
+
+use mote_learn::{
+    families::{DiffusionConfig, MafConfig, TimeVaeConfig},
+    train::TrainConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// Which family, and how large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// A convolutional variational autoencoder.
+    Vae(TimeVaeConfig),
+    /// A masked autoregressive flow.
+    Flow(MafConfig),
+    /// A diffusion model, or flow matching: the path says which.
+    Diffusion(DiffusionConfig),
+}
+
+impl Model {
+    /// The name in the literature.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::Vae(_) => "TimeVae",
+            Self::Flow(_) => "Maf",
+            Self::Diffusion(_) => "Diffusion",
+        }
+    }
+
+    /// The shortest and longest window that the data may choose. A flow asks for each sample what
+    /// the ones before it make probable; beyond 32 of them it only costs time.
+    pub(super) fn windows(&self) -> [usize; 2] {
+        match self {
+            Self::Vae(_) | Self::Diffusion(_) => [16, 64],
+            Self::Flow(_) => [16, 32],
+        }
+    }
+
+    /// Whether it tells how improbable a window is. Then held-back data has to choose a threshold.
+    pub(super) fn has_scores(&self) -> bool {
+        match self {
+            Self::Vae(_) | Self::Flow(_) => true,
+            Self::Diffusion(_) => false,
+        }
+    }
+
+    /// Windows must be a multiple of this.
+    pub(super) fn granularity(&self) -> usize {
+        match self {
+            Self::Vae(config) => 1 << config.halvings,
+            Self::Flow(_) | Self::Diffusion(_) => 1,
+        }
+    }
+
+    /// The usual training for data of so many samples.
+    #[must_use]
+    pub fn training(&self, samples: usize) -> TrainConfig {
+        let usual = TrainConfig::for_samples(samples);
+        match self {
+            Self::Vae(_) | Self::Flow(_) => usual,
+            // One step sees one moment of the path, so there have to be more of them; half of the
+            // windows are for generation, the rest for what is asked of known parts.
+            Self::Diffusion(_) => TrainConfig {
+                steps: 5 * usual.steps,
+                evaluate_every: 5 * usual.evaluate_every,
+                patience: u32::MAX,
+                hide: 0.3,
+                hide_all: 0.5,
+                hide_future: 0.2,
+                average: Some(0.999),
+                ..usual
+            },
+        }
+    }
+}
