@@ -105,6 +105,12 @@ fn header(firmware: &Firmware, names: &Names) -> String {
         let _ = writeln!(text, "{} *{prefix}_input_{name}(void);", type_of(&port.place));
     }
     let _ = writeln!(text, "void {prefix}_run(void);");
+    if !firmware.states.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n/* Forgets all samples, as at the beginning of a stream. */\nvoid {prefix}_reset(void);\n"
+        );
+    }
     for (port, name) in firmware.outputs.iter().zip(&names.outputs) {
         let _ = writeln!(text, "const {} *{prefix}_output_{name}(void);", type_of(&port.place));
     }

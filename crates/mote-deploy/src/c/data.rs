@@ -174,7 +174,12 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> 
     text.push_str(if bytes { steps } else { "" });
     let _ = write!(
         text,
-        "\nint {prefix}_self_test(void) {{\n    for (int i = 0; i < {count}; i++) {{\n"
+        "\nint {prefix}_self_test(void) {{\n{reset}    for (int i = 0; i < {count}; i++) {{\n",
+        reset = if firmware.states.is_empty() {
+            String::new()
+        } else {
+            format!("    {prefix}_reset();\n")
+        },
     );
     for (i, name) in names.inputs.iter().enumerate() {
         let _ = writeln!(

@@ -219,7 +219,11 @@ impl Lowering<'_, '_> {
                 let (stride, dilation, before) = (*stride, *dilation, padding[0]);
                 let geometry = Geometry { time, inputs, taps, stride, dilation, before, fill };
                 let phases = vec![Phase::whole(taps * inputs)];
-                Form { windows: Windows::Conv(geometry), outputs, phases }
+                let windows = match self.ring_of(x) {
+                    Some(ring) => Windows::Ring { ring, geometry },
+                    None => Windows::Conv(geometry),
+                };
+                Form { windows, outputs, phases }
             }
             (
                 Op::ConvTranspose1d { stride, trim, .. }

@@ -118,10 +118,11 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden) -> String {
          /// How many vectors there are.\npub const VECTORS: usize = {};\n\n\
          /// Runs all vectors; the first that differs is the error.\n///\n/// # Errors\n///\n\
          /// The number of the vector, from zero.\n\
-         pub fn run(model: &mut Model) -> Result<(), usize> {{\n    \
+         pub fn run(model: &mut Model) -> Result<(), usize> {{\n{reset}    \
          (0..VECTORS).try_for_each(|i| if agrees(model, i) {{ Ok(()) }} else {{ Err(i) }})\n}}\n\n\
          fn agrees(model: &mut Model, i: usize) -> bool {{\n    let _ = i;\n",
-        golden.vectors.len()
+        golden.vectors.len(),
+        reset = if firmware.states.is_empty() { "" } else { "    model.reset();\n" },
     );
     for (port, name) in inputs.iter().enumerate() {
         let _ = writeln!(text, "    model.input_{name}().copy_from_slice(&INPUT_{port}[i]);");

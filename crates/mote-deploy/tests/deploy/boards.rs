@@ -7,7 +7,7 @@ use crate::{
     cases,
     support::{
         bare::{Board, Firmware, M4, M55},
-        draft::{Bits, autoencoder},
+        draft::{Bits, WINDOW, autoencoder, causal},
     },
 };
 
@@ -71,6 +71,27 @@ fn the_autoencoder_is_fast_and_small() {
             assert!(run.instructions <= instructions, "{what}");
             assert!(sizes.code <= 8 << 10, "{what}");
             assert!(sizes.ram - 768 + run.stack_bytes <= 1 << 10, "{what}");
+        }
+    }
+}
+
+/// The bar: a causal model that is advanced sample by sample costs at most 1.2 times what the sample
+/// costs in a window.
+#[test]
+fn a_step_costs_little_more_than_a_row_of_the_window() {
+    for bits in [Bits::Eight, Bits::Real] {
+        let window = causal(bits);
+        let step = window.step();
+        for (board, language) in
+            [(M4, Language::C), (M4, Language::Rust), (M55, Language::C), (M55, Language::Rust)]
+        {
+            let [step, window] = [&step, &window].map(|draft| {
+                let files = draft.export(language);
+                Firmware::build(&files, language, board, "causal").run()
+            });
+            let what = format!("{} {language:?} {bits:?}: {step:?} {window:?}", board.name);
+            assert_eq!((step.status, window.status), (0, 0), "{what}");
+            assert!(step.instructions * WINDOW as u64 * 10 <= window.instructions * 12, "{what}");
         }
     }
 }

@@ -45,7 +45,8 @@ pub fn add(
     let term =
         |x: i8, of: Addend| (i64::from(x) - i64::from(of.zero_point)) * i64::from(of.multiplier);
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        let sum = (term(a, of_a) + term(b, of_b) + (1 << 19)) >> 20;
-        *y = (sum + i64::from(zero_point)).clamp(low.into(), high.into()) as i8;
+        // Below 2⁵¹, so that 32 bits hold what is left.
+        let steps = ((term(a, of_a) + term(b, of_b) + (1 << 19)) >> 20) as i32;
+        *y = (steps + i32::from(zero_point)).clamp(low.into(), high.into()) as i8;
     }
 }
