@@ -23,7 +23,7 @@ pub enum Sample {
 /// How near firmware has to come to the runtime.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tolerance {
-    /// Bit for bit.
+    /// Bit for bit; which NaN it is does not matter.
     Exact,
     /// `|found - wanted| ≤ 1e-4 · max(1, |wanted|)` in `f32`, and one step in bytes: sums of real
     /// numbers run in another order there, and `exp` may come from another library.

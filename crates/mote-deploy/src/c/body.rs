@@ -20,7 +20,7 @@ pub(super) fn model(
         prefix = names.prefix,
     );
     for header in kernels.keys().filter(|name| name.ends_with(".h")) {
-        let _ = writeln!(text, "#include \"{header}\"");
+        let _ = writeln!(text, "#include \"kernels/{header}\"");
     }
     let arena = firmware.arena_bytes.div_ceil(4).max(1);
     let _ = write!(text, "\n/* All values, placed by lifetime. */\nstatic float arena[{arena}];\n");

@@ -89,7 +89,11 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
             let source = micro::SOURCES.iter().find(|source| source.name == name);
             let text = source.expect("the runtime has all assembly").text;
             // The upper case asks the compiler to look at conditions first.
-            files.insert(name.replace(".s", ".S"), format!("#if {condition}\n{text}#endif\n"));
+            // What says nothing of its stack gets one that can be executed, and a warning.
+            let note =
+                "#if defined(__ELF__)\n        .section .note.GNU-stack, \"\", %progbits\n#endif\n";
+            let text = format!("#if {condition}\n{text}#endif\n{note}");
+            files.insert(name.replace(".s", ".S"), text);
         }
     }
     files

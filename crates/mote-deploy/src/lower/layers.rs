@@ -233,7 +233,9 @@ impl Lowering<'_, '_> {
                 let (stride, before) = (*stride, trim[0]);
                 let geometry = Geometry { time, inputs, taps, stride, dilation: 1, before, fill };
                 let phase = |phase| Phase::transposed(phase, taps, stride, outputs, inputs);
-                let phases = (0..stride).map(phase).collect();
+                // A stride may be longer than all that comes out.
+                let last = before.saturating_add(self.program.shape(op.result())[0]);
+                let phases = (0..stride.min(last)).map(phase).collect();
                 Form { windows: Windows::Transposed(geometry), outputs, phases }
             }
             _ => {

@@ -4,57 +4,47 @@
 use mote_deploy::Language;
 
 use crate::{
-    cases,
     support::{
         bare::{Board, Firmware, M4, M55},
         draft::{Bits, WINDOW, autoencoder, causal},
     },
+    table,
 };
 
+/// The networks and the table in one firmware, because a build takes longer than what it builds
+/// runs.
 #[track_caller]
-fn check_c(board: Board) {
-    for (name, draft) in cases::all() {
-        let firmware = Firmware::build(&draft.export(Language::C), Language::C, board, name);
-        let run = firmware.run();
-        assert_eq!(run.status, 0, "`{name}` in C on a {}: {run:?}", board.name);
-    }
-}
-
-/// All in one firmware, because a build of Rust takes longer than what it builds runs.
-#[track_caller]
-fn check_rust(board: Board) {
-    let cases = cases::all();
-    let names: Vec<_> = cases.iter().map(|(name, _)| *name).collect();
-    let crates: Vec<_> =
-        cases.iter().map(|(name, draft)| (*name, draft.export(Language::Rust))).collect();
-    let run = Firmware::build_all(&crates, board).run();
-    let failed = run.status.checked_sub(1).and_then(|i| names.get(i as usize / 10));
-    assert_eq!(run.status, 0, "{failed:?} in Rust on a {}: {run:?}", board.name);
+fn check(language: Language, board: Board) {
+    let models = table::exported(language);
+    let run = Firmware::build_all(&models, language, board).run();
+    let failed = run.status.checked_sub(1).and_then(|i| models.get(i as usize));
+    let failed = failed.map(|(name, _)| name);
+    assert_eq!(run.status, 0, "{failed:?} in {language:?} on a {}: {run:?}", board.name);
 }
 
 #[test]
 fn c_agrees_on_a_cortex_m4() {
-    check_c(M4);
+    check(Language::C, M4);
 }
 
 #[test]
 fn c_agrees_on_a_cortex_m55() {
-    check_c(M55);
+    check(Language::C, M55);
 }
 
 #[test]
 fn rust_agrees_on_a_cortex_m4() {
-    check_rust(M4);
+    check(Language::Rust, M4);
 }
 
 #[test]
 fn rust_agrees_on_a_cortex_m55() {
-    check_rust(M55);
+    check(Language::Rust, M55);
 }
 
 #[test]
 fn plain_kernels_agree_on_a_cortex_m4() {
-    check_rust(M4.plain());
+    check(Language::Rust, M4.plain());
 }
 
 /// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,

@@ -87,7 +87,7 @@ fn values_without_elements_are_refused() {
     let mut draft = Draft::new("score");
     let x = draft.input("x", Value::f32([0, 3]));
     draft.output("y", x);
-    let error = draft.try_export(Language::C).unwrap_err();
+    let error = draft.try_export(Language::C, "model").unwrap_err();
     assert_eq!(error.to_string(), "program `score`: value 0 of shape [0, 3] has no elements");
 }
 
