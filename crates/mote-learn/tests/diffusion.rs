@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::ops::ControlFlow;
+use std::{f32::consts::SQRT_2, ops::ControlFlow};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use mote_format::manifest::{Path, Solver};
@@ -71,7 +71,7 @@ fn grid_point(rng: &mut Random) -> [f32; 2] {
     let (a, b) = (axis(rng), axis(rng));
     let noise = rng.normal(2);
     // Near unit variance, as standard units have it.
-    [(a + SPREAD * noise[0]) / 1.4142, (b + SPREAD * noise[1]) / 1.4142]
+    [(a + SPREAD * noise[0]) / SQRT_2, (b + SPREAD * noise[1]) / SQRT_2]
 }
 
 impl Windows for Grid {
@@ -135,7 +135,7 @@ impl Found {
         let n = points.len() / 2;
         let (mut counts, mut on_a_mode) = ([0usize; 25], 0);
         for p in points.chunks_exact(2) {
-            let at = |v: f32| ((v * 1.4142).round().clamp(-2.0, 2.0), v * 1.4142);
+            let at = |v: f32| ((v * SQRT_2).round().clamp(-2.0, 2.0), v * SQRT_2);
             let ((i, a), (j, b)) = (at(p[0]), at(p[1]));
             if (a - i).hypot(b - j) < 4.0 * SPREAD {
                 counts[(i + 2.0) as usize * 5 + (j + 2.0) as usize] += 1;

@@ -29,6 +29,7 @@ pub struct Completer<'m> {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a model, and it is seldom moved")]
 enum Way<'m> {
     Direct { complete: Instance<'m>, noise: ValueId, window: Ports },
     Iterative(Iterative<'m>),

@@ -4,51 +4,32 @@
 //! in vector registers; the rest is left to the plain kernels. All keep a NaN, and are right at
 //! infinities and at both zeros.
 
-#![allow(
-    unsafe_code,
-    reason = "functions are called that need instructions which the level proves"
-)]
-
 use mote_format::program::Unary;
 
-use super::Level;
+use super::{Level, elements, registers::on_registers};
 use crate::kernels;
-
-/// `y[i] = f(x[i])`
-pub(crate) fn unary(level: Level, f: Unary, x: &[f32], y: &mut [f32]) {
-    y.copy_from_slice(x);
-    unary_in_place(level, f, y);
-}
 
 /// `y[i] = f(y[i])`
 pub(crate) fn unary_in_place(level: Level, f: Unary, y: &mut [f32]) {
     match level {
         Level::Plain => kernels::unary_in_place(f, y),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level proves the instructions.
-        Level::Avx512(_) => unsafe { avx512(f, y) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: likewise.
-        Level::Avx2(_) => unsafe { avx2(f, y) },
-        _ => vectorized(f, y),
+        _ => on_level(level, f, y),
     }
 }
 
-/// # Safety
-///
-/// The machine has AVX-512 F, DQ, BW and VL.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
-unsafe fn avx512(f: Unary, y: &mut [f32]) {
-    vectorized(f, y);
-}
+on_registers!(
+    /// As [`vectorized`].
+    on_level(f: Unary, y: &mut [f32]) = vectorized
+);
 
-/// # Safety
-///
-/// The machine has AVX2.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(f: Unary, y: &mut [f32]) {
+on_registers!(
+    /// `y[i] = f(x[i])`
+    unary(f: Unary, x: &[f32], y: &mut [f32]) = copied
+);
+
+#[inline(always)]
+fn copied(f: Unary, x: &[f32], y: &mut [f32]) {
+    elements::each(x, y, |x| x);
     vectorized(f, y);
 }
 
@@ -56,17 +37,29 @@ unsafe fn avx2(f: Unary, y: &mut [f32]) {
 #[inline(always)]
 fn vectorized(f: Unary, y: &mut [f32]) {
     match f {
-        Unary::Exp => y.iter_mut().for_each(|y| *y = exp(*y)),
-        Unary::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
-        Unary::Sigmoid => y.iter_mut().for_each(|y| *y = sigmoid(*y)),
-        Unary::Silu => y.iter_mut().for_each(|y| *y *= sigmoid(*y)),
+        Unary::Exp => each(y, exp),
+        Unary::Tanh => each(y, tanh),
+        Unary::Sigmoid => each(y, sigmoid),
+        Unary::Silu => each(y, |x| x * sigmoid(x)),
         Unary::Softplus | Unary::Gelu | Unary::Log => kernels::unary_in_place(f, y),
-        Unary::Sqrt => y.iter_mut().for_each(|y| *y = libm::sqrtf(*y)),
-        Unary::Relu => y.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
-        Unary::Square => y.iter_mut().for_each(|y| *y *= *y),
-        Unary::Abs => y.iter_mut().for_each(|y| *y = y.abs()),
-        Unary::Recip => y.iter_mut().for_each(|y| *y = 1.0 / *y),
+        Unary::Sqrt => each(y, libm::sqrtf),
+        Unary::Relu => each(y, |x| if x < 0.0 { 0.0 } else { x }),
+        Unary::Square => each(y, |x| x * x),
+        Unary::Abs => each(y, f32::abs),
+        Unary::Recip => each(y, |x| 1.0 / x),
     }
+}
+
+/// `y[i] = f(y[i])`, eight at a time, so that short rows fill registers too.
+#[inline(always)]
+fn each(y: &mut [f32], f: impl Fn(f32) -> f32) {
+    let (y, rest) = y.as_chunks_mut::<8>();
+    for y in y {
+        for y in y {
+            *y = f(*y);
+        }
+    }
+    rest.iter_mut().for_each(|y| *y = f(*y));
 }
 
 /// `e^x` as `2^n · e^r` with `|r| ≤ ½ ln 2`; `e^r` is its Taylor series, whose next term is below half
