@@ -124,6 +124,15 @@ impl Array {
     }
 }
 
+impl From<&Tensor<'_>> for Array {
+    /// A copy of what lies in a file.
+    fn from(tensor: &Tensor<'_>) -> Self {
+        let mut words = vec![0; tensor.bytes.len().div_ceil(4)];
+        bytemuck::cast_slice_mut(&mut words)[..tensor.bytes.len()].copy_from_slice(tensor.bytes);
+        Self { dtype: tensor.dtype, shape: tensor.shape.clone(), words }
+    }
+}
+
 /// The container, read and checked, with its digest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Container<'a> {
