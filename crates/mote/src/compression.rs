@@ -41,9 +41,10 @@ const OBSERVED: usize = 512;
 /// Held-back windows on which programs are compared, at most.
 const COMPARED: usize = 256;
 
-/// Quantizes all programs of `model` to weights of `bits`, with ranges from the training part of
-/// `runs` and everything that is measured from its held-back part: the data that it was trained on,
-/// or more of the same kind.
+/// Quantizes the programs of `model` that read windows to weights of `bits`, with ranges from the
+/// training part of `runs` and everything that is measured from its held-back part: the data that it was
+/// trained on, or more of the same kind. Programs that complete windows stay as they are: what they read
+/// beside windows, noise and states, no data shows the ranges of.
 ///
 /// # Errors
 ///
@@ -64,6 +65,12 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
     let mut manifest = model.manifest.clone();
     let (mut programs, mut tensors, mut changes) = (Vec::new(), Tensors::new(), Vec::new());
     for program in model.programs.values().filter(|p| p.name != STEP) {
+        if !reads_windows(program) {
+            let mut same = (**program).clone();
+            merge(&mut same, held_by(program, model), &mut tensors);
+            programs.push(same);
+            continue;
+        }
         let (small, made) = quantize(program, &model.tensors, &observed, bits)?;
         let found: Found<'_> = made.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
         let near = fidelity((program, &model.tensors), (&small, &found), &compared)?;
@@ -97,6 +104,17 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
         tensor_bytes: [model.tensor_bytes(), tensors.values().map(bytes).sum()],
         calibration,
     })
+}
+
+/// Whether values and mask of a window are all that `program` reads.
+fn reads_windows(program: &Verified) -> bool {
+    program.inputs.iter().all(|port| matches!(&*port.name, "x" | "mask"))
+}
+
+/// The tensors of `program`, copied.
+fn held_by(program: &Verified, model: &Model<'_>) -> Tensors {
+    let names = program.values.iter().filter_map(|value| value.tensor.as_ref());
+    names.map(|name| (name.clone(), Array::from(&model.tensors[name]))).collect()
 }
 
 fn change(before: &Verified, after: &Verified, near: Vec<Fidelity>) -> Change {

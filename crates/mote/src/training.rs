@@ -15,7 +15,8 @@ use mote_learn::{
     device::Device,
     diagnose,
     entries::{Entries, entries},
-    families::{Diffusion, Family, Maf, TimeVae},
+    families::{Autoregressive, Diffusion, Family, Maf, TimeVae},
+    layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
     train::{Checkpoint, End, Look, Progress, TrainConfig, Trained, Windows, train},
@@ -169,6 +170,7 @@ pub fn run(
     let training = Standardized { cuts: Cuts::new(&parts.train, cut)?, standardize: &standardize };
     let validation = Standardized { cuts: Cuts::new(held, cut)?, standardize: &standardize };
 
+    let layout = Layout::of(&source.plan.schema);
     let mut model = recipe.model.clone();
     let mut resume = resume;
     let mut repair = false;
@@ -176,6 +178,7 @@ pub fn run(
         let task = Task {
             recipe,
             model: &model,
+            layout: &layout,
             window,
             device,
             repair,
@@ -199,6 +202,7 @@ pub fn run(
 struct Task<'t> {
     recipe: &'t Recipe,
     model: &'t Model,
+    layout: &'t Layout,
     window: Window,
     device: Device,
     repair: bool,
@@ -235,6 +239,10 @@ impl Task<'_> {
             }
             Model::Diffusion(config) => {
                 self.fit(Diffusion::new(config, length, features, &mut rng, &cpu), resume, observe)
+            }
+            Model::Autoregressive(config) => {
+                let model = Autoregressive::new(config, self.layout, &mut rng, &cpu);
+                self.fit(model, resume, observe)
             }
         }
     }
