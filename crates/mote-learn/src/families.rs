@@ -7,11 +7,13 @@
 mod autoregressive;
 mod diffusion;
 mod maf;
+mod spline_flow;
 mod time_vae;
 
 pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
 pub use maf::{Maf, MafConfig};
+pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
 
 use burn::{module::Module, tensor::Tensor};

@@ -14,6 +14,7 @@ mod mixture;
 mod moment;
 mod norm;
 mod patch;
+mod spline;
 mod standardize;
 
 pub use categorical::{draw_one, log_softmax, log_sum_exp};
@@ -27,6 +28,7 @@ pub use mixture::MixtureHead;
 pub use moment::Moment;
 pub use norm::LayerNorm;
 pub use patch::{PatchConv, PatchConvTranspose};
+pub use spline::Spline;
 pub use standardize::Standardize;
 
 use burn::{

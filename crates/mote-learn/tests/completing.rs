@@ -13,8 +13,8 @@ use mote_format::{
 use mote_learn::{
     entries::entries,
     families::{
-        Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, Family, TimeVae,
-        TimeVaeConfig,
+        Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, Family, SplineFlow,
+        SplineFlowConfig, TimeVae, TimeVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -86,6 +86,13 @@ fn vae() {
     let config = TimeVaeConfig { hidden: 8, halvings: 2, ..TimeVaeConfig::default() };
     let model = TimeVae::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
     check(&model, Generator::Direct);
+}
+
+#[test]
+fn spline_flow() {
+    let config = SplineFlowConfig { hidden: 8, ..SplineFlowConfig::default() };
+    let model = SplineFlow::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Direct);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Family,
-        Generation, Prediction, TimeVae, TimeVaeConfig,
+        Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -137,6 +137,16 @@ fn flow() {
     let device = Device::flex();
     for shape in [[1, 1], [5, 2], [16, 5]] {
         check(&random_maf(shape[1], 2, &device), shape, &["score"]);
+    }
+}
+
+#[test]
+fn spline_flow() {
+    let device = Device::flex();
+    for (shape, bins) in [([1, 2], 8), ([2, 1], 2), ([16, 3], 8), ([7, 4], 0)] {
+        let config = SplineFlowConfig { hidden: 12, bins, ..Default::default() };
+        let model = SplineFlow::new(&config, shape[0], shape[1], &mut rng(9), &device);
+        check(&shaken(model, 0.2), shape, &["score", "complete"]);
     }
 }
 
