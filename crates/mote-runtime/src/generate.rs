@@ -4,6 +4,7 @@
 //! nothing, the past, or everything but holes; also a column alone, which is how a condition is given.
 
 mod schedule;
+mod sequential;
 
 use alloc::{vec, vec::Vec};
 
@@ -19,6 +20,7 @@ use crate::{
     load::{LoadError, Loaded},
     noise::Noise,
 };
+use sequential::Sequential;
 
 /// Draws windows, a batch at once. Memory is fixed when it is made.
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ pub struct Completer<'m> {
 enum Way<'m> {
     Direct { complete: Instance<'m>, noise: ValueId, window: Ports },
     Iterative(Iterative<'m>),
+    Sequential(Sequential<'m>),
 }
 
 /// The ports of a program that is told what is known, and answers with a window.
@@ -86,7 +89,8 @@ impl<'m> Completer<'m> {
                 let schedule = Schedule::new(path, solver, evaluations);
                 Way::Iterative(Iterative::new(model, shape, batch, schedule)?)
             }
-            _ => {
+            Some(Generator::Sequential) => Way::Sequential(Sequential::new(model, shape, batch)?),
+            Some(Generator::Direct) | None => {
                 let complete = Loaded::new(model, "complete")?.batch(batch);
                 let program = complete.program();
                 let window = ports(program, "y", shape)?;
@@ -118,6 +122,7 @@ impl<'m> Completer<'m> {
                 let states = size_of_val(&*it.current) + size_of_val(&*it.before);
                 it.denoise.arena_bytes() + it.restore.arena_bytes() + states
             }
+            Way::Sequential(it) => it.memory_bytes(),
         }
     }
 
@@ -138,6 +143,7 @@ impl<'m> Completer<'m> {
                 complete.output(window.y)
             }
             Way::Iterative(it) => it.run(x, mask, noise),
+            Way::Sequential(it) => it.run(x, mask, noise),
         };
         for ((y, &drawn), (&x, &mask)) in y.iter_mut().zip(drawn).zip(x.iter().zip(mask)) {
             *y = if mask == 1.0 { x } else { drawn };

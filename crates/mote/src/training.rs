@@ -15,7 +15,8 @@ use mote_learn::{
     device::Device,
     diagnose,
     entries::{Entries, entries},
-    families::{Diffusion, Distilled, Family, Maf, TimeVae},
+    families::{Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae},
+    layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
     train::{Checkpoint, End, Look, Progress, TrainConfig, Trained, Windows, train},
@@ -187,6 +188,7 @@ pub fn run(
     let training = Standardized { cuts: Cuts::new(&parts.train, cut)?, standardize: &standardize };
     let validation = Standardized { cuts: Cuts::new(held, cut)?, standardize: &standardize };
 
+    let layout = Layout::of(&source.plan.schema);
     let mut model = recipe.model.clone();
     let mut resume = resume;
     let mut stage = Stage::First;
@@ -194,6 +196,7 @@ pub fn run(
         let task = Task {
             recipe,
             model: &model,
+            layout: &layout,
             window,
             device,
             stage,
@@ -217,6 +220,7 @@ pub fn run(
 struct Task<'t> {
     recipe: &'t Recipe,
     model: &'t Model,
+    layout: &'t Layout,
     window: Window,
     device: Device,
     stage: Stage,
@@ -255,6 +259,13 @@ impl Task<'_> {
                         self.distill(model, strides, &second, resume, observe)
                     }
                 }
+            }
+            Model::SplineFlow(config) => {
+                self.fit(SplineFlow::new(config, length, features, &mut rng, &cpu), resume, observe)
+            }
+            Model::Autoregressive(config) => {
+                let model = Autoregressive::new(config, self.layout, &mut rng, &cpu);
+                self.fit(model, resume, observe)
             }
         }
     }
