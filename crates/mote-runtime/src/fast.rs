@@ -22,6 +22,7 @@ mod unary;
 mod x86;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use elements::layer_norm;
 pub use level::Level;
 pub(crate) use product::{Beside, Product};
 pub(crate) use unary::unary_in_place;

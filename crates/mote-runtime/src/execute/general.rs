@@ -127,7 +127,8 @@ fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
     match op {
         Op::Linear { .. } | Op::Conv1d { .. } | Op::ConvTranspose1d { .. } => real_layer(at, op, y),
         Op::LayerNorm { x, gain, bias, epsilon, .. } => {
-            kernels::layer_norm(at.read(*x), at.read(*gain), bias.map(|b| at.read(b)), *epsilon, y);
+            let (level, bias) = (at.loaded.level(), bias.map(|b| at.read(b)));
+            fast::layer_norm(level, at.read(*x), at.read(*gain), bias, *epsilon, y);
         }
         Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
         Op::Unary { x, f, .. } => {

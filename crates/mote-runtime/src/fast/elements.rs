@@ -106,6 +106,12 @@ on_registers!(
 );
 
 on_registers!(
+    /// As [`kernels::layer_norm`](crate::kernels::layer_norm): its sums run in lanes already.
+    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
+        = crate::kernels::layer_norm
+);
+
+on_registers!(
     /// As [`quantized::quantize`](crate::kernels::quantized::quantize).
     quantize(x: &[f32], q: Quantization, y: &mut [i8]) = quantize_each
 );

@@ -9,7 +9,7 @@ macro_rules! on_registers {
             unsafe_code,
             reason = "a function is called that needs instructions which the level proves"
         )]
-        pub(in crate::fast) fn $name(level: Level, $($argument: $kind),*) {
+        pub(crate) fn $name(level: Level, $($argument: $kind),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
