@@ -113,10 +113,11 @@ fn determinant(mut m: Vec<Vec<f64>>) -> f64 {
         let pivot = (i..n).max_by(|&a, &b| m[a][i].abs().total_cmp(&m[b][i].abs())).unwrap();
         m.swap(i, pivot);
         product *= if pivot == i { m[i][i] } else { -m[i][i] };
-        for j in i + 1..n {
-            let factor = m[j][i] / m[i][i];
-            for k in i..n {
-                m[j][k] -= factor * m[i][k];
+        let (above, below) = m.split_at_mut(i + 1);
+        for row in below {
+            let factor = row[i] / above[i][i];
+            for (x, &p) in row[i..].iter_mut().zip(&above[i][i..]) {
+                *x -= factor * p;
             }
         }
     }
