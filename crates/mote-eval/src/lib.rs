@@ -43,7 +43,7 @@ mod input;
 mod lanes;
 mod random;
 mod ranking;
-mod symmetric;
+pub mod symmetric;
 mod volume;
 mod windows;
 

@@ -4,18 +4,19 @@
 const MAX_SWEEPS: usize = 60;
 
 /// `matrix = Σ values[k] · vectors[k] vectors[k]ᵀ`
-pub(crate) struct Eigen {
+pub struct Eigen {
     /// `(width,)`, in no order.
-    pub(crate) values: Vec<f64>,
+    pub values: Vec<f64>,
     /// `(width, width)`, one unit vector a row.
-    pub(crate) vectors: Vec<f64>,
+    pub vectors: Vec<f64>,
 }
 
 /// Cyclic Jacobi on a symmetric `(width, width)` matrix (Golub and Van Loan, 8.5).
 ///
 /// The error of each eigenvalue is some rounding steps of the largest one. Cost about
 /// `50 · width³` operations.
-pub(crate) fn eigen(mut matrix: Vec<f64>, width: usize) -> Eigen {
+#[must_use]
+pub fn eigen(mut matrix: Vec<f64>, width: usize) -> Eigen {
     let mut vectors = vec![0.0; width * width];
     (0..width).for_each(|j| vectors[j * width + j] = 1.0);
     let scale: f64 = matrix.iter().map(|c| c * c).sum();

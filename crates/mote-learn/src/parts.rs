@@ -14,6 +14,7 @@ mod mixture;
 mod moment;
 mod norm;
 mod patch;
+mod separable;
 mod spline;
 mod standardize;
 
@@ -28,6 +29,7 @@ pub use mixture::MixtureHead;
 pub use moment::Moment;
 pub use norm::LayerNorm;
 pub use patch::{PatchConv, PatchConvTranspose};
+pub use separable::{Angle, Separable};
 pub use spline::Spline;
 pub use standardize::Standardize;
 

@@ -105,13 +105,13 @@ fn diffusion_finds_the_modes_of_the_grid_and_so_does_its_student() {
         ..Default::default()
     };
     let teacher = learned(model, &training);
-    let many = Found::of(&draw(&teacher, Solver::Multistep, 40));
+    let many = Found::of(&draw(&teacher, Solver::Multistep, [1, 2], 40));
     assert!(many.modes >= 23 && many.share > 0.5, "{many:?}");
 
     let second = TrainConfig { steps: 1000, evaluate_every: 1000, ..training };
     let student = learned(Distilled::new(teacher.clone(), 5), &second);
-    let few = Found::of(&draw(&teacher, Solver::Multistep, 5));
-    let taught = Found::of(&draw(&student, Solver::Distilled, 5));
+    let few = Found::of(&draw(&teacher, Solver::Multistep, [1, 2], 5));
+    let taught = Found::of(&draw(&student, Solver::Distilled, [1, 2], 5));
     assert!(taught.modes >= 23, "{taught:?}");
     assert!(taught.share > 0.5 * (few.share + many.share), "{few:?}, {many:?}, taught {taught:?}");
 }
@@ -147,13 +147,18 @@ impl Found {
     }
 }
 
-/// A thousand points, along the path from noise as the driver of the runtime goes.
-fn draw(model: &dyn Denoise, solver: Solver, evaluations: usize) -> Vec<f32> {
+/// A thousand windows, along the path from noise as the driver of the runtime goes.
+fn draw(
+    model: &dyn Denoise,
+    solver: Solver,
+    [length, features]: [usize; 2],
+    evaluations: usize,
+) -> Vec<f32> {
     let device = Device::flex();
     let n = 1000;
-    let shape = [n, 1, 2];
+    let shape = [n, length, features];
     let nothing: Tensor<3> = Tensor::zeros(shape, &device);
-    let noise = Random::new(8, Purpose::Noise, 0).normal(2 * n);
+    let noise = Random::new(8, Purpose::Noise, 0).normal(shape.iter().product());
     let mut state: Tensor<3> = Tensor::from_data(TensorData::new(noise, shape), &device);
     let mut before = nothing.clone();
     for m in Schedule::new(Path::Straight, solver, evaluations).moments() {
@@ -163,6 +168,63 @@ fn draw(model: &dyn Denoise, solver: Solver, evaluations: usize) -> Vec<f32> {
         before = estimate;
     }
     numbers(state)
+}
+
+/// Windows of six samples of two features, one of them half the other and a little of its own, that
+/// change slowly.
+struct Slow;
+
+impl Windows for Slow {
+    fn len(&self) -> usize {
+        4000
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [6, 2]
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        let drawn = Random::new(5, Purpose::Order, i as u64).normal(14);
+        let (mut a, mut b) = (drawn[12], drawn[13]);
+        for (row, drawn) in values.chunks_exact_mut(2).zip(drawn.chunks_exact(2)) {
+            (a, b) = (0.98 * a + 0.2 * drawn[0], 0.98 * b + 0.2 * drawn[1]);
+            row.copy_from_slice(&[0.3 + a, 0.5 * a + 0.1 * b]);
+        }
+        mask.fill(1.0);
+    }
+}
+
+/// What is Gaussian in the data needs no training, and no small steps: the student of a network that
+/// has learned nothing draws windows with the mean and the covariance of the data in two strides, in
+/// directions with a hundredth of the variance of others, too.
+#[test]
+fn gaussian_windows_are_drawn_without_training() {
+    let model = Diffusion::new(&DiffusionConfig::default(), 6, 2, &mut rng(2), &Device::flex());
+    let fitted = Distilled::new(model.clone().around(&Slow), 2);
+    let (mut data, mut mask) = (vec![0.0; 12 * Slow.len()], vec![0.0; 12]);
+    for (i, window) in data.chunks_exact_mut(12).enumerate() {
+        Slow.fill(i, window, &mut mask);
+    }
+    // Of values, of how they change, and of what the features do not have in common.
+    let views: [fn(&[f32]) -> f32; 4] =
+        [|w| w[0], |w| w[7], |w| w[6] - w[4], |w| w[9] - 0.5 * w[8]];
+    let moments = |windows: &[f32], view: fn(&[f32]) -> f32| {
+        let values: Vec<f32> = windows.chunks_exact(12).map(view).collect();
+        let n = values.len() as f32;
+        let mean = values.iter().sum::<f32>() / n;
+        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt())
+    };
+    let drawn = draw(&fitted, Solver::Distilled, [6, 2], 2);
+    for view in views {
+        let (mean, deviation) = moments(&data, view);
+        let (found_mean, found) = moments(&drawn, view);
+        assert!((found_mean - mean).abs() < 0.1 * deviation, "{found_mean}, wanted {mean}");
+        assert!((found / deviation - 1.0).abs() < 0.1, "{found}, wanted {deviation}");
+    }
+    // Without the Gaussian, what a fresh network draws is noise: it jumps.
+    let noise = draw(&Distilled::new(model, 2), Solver::Distilled, [6, 2], 2);
+    let jump = views[2];
+    assert!(moments(&noise, jump).1 > 4.0 * moments(&data, jump).1);
 }
 
 #[test]

@@ -10,12 +10,13 @@ use mote_format::{Dtype, Stored, Verified, container::Tensor as FileTensor};
 use mote_learn::{
     entries::entries,
     families::{
-        Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Family,
-        Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
+        Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Distilled,
+        Family, Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
+    train::Windows,
 };
 use mote_runtime::{Level, Loaded};
 use support::{matrix, mixed, numbers, random_maf, rng, shaken, tensor, words_only};
@@ -161,6 +162,30 @@ fn autoregressive() {
     }
 }
 
+/// Windows that are smooth and of which each feature is much of the one before.
+struct Smooth([usize; 2]);
+
+impl Windows for Smooth {
+    fn len(&self) -> usize {
+        200
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        self.0
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        let mut rng = Random::new(3, Purpose::Order, i as u64);
+        let (phase, height) = (6.0 * rng.unit(), rng.normal(1)[0]);
+        for (t, row) in values.chunks_exact_mut(self.0[1]).enumerate() {
+            for (c, v) in row.iter_mut().enumerate() {
+                *v = height * (phase + 0.3 * t as f32 + 0.2 * c as f32).sin();
+            }
+        }
+        mask.fill(1.0);
+    }
+}
+
 #[test]
 fn diffusion() {
     let device = Device::flex();
@@ -175,7 +200,9 @@ fn diffusion() {
                     ..Default::default()
                 };
                 let model = Diffusion::new(&config, shape[0], shape[1], &mut rng(9), &device);
-                check(&shaken(model, 0.2), shape, &["denoise", "restore"]);
+                let model = shaken(model, 0.2).around(&Smooth(shape));
+                check(&model, shape, &["denoise", "restore"]);
+                check(&Distilled::new(model, 4), shape, &["denoise", "restore"]);
             }
         }
     }

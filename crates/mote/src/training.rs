@@ -253,6 +253,7 @@ impl Task<'_> {
             }
             Model::Diffusion(config) => {
                 let model = Diffusion::new(config, length, features, &mut rng, &cpu);
+                let model = model.around(self.training);
                 match self.model.distillation(&self.recipe.train) {
                     None => self.fit(model, resume, observe),
                     Some((strides, second)) => {

@@ -5,6 +5,10 @@
 //! that estimates `x` from `x_t`. Paths differ in `α` and `σ`, predictions in what of the estimate the
 //! network has to say. The network also sees what of the window is known, and is trained with all of
 //! it hidden, the future, or parts: so the same weights generate, forecast and impute.
+//!
+//! What is Gaussian in the data, such as that windows are smooth and columns go together, is not left to
+//! the network: it speaks in the directions of a [`Separable`] Gaussian, in units of what that leaves
+//! open (the preconditioning of Karras et al. 2022, arXiv 2206.00364, for each direction).
 
 use burn::{
     module::Module,
@@ -15,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Denoise, Density, Family, Generation, Objective};
 use crate::{
-    parts::{Mixer, MixerSize, Moment},
+    parts::{Angle, Mixer, MixerSize, Moment, Separable},
     random::Random,
+    train::Windows,
 };
 
 /// What the network says.
@@ -26,7 +31,7 @@ pub enum Prediction {
     /// The clean window itself.
     Clean,
     /// How it changes along the path (v-prediction, Salimans and Ho 2022): the part of the window
-    /// that `x_t` does not tell, in unit variance at every `t`.
+    /// that `x_t` does not tell, in unit variance at every `t` and in every direction.
     #[default]
     Velocity,
 }
@@ -74,6 +79,9 @@ pub struct Diffusion {
     network: Mixer,
     #[module(skip)]
     config: DiffusionConfig,
+    /// What is Gaussian in the data, so that the network need not learn it.
+    #[module(skip)]
+    gaussian: Separable,
     #[module(skip)]
     shape: [usize; 2],
 }
@@ -90,8 +98,8 @@ impl Diffusion {
     ) -> Self {
         let size = MixerSize {
             length,
-            // The noisy window, what is known, and where.
-            inputs: 3 * features,
+            // The noisy window, what a Gaussian makes of it, what is known, and where.
+            inputs: 4 * features,
             hidden: config.hidden,
             outputs: features,
             blocks: config.blocks,
@@ -100,8 +108,15 @@ impl Diffusion {
             moment: Moment::new(config.hidden, rng, device),
             network: Mixer::new(&size, rng, device),
             config: config.clone(),
+            gaussian: Separable::standard(length, features),
             shape: [length, features],
         }
+    }
+
+    /// Takes from `windows` what is Gaussian in them.
+    #[must_use]
+    pub fn around(self, windows: &dyn Windows) -> Self {
+        Self { gaussian: Separable::fit(windows), ..self }
     }
 
     /// The state at `time` `(batch, 1)` of windows and noise `(batch, time, features)`.
@@ -111,21 +126,44 @@ impl Diffusion {
         x * moments.signal + noise * moments.noise
     }
 
-    /// The state at `next` of one that is `state` at `time`, both `(batch, 1)`, on the way to the clean
-    /// window `estimate`: DDIM (Song et al. 2021), exact where the estimate stays.
-    pub(super) fn advance(
+    /// A state `(batch, time, features)` and how it changes, at `time` `(batch, 1)`.
+    pub(super) fn motion(
         &self,
         state: Tensor<3>,
-        estimate: Tensor<3>,
         time: Tensor<2>,
-        next: Tensor<2>,
-    ) -> Tensor<3> {
-        let (now, next) = (self.moments(time), self.moments(next));
-        let kept = next.noise / now.noise;
-        state * kept.clone() + estimate * (next.signal - now.signal * kept)
+        known: Tensor<3>,
+        shown: Tensor<3>,
+    ) -> Motion {
+        let Moments { signal, noise, inverse_deviation } = self.moments(time.clone());
+        let hidden = shown.clone() * -1.0 + 1.0;
+        // What is known is as good as a state without noise.
+        let known = known * shown.clone();
+        let whole = state.clone() * hidden.clone() + known.clone() * signal.clone();
+        let angle = self.gaussian.angle(signal, noise);
+        let place = self.gaussian.whiten(whole, &angle);
+        let guess = self.gaussian.windows(place.clone() * angle.sine.clone());
+        let inputs = vec![state * inverse_deviation * hidden, guess, known, shown];
+        let said = self.network.forward(Tensor::cat(inputs, 2), Some(&self.moment.forward(time)));
+        let velocity = match self.config.prediction {
+            Prediction::Velocity => self.gaussian.directions(said),
+            Prediction::Clean => {
+                let clean = self.gaussian.whiten_clean(said);
+                (clean - place.clone() * angle.sine.clone()) / angle.cosine.clone()
+            }
+        };
+        Motion { place, velocity, angle }
     }
 
-    /// The estimate that leads from `state` at `time` to `end` at `next`.
+    /// Where a motion leads by `next` `(batch, 1)`, if its velocity stays.
+    pub(super) fn follow(&self, motion: &Motion, next: Tensor<2>) -> Tensor<3> {
+        let Moments { signal, noise, .. } = self.moments(next);
+        let then = self.gaussian.angle(signal, noise);
+        let place = motion.place.clone() + motion.velocity.clone() * motion.angle.sine_to(&then);
+        self.gaussian.colour(place, &then)
+    }
+
+    /// The clean window that, told at `time`, leads from `state` to `end` at `next` (DDIM, Song et al.
+    /// 2021).
     pub(super) fn estimate_between(
         &self,
         state: Tensor<3>,
@@ -141,7 +179,11 @@ impl Diffusion {
     /// How much of a clean window, in deviations, its state at `time` leaves open: `(batch, 1, 1)`.
     pub(super) fn open(&self, time: Tensor<2>) -> Tensor<3> {
         let Moments { noise, inverse_deviation, .. } = self.moments(time);
-        (noise * inverse_deviation).clamp_min(LEAST_OPEN)
+        let least = match self.config.prediction {
+            Prediction::Clean => 0.1,
+            Prediction::Velocity => 1e-3,
+        };
+        (noise * inverse_deviation).clamp_min(least)
     }
 
     /// Noise `(batch, time, features)` of a training step, and one more normal number `(batch, 1)` to
@@ -157,20 +199,6 @@ impl Diffusion {
     /// From noise to data.
     pub(super) fn path(&self) -> Path {
         self.config.path
-    }
-
-    /// What the network says, `(batch, time, features)`; `time` is `(batch, 1)`.
-    fn predict(
-        &self,
-        state: Tensor<3>,
-        time: Tensor<2>,
-        known: Tensor<3>,
-        shown: Tensor<3>,
-    ) -> Tensor<3> {
-        let scale = self.moments(time.clone()).inverse_deviation;
-        let hidden = shown.clone() * -1.0 + 1.0;
-        let inputs = Tensor::cat(vec![state * scale * hidden, known * shown.clone(), shown], 2);
-        self.network.forward(inputs, Some(&self.moment.forward(time)))
     }
 
     /// The path at `time` `(batch, 1)`, each `(batch, 1, 1)`.
@@ -192,6 +220,15 @@ impl Diffusion {
             }
         }
     }
+}
+
+/// Where a state is, in units that a Gaussian does not move in, and how it moves.
+pub(super) struct Motion {
+    /// `(batch, time, features)`
+    pub(super) place: Tensor<3>,
+    /// `(batch, time, features)`, for each unit of the angle.
+    pub(super) velocity: Tensor<3>,
+    angle: Angle,
 }
 
 /// A moment of the path.
@@ -230,16 +267,10 @@ impl Family for Diffusion {
         let Batch { x, mask, shown, noise } = batch;
         let (noise, drawn) = self.noise_and_time(noise);
         let time = sigmoid(drawn * self.config.time_deviation);
-        let state = self.diffuse(x.clone(), noise.clone(), time.clone());
-        let said = self.predict(state, time.clone(), x.clone(), shown.clone());
-        // In units of what `x_t` leaves open, both predictions have the same loss.
-        let error = match self.config.prediction {
-            Prediction::Velocity => {
-                let Moments { signal, noise: sigma, inverse_deviation } = self.moments(time);
-                said - (x * sigma - noise * signal) * inverse_deviation
-            }
-            Prediction::Clean => (said - x) / self.open(time),
-        };
+        let state = self.diffuse(x.clone(), noise, time.clone());
+        let found = self.denoise(state, time.clone(), x.clone(), shown.clone());
+        // In units of what `x_t` leaves open.
+        let error = (found - x) / self.open(time);
         // What was shown has not to be told.
         let asked = mask * (shown * -1.0 + 1.0);
         let loss = (error.clone() * error * asked.clone()).sum() / asked.sum().clamp_min(1.0);
@@ -255,10 +286,6 @@ impl Family for Diffusion {
     }
 }
 
-/// A clean window is asked for with at most this precision, or the last moment of the path would be
-/// all that counts.
-const LEAST_OPEN: f32 = 0.1;
-
 impl Denoise for Diffusion {
     fn denoise(
         &self,
@@ -267,16 +294,8 @@ impl Denoise for Diffusion {
         known: Tensor<3>,
         shown: Tensor<3>,
     ) -> Tensor<3> {
-        let said = self.predict(state.clone(), time.clone(), known, shown);
-        match self.config.prediction {
-            Prediction::Clean => said,
-            Prediction::Velocity => {
-                let Moments { signal, noise, inverse_deviation } = self.moments(time);
-                let along =
-                    state * signal * (inverse_deviation.clone() * inverse_deviation.clone());
-                along + said * (noise * inverse_deviation)
-            }
-        }
+        let Motion { place, velocity, angle } = self.motion(state, time, known, shown);
+        self.gaussian.windows(place * angle.sine + velocity * angle.cosine)
     }
 
     fn generator(&self) -> Generator {

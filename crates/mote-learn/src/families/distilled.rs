@@ -52,13 +52,12 @@ impl Distilled {
         for i in 0..STEPS {
             let (now, next) =
                 (time.clone() + step * i as f32, time.clone() + step * (i + 1) as f32);
-            let (known, shown) = (known.clone(), shown.clone());
-            let estimate = self.teacher.denoise(state.clone(), now.clone(), known, shown);
-            let ahead = match before.replace(estimate.clone()) {
-                Some(before) => estimate.clone() * 1.5 - before * 0.5,
-                None => estimate,
-            };
-            state = self.teacher.advance(state, ahead, now, next);
+            let mut motion = self.teacher.motion(state, now, known.clone(), shown.clone());
+            let velocity = motion.velocity.clone();
+            if let Some(before) = before.replace(velocity.clone()) {
+                motion.velocity = velocity * 1.5 - before * 0.5;
+            }
+            state = self.teacher.follow(&motion, next);
         }
         state
     }
@@ -88,7 +87,7 @@ impl Family for Distilled {
         let end = self.walk(state.clone(), &time, &x, &shown).detach();
         let next = time.clone() + 1.0 / strides;
         let wanted = self.student.estimate_between(state.clone(), end, time.clone(), next);
-        let found = self.student.denoise(state, time.clone(), x, shown.clone());
+        let found = self.denoise(state, time.clone(), x, shown.clone());
         let error = (found - wanted) / self.student.open(time);
         // What was shown has not to be told.
         let asked = mask * (shown * -1.0 + 1.0);
@@ -113,7 +112,10 @@ impl Denoise for Distilled {
         known: Tensor<3>,
         shown: Tensor<3>,
     ) -> Tensor<3> {
-        self.student.denoise(state, time, known, shown)
+        let next = time.clone() + 1.0 / self.strides as f32;
+        let motion = self.student.motion(state.clone(), time.clone(), known, shown);
+        let end = self.student.follow(&motion, next.clone());
+        self.student.estimate_between(state, end, time, next)
     }
 
     fn generator(&self) -> Generator {

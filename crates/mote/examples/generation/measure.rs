@@ -1,0 +1,180 @@
+//! One model of one seed: trained, drawn from, judged.
+
+use std::{collections::BTreeMap, ops::ControlFlow, time::Instant};
+
+use mote::{
+    Error,
+    completion::{Asking, generate},
+    source::{Reading, Source},
+    training::{Model, Recipe, Report, run},
+};
+use mote_data::split::split;
+use mote_eval::{
+    Windows,
+    generation::{
+        Closeness, JudgeConfig, autocorrelation_error, cross_correlation_error,
+        discriminative_score, marginal_distance, memorization, predictive_score, support,
+    },
+};
+use mote_learn::{
+    device::Device,
+    families::{AutoregressiveConfig, DiffusionConfig, SplineFlowConfig, TimeVaeConfig},
+    judge::{ContextConfig, context_fid},
+    train::Progress,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::sets::{Scaled, Set};
+
+/// What one model of one seed reached on one set.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) set: String,
+    pub(crate) model: String,
+    pub(crate) seed: u64,
+    pub(crate) values: BTreeMap<String, f64>,
+}
+
+/// Steps of the diffusion model, and half as many of its student: some three minutes of a processor
+/// for windows of 24 samples.
+const STEPS: u64 = 2400;
+/// Windows whose neighbourhoods are compared, of each kind.
+const NEIGHBOURS: usize = 2000;
+
+pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Outcome, Error> {
+    let features = set.source.runs.schema().features();
+    let mut values = BTreeMap::new();
+    let mut tell = |name: &str, value: f64| values.insert(name.to_owned(), value);
+
+    let cpu = cpu_seconds();
+    let file = train(&set.source, set.reading.clone(), set.length, model, seed)?;
+    if let (Some(before), Some(after)) = (cpu, cpu_seconds()) {
+        tell("training, CPU s", after - before);
+    }
+    tell("model, KB", file.len() as f64 / 1024.0);
+
+    let count = set.real.data.len() / (set.length * features);
+    let began = Instant::now();
+    let drawn = draw(&file, count, seed, &set.real)?;
+    tell("windows drawn a second", count as f64 / began.elapsed().as_secs_f64());
+
+    let windows = |data| Windows::new(data, set.length, features);
+    let wrong = |e| Error::evaluate("generated windows", e);
+    let real = windows(&set.real.data).map_err(wrong)?;
+    let drawn_windows = windows(&drawn).map_err(wrong)?;
+    let mut go = |_| ControlFlow::Continue(());
+    let told = JudgeConfig::tell_apart();
+    let score = discriminative_score(real, drawn_windows, told, seed, &mut go).map_err(wrong)?;
+    tell("discriminative score", score.score);
+    let predict = JudgeConfig::predict();
+    let score = predictive_score(real, drawn_windows, predict, seed, &mut go).map_err(wrong)?;
+    tell("predictive score", score.score);
+    let context = ContextConfig::default();
+    let fid = context_fid(real, drawn_windows, &context, seed, &mut go).map_err(wrong)?;
+    tell("Context-FID", fid.distance);
+    let correlation = cross_correlation_error(real, drawn_windows).map_err(wrong)?;
+    tell("correlation error", correlation.error);
+    let autocorrelation = autocorrelation_error(real, drawn_windows).map_err(wrong)?;
+    tell("autocorrelation error", autocorrelation.error);
+    let marginals = marginal_distance(real, drawn_windows).map_err(wrong)?;
+    tell("marginal distance", marginals.distance);
+    let [some_real, some_drawn] =
+        [&set.real.data, &drawn].map(|all| some(all, set.length * features));
+    let both = [windows(&some_real).map_err(wrong)?, windows(&some_drawn).map_err(wrong)?];
+    let support = support(both[0], both[1], 5).map_err(wrong)?;
+    tell("precision", support.precision);
+    tell("coverage", support.coverage);
+
+    if seed == 0 {
+        let [closeness, share] = repeats(set, model, seed)?;
+        tell("nearer than unseen windows, chance", closeness);
+        tell("copies, share", share);
+    }
+    Ok(Outcome { set: set.name.clone(), model: model.into(), seed, values })
+}
+
+fn train(
+    source: &Source,
+    reading: Reading,
+    length: usize,
+    model: &str,
+    seed: u64,
+) -> Result<Vec<u8>, Error> {
+    let family = match model {
+        "diffusion" => Model::Diffusion(DiffusionConfig::default()),
+        "vae" => Model::Vae(TimeVaeConfig::default()),
+        "autoregressive" => Model::Autoregressive(AutoregressiveConfig::default()),
+        "spline-flow" => Model::SplineFlow(SplineFlowConfig::default()),
+        other => panic!("wanted diffusion, vae, autoregressive or spline-flow, found {other}"),
+    };
+    let mut reading = reading;
+    // Whoever has scores needs data to choose a threshold by: there, the last twentieth is not learned.
+    if model != "diffusion" && reading.dataset.split.validation == 0.0 {
+        reading.dataset.split.validation = 0.05;
+    }
+    let mut recipe = Recipe::new(reading, source, family)?;
+    recipe.window = Some(length);
+    recipe.train.seed = seed;
+    recipe.train.hide = 0.0;
+    recipe.train.hide_future = 0.0;
+    // Nothing is known of what is drawn; a VAE learns from whole windows.
+    recipe.train.hide_all = if model == "vae" || model == "autoregressive" { 0.0 } else { 1.0 };
+    if model == "diffusion" {
+        recipe.train.steps = STEPS;
+        recipe.train.evaluate_every = STEPS / 4;
+    }
+    let finished = run(source, &recipe, Device::default(), None, &mut |report| {
+        if let Report::Progress(Progress::Look { look, .. }) = report {
+            eprintln!("  step {} validation {:.4}", look.step, look.validation);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(finished.file)
+}
+
+fn draw(file: &[u8], count: usize, seed: u64, scale: &Scaled) -> Result<Vec<f32>, Error> {
+    let model = mote_format::Model::open(file).expect("written a moment ago");
+    let mut drawn = generate(&model, count, &[], Asking { seed, ..Default::default() }, |_| {})?;
+    scale.scale(&mut drawn);
+    Ok(drawn)
+}
+
+/// Whether a model trained without the last part of each run draws windows that are nearer to what it
+/// has seen than that part is: the chance, and the share of copies.
+fn repeats(set: &Set, model: &str, seed: u64) -> Result<[f64; 2], Error> {
+    let features = set.source.runs.schema().features();
+    let (source, reading, unseen) = set.parts()?;
+    let file = train(&source, reading.clone(), set.length, model, seed)?;
+    let seen = split(&source.runs, &reading.dataset.split)?.train;
+    let wrong = |e| Error::evaluate("memorization", e);
+    let windows = |runs: &mote_data::Runs| -> Result<Vec<f32>, Error> {
+        let cuts = mote_data::Windows::new(runs, mote_data::windows::Cut::new(set.length))?;
+        let mut data: Vec<f32> =
+            (0..cuts.len()).flat_map(|i| cuts.get(i).values).copied().collect();
+        set.real.scale(&mut data);
+        Ok(some(&data, set.length * features))
+    };
+    let (seen, unseen) = (windows(&seen)?, windows(&unseen)?);
+    let drawn = draw(&file, NEIGHBOURS, seed, &set.real)?;
+    let cut = |data| Windows::new(data, set.length, features).map_err(wrong);
+    let found = memorization(cut(&drawn)?, cut(&seen)?, cut(&unseen)?).map_err(wrong)?;
+    if found.verdict == Closeness::Copies {
+        eprintln!("  {}", found.explanation());
+    }
+    Ok([found.nearer_chance, found.close_share])
+}
+
+/// An even choice of windows of so many values.
+fn some(all: &[f32], width: usize) -> Vec<f32> {
+    let count = all.len() / width;
+    let wanted = count.min(NEIGHBOURS);
+    (0..wanted).flat_map(|i| &all[i * count / wanted * width..][..width]).copied().collect()
+}
+
+/// Seconds of processor time of this process, where Linux says.
+fn cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = text.rsplit(") ").next()?.split(' ').collect();
+    let ticks = |i: usize| fields.get(i)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
