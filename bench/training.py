@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "bench" / ".venv"
-CASES = [("vae", 64, 8), ("vae", 64, 38), ("flow", 32, 8), ("flow", 32, 1)]
+CASES = [("vae", 64, 8), ("vae", 64, 38), ("flow", 32, 8), ("flow", 32, 1), ("diffusion", 24, 6), ("diffusion", 24, 28)]
 
 PEER = r'''
 import json, sys, time, math
@@ -95,7 +95,57 @@ class Maf(nn.Module):
         nll = (0.5 * z * z + total + 0.5 * math.log(2 * math.pi)) * mask
         return nll.sum() / mask.sum()
 
-model = TimeVae() if family == "vae" else Maf()
+class Block(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.time_norm, self.channel_norm = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
+        self.time_widen, self.time_narrow = nn.Linear(length, 2 * length), nn.Linear(2 * length, length)
+        self.context = nn.Linear(hidden, hidden)
+        self.channel_widen, self.channel_narrow = nn.Linear(hidden, 2 * hidden), nn.Linear(2 * hidden, hidden)
+    def forward(self, h, context):
+        x = (self.time_norm(h) + self.context(context)[:, None]).transpose(1, 2)
+        h = h + self.time_narrow(F.relu(self.time_widen(x))).transpose(1, 2)
+        return h + self.channel_narrow(F.relu(self.channel_widen(self.channel_norm(h))))
+
+class Diffusion(nn.Module):
+    """Velocity on the straight path, in the directions of a Gaussian; here, as there, those of standard units."""
+    def __init__(self, hidden=64, blocks=3):
+        super().__init__()
+        self.lift, self.out = nn.Linear(4 * features, hidden), nn.Linear(hidden, features)
+        nn.init.zeros_(self.out.weight)
+        self.position = nn.Parameter(torch.empty(length, hidden).uniform_(-0.1, 0.1))
+        self.blocks = nn.ModuleList(Block(hidden) for _ in range(blocks))
+        self.norm, self.moment = nn.LayerNorm(hidden), nn.Linear(16, hidden)
+        self.register_buffer("centres", torch.linspace(0, 1, 16))
+        self.register_buffer("mean", torch.zeros(length, features))
+        self.register_buffer("deviation", torch.ones(length, features))
+        self.register_buffer("along", torch.eye(length))
+        self.register_buffer("across", torch.eye(features))
+    def turn(self, x, along, across):
+        return ((x @ across).transpose(1, 2) @ along).transpose(1, 2)
+    def loss(self, x, mask):
+        time = torch.sigmoid(torch.randn(len(x), 1, 1))
+        noise = 1 - time
+        inverse = (time ** 2 + noise ** 2).rsqrt()
+        state = x * time + torch.randn_like(x) * noise
+        shown = torch.zeros_like(x)
+        hidden, known = 1 - shown, x * shown
+        scale = (time ** 2 * self.deviation ** 2 + noise ** 2).sqrt()
+        sine, cosine = time * self.deviation / scale, noise / scale
+        whole = state * hidden + known * time
+        place = self.turn(whole - self.mean * time, self.along, self.across) / scale
+        guess = self.turn(place * sine * self.deviation, self.along.T, self.across.T) + self.mean
+        h = self.lift(torch.cat([state * inverse * hidden, guess, known, shown], 2)) + self.position
+        context = F.relu(self.moment((-0.5 * ((time[:, 0] - self.centres) * 15) ** 2).exp()))
+        for block in self.blocks:
+            h = block(h, context)
+        velocity = self.turn(self.out(self.norm(h)), self.along, self.across)
+        found = self.turn((place * sine + velocity * cosine) * self.deviation, self.along.T, self.across.T) + self.mean
+        error = (found - x) / (noise * inverse).clamp_min(1e-3)
+        asked = mask * hidden
+        return (error * error * asked).sum() / asked.sum()
+
+model = {"vae": TimeVae, "flow": Maf, "diffusion": Diffusion}[family]()
 optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-4)
 order = torch.randperm(len(data))
 times, first, last = [], None, None
@@ -120,8 +170,9 @@ print(json.dumps({"median_ms": warm[len(warm) // 2], "parameters": sum(p.numel()
 def peer_python() -> Path:
     python = VENV / "bin" / "python"
     if not python.exists():
-        print("installing PyTorch into", VENV.relative_to(ROOT), file=sys.stderr)
+        print("making", VENV.relative_to(ROOT), file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode != 0:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "numpy"], check=True)
     return python
 

@@ -94,7 +94,7 @@ pub(crate) fn number(cell: Cell<'_>, overrides: &Overrides) -> Result<Option<f32
         Cell::Text(text) => match text.parse::<f64>() {
             Ok(value) if value.is_finite() => value,
             Ok(_) => return Err(not_finite(text)),
-            Err(_) => return Err(Error::wanted(ErrorKind::NotANumber, "a number", text)),
+            Err(_) => return Err(no_number(text)),
         },
         Cell::Number(value) if value.is_nan() && overrides.is_missing("NaN") => return Ok(None),
         Cell::Number(value) => value,
@@ -105,6 +105,16 @@ pub(crate) fn number(cell: Cell<'_>, overrides: &Overrides) -> Result<Option<f32
         }
     };
     feature(value).map(Some).ok_or_else(|| not_finite(&value.to_string()))
+}
+
+/// Signs alone, such as `-` and `?`, often stand for what is missing.
+fn no_number(text: &str) -> Error {
+    let kind = ErrorKind::NotANumber;
+    if text.chars().any(char::is_alphanumeric) {
+        return Error::wanted(kind, "a number", text);
+    }
+    let wanted = format!("a number (`--missing {text}` if that is what it stands for)");
+    Error::wanted(kind, wanted, text)
 }
 
 /// The word in a cell, or `None` where it is missing.

@@ -325,3 +325,20 @@ fn other_public_files_load_without_settings_of_their_own() {
         assert_eq!(found, (rows, columns), "{file}: {:#?} {:?}", plan.decisions, plan.notes);
     }
 }
+
+#[test]
+fn decimal_commas_may_have_exponents() {
+    let text = "a;b\n1,5;2\n-7,39E-3;3\n2,5e1;4\n";
+    check(text, "", &["a", "b"], &[1.5, 2.0, -7.39e-3, 3.0, 25.0, 4.0]);
+}
+
+#[test]
+fn a_sign_that_may_stand_for_a_missing_value_says_how_to_tell() {
+    let text = "a,b\n1,2\n-,3\n2,4\n";
+    let settings = toml("numeric = [\"a\"]");
+    let tables = [Table::parse("t", text.into(), &settings, &Limits::default()).unwrap()];
+    let error = Plan::of(&tables, &settings).unwrap_err().to_string();
+    assert!(error.contains("t:3") && error.contains("`--missing -`"), "{error}");
+    let (_, series) = load(text, &toml("numeric = [\"a\"]\nmissing = [\"-\"]"));
+    assert_eq!(series.mask(), &[1.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
+}

@@ -1,6 +1,6 @@
 //! Times training steps on windows from a file: one half of `bench/training.py`.
 //!
-//! Arguments: family (`vae` or `flow`), a file of little-endian `f32` `(windows, length, features)`,
+//! Arguments: family (`vae`, `flow` or `diffusion`), a file of little-endian `f32` `(windows, length, features)`,
 //! length, features, batch, steps and, where it is not the usual one, the number of hidden channels.
 //! Prints one JSON object.
 
@@ -9,7 +9,7 @@ use std::{ops::ControlFlow, time::Instant};
 use mote_learn::{
     cpu,
     device::Device,
-    families::{Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
+    families::{Diffusion, DiffusionConfig, Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
     random::{Purpose, Random},
     train::{Progress, TrainConfig, Windows, train},
 };
@@ -38,7 +38,7 @@ impl Windows for Stored {
     }
 }
 
-fn time<M: Family>(model: M, windows: &Stored, batch: usize, steps: u64) {
+fn time<M: Family>(family: &str, model: M, windows: &Stored, batch: usize, steps: u64) {
     // No look at held-back data within the measured steps: both sides time steps alone.
     let config = TrainConfig {
         batch,
@@ -46,6 +46,8 @@ fn time<M: Family>(model: M, windows: &Stored, batch: usize, steps: u64) {
         evaluate_every: steps,
         validation_windows: 1,
         hide: 0.0,
+        // What diffusion learns to generate by; the others have no use for it.
+        hide_all: if family == "diffusion" { 1.0 } else { 0.0 },
         ..TrainConfig::default()
     };
     let parameters = model.num_params();
@@ -90,13 +92,19 @@ fn main() {
             let usual = TimeVaeConfig::default();
             let config = TimeVaeConfig { hidden: hidden.unwrap_or(usual.hidden), ..usual };
             let model = TimeVae::new(&config, length, features, &mut rng, &cpu());
-            time(model, &windows, batch, steps);
+            time(family, model, &windows, batch, steps);
         }
         "flow" => {
             let usual = MafConfig::default();
             let config = MafConfig { hidden: hidden.unwrap_or(usual.hidden), ..usual };
-            time(Maf::new(&config, features, &mut rng, &cpu()), &windows, batch, steps);
+            time(family, Maf::new(&config, features, &mut rng, &cpu()), &windows, batch, steps);
         }
-        other => panic!("wanted vae or flow, found {other}"),
+        "diffusion" => {
+            let usual = DiffusionConfig::default();
+            let config = DiffusionConfig { hidden: hidden.unwrap_or(usual.hidden), ..usual };
+            let model = Diffusion::new(&config, length, features, &mut rng, &cpu());
+            time(family, model, &windows, batch, steps);
+        }
+        other => panic!("wanted vae, flow or diffusion, found {other}"),
     }
 }

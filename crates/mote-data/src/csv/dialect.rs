@@ -147,10 +147,12 @@ fn is_data(field: &str) -> bool {
         || matches!(time::guess(std::iter::once((0, field))), Ok(Some(_)) | Err(_))
 }
 
-/// Digits, a decimal sign, digits; with or without a sign in front.
+/// Digits, a decimal sign, digits, perhaps an exponent; with or without a sign in front.
 fn is_decimal(field: &str, sign: u8) -> bool {
-    let digits = field.strip_prefix(['-', '+']).unwrap_or(field).as_bytes();
+    let (number, exponent) = field.split_once(['e', 'E']).unwrap_or((field, "0"));
+    let [digits, exponent] =
+        [number, exponent].map(|t| t.strip_prefix(['-', '+']).unwrap_or(t).as_bytes());
     let Some(at) = digits.iter().position(|&b| b == sign) else { return false };
     let all = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    all(&digits[..at]) && all(&digits[at + 1..])
+    all(&digits[..at]) && all(&digits[at + 1..]) && all(exponent)
 }
