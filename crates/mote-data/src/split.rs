@@ -16,7 +16,9 @@ pub struct Split {
     /// The share of the training part, at its end, that is held out to choose thresholds and when
     /// to stop. 0.2, because a threshold of one false alarm in a hundred needs some hundred
     /// samples, while most of the data should teach. The end and not a random choice, because
-    /// neighbouring samples are nearly copies of each other.
+    /// neighbouring samples are nearly copies of each other. Of at least [`MANY`] runs that are
+    /// mostly shorter than [`SHORT`] samples, such as single heartbeats or gestures, whole runs are
+    /// held out instead, at even distances: their ends alone hold no window.
     pub validation: f64,
     /// Whether the anomalies of the training part are learned from as well.
     pub anomalies: Anomalies,
@@ -51,6 +53,11 @@ impl Default for Split {
     }
 }
 
+/// From so many short runs on, whole runs are held out.
+pub const MANY: usize = 20;
+/// A run of fewer samples is short: a fifth of it holds no window of 64.
+pub const SHORT: usize = 320;
+
 /// The parts of all runs; a part that would be empty is absent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
@@ -73,8 +80,9 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
         let wanted = "a validation share of at least 0 and less than 1";
         return Err(Error::wanted(ErrorKind::Settings, wanted, &how.validation.to_string()));
     }
+    let whole = are_short(runs);
     let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
-    for series in runs.series() {
+    for (run, series) in runs.series().iter().enumerate() {
         let end = train_samples(series, how.train)?;
         test.extend(series.slice(end..series.len()));
         let known = match how.anomalies {
@@ -82,9 +90,21 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
             Anomalies::CutOut => series.slice(0..end).and_then(|s| s.normal()),
         };
         let Some(known) = known else {
+            if whole {
+                continue;
+            }
             let what = format!("wanted a sample to train on, found none among the first {end}");
             return Err(Error::new(ErrorKind::TooFewRows, what).in_file(series.name()));
         };
+        if whole {
+            let held = is_held(run, how.validation);
+            if held {
+                validation.push(known)
+            } else {
+                train.push(known)
+            }
+            continue;
+        }
         let held = (known.len() as f64 * how.validation).round() as usize;
         let learned = (known.len() - held).max(1);
         train.extend(known.slice(0..learned));
@@ -92,6 +112,18 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
     }
     let runs = |series: Vec<Series>| Runs::new(runs.schema().clone(), series);
     Ok(Parts { train: runs(train)?, validation: runs(validation).ok(), test: runs(test).ok() })
+}
+
+/// Whether there are many runs, most of them short.
+fn are_short(runs: &Runs) -> bool {
+    let short = runs.series().iter().filter(|s| s.len() < SHORT).count();
+    runs.series().len() >= MANY && 2 * short > runs.series().len()
+}
+
+/// Whether this run is one of the held-out ones: a share of them all, at even distances.
+fn is_held(run: usize, share: f64) -> bool {
+    let until = |runs: usize| (runs as f64 * share).floor();
+    until(run + 1) > until(run)
 }
 
 /// How many samples, from the start, are for training and validation.

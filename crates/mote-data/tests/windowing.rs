@@ -120,6 +120,30 @@ fn rows_are_counted_in_the_file_and_not_in_its_filled_samples() {
 }
 
 #[test]
+fn of_many_short_runs_whole_ones_are_held_out() {
+    let short = |count: usize| runs((0..count as i64).map(|i| counting(24 + i % 3)).collect());
+    let parts = split(&short(50), &Split::default()).unwrap();
+    let held = parts.validation.unwrap();
+    assert_eq!((parts.train.series().len(), held.series().len()), (40, 10));
+    assert!(parts.train.series().iter().chain(held.series()).all(|s| s.len() >= 24));
+    assert!(
+        split(&short(50), &Split { validation: 0.0, ..Split::default() })
+            .unwrap()
+            .validation
+            .is_none()
+    );
+
+    // Few, or long ones, are divided one by one.
+    assert_eq!(
+        split(&short(19), &Split::default()).unwrap().validation.unwrap().series().len(),
+        19
+    );
+    let long = runs((0..50).map(|_| counting(400)).collect());
+    let held = split(&long, &Split::default()).unwrap().validation.unwrap();
+    assert_eq!((held.series().len(), held.samples()), (50, 50 * 80));
+}
+
+#[test]
 fn refuses_splits_that_leave_nothing() {
     let run = runs(vec![counting(10)]);
     for (train, validation, kind) in [

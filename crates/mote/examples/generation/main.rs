@@ -20,6 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SETS: [&str; 7] = ["sines", "stocks", "energy", "etth", "etth-64", "etth-128", "etth-256"];
 const MODELS: [&str; 4] = ["diffusion", "vae", "autoregressive", "spline-flow"];
 
+/// What is found out about a set.
+type Measure<'m> = dyn Fn(&sets::Set) -> Result<measure::Outcome, Error> + 'm;
+
 struct Options {
     data: PathBuf,
     sets: Vec<String>,
@@ -35,19 +38,28 @@ fn main() -> Result<(), Error> {
         for name in &options.sets {
             let mut set = None;
             for model in &options.models {
-                let path = store.join(format!("{name}-{model}-{seed}.json"));
-                if path.exists() {
-                    continue;
-                }
-                eprintln!("{name} {model} seed {seed}");
-                let set = match &set {
-                    Some(set) => set,
-                    None => set.insert(sets::read(name, &options.data)?),
+                let mut found = |what: &str, measure: &Measure<'_>| -> Result<(), Error> {
+                    let path = store.join(format!("{name}-{model}-{what}.json"));
+                    if path.exists() {
+                        return Ok(());
+                    }
+                    eprintln!("{name} {model} {what}");
+                    let set = match &mut set {
+                        Some(set) => set,
+                        None => set.insert(sets::read(name, &options.data)?),
+                    };
+                    let outcome = measure(set)?;
+                    eprintln!("  {:?}", outcome.values);
+                    let text = serde_json::to_string_pretty(&outcome).expect("plain data");
+                    files::write(&path, text.as_bytes())
                 };
-                let outcome = measure::measure(set, model, seed)?;
-                eprintln!("  {:?}", outcome.values);
-                let text = serde_json::to_string_pretty(&outcome).expect("plain data");
-                files::write(&path, text.as_bytes())?;
+                found(&seed.to_string(), &|set| measure::measure(set, model, seed))?;
+                if seed == 0 {
+                    found("memory", &|set| measure::memorizing(set, model, seed))?;
+                    if model == "diffusion" {
+                        found("undistilled", &|set| measure::undistilled(set))?;
+                    }
+                }
             }
         }
     }

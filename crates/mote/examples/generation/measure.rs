@@ -8,7 +8,6 @@ use mote::{
     source::{Reading, Source},
     training::{Model, Recipe, Report, run},
 };
-use mote_data::split::split;
 use mote_eval::{
     Windows,
     generation::{
@@ -38,6 +37,9 @@ pub(crate) struct Outcome {
 /// Steps of the diffusion model, and half as many of its student: some three minutes of a processor
 /// for windows of 24 samples.
 const STEPS: u64 = 2400;
+/// Evaluations of the network for a window, of Diffusion-TS, and windows that are timed.
+const EVALUATIONS: usize = 500;
+const TIMED: usize = 64;
 /// Windows whose neighbourhoods are compared, of each kind.
 const NEIGHBOURS: usize = 2000;
 
@@ -84,12 +86,6 @@ pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Outcome, Erro
     let support = support(both[0], both[1], 5).map_err(wrong)?;
     tell("precision", support.precision);
     tell("coverage", support.coverage);
-
-    if seed == 0 {
-        let [closeness, share] = repeats(set, model, seed)?;
-        tell("nearer than unseen windows, chance", closeness);
-        tell("copies, share", share);
-    }
     Ok(Outcome { set: set.name.clone(), model: model.into(), seed, values })
 }
 
@@ -139,29 +135,55 @@ fn draw(file: &[u8], count: usize, seed: u64, scale: &Scaled) -> Result<Vec<f32>
     Ok(drawn)
 }
 
-/// Whether a model trained without the last part of each run draws windows that are nearer to what it
-/// has seen than that part is: the chance, and the share of copies.
-fn repeats(set: &Set, model: &str, seed: u64) -> Result<[f64; 2], Error> {
+/// Whether a model that was trained without some blocks of each run draws windows that are nearer to what
+/// it has seen than those blocks are: the chance, and the share of copies.
+pub(crate) fn memorizing(set: &Set, model: &str, seed: u64) -> Result<Outcome, Error> {
     let features = set.source.runs.schema().features();
-    let (source, reading, unseen) = set.parts()?;
-    let file = train(&source, reading.clone(), set.length, model, seed)?;
-    let seen = split(&source.runs, &reading.dataset.split)?.train;
+    let (source, unseen) = set.parts();
+    let file = train(&source, set.reading.clone(), set.length, model, seed)?;
     let wrong = |e| Error::evaluate("memorization", e);
     let windows = |runs: &mote_data::Runs| -> Result<Vec<f32>, Error> {
         let cuts = mote_data::Windows::new(runs, mote_data::windows::Cut::new(set.length))?;
         let mut data: Vec<f32> =
             (0..cuts.len()).flat_map(|i| cuts.get(i).values).copied().collect();
         set.real.scale(&mut data);
-        Ok(some(&data, set.length * features))
+        Ok(data)
     };
-    let (seen, unseen) = (windows(&seen)?, windows(&unseen)?);
+    let seen = windows(&source.runs)?;
+    let unseen = some(&windows(&unseen)?, set.length * features);
     let drawn = draw(&file, NEIGHBOURS, seed, &set.real)?;
     let cut = |data| Windows::new(data, set.length, features).map_err(wrong);
     let found = memorization(cut(&drawn)?, cut(&seen)?, cut(&unseen)?).map_err(wrong)?;
     if found.verdict == Closeness::Copies {
         eprintln!("  {}", found.explanation());
     }
-    Ok([found.nearer_chance, found.close_share])
+    let values = BTreeMap::from([
+        ("nearer than unseen windows, chance".into(), found.nearer_chance),
+        ("copies, share".into(), found.close_share),
+    ]);
+    Ok(Outcome { set: set.name.clone(), model: model.into(), seed, values })
+}
+
+/// How many windows a second the diffusion model draws where nothing shortens its way: with as many
+/// evaluations as the published ones take.
+pub(crate) fn undistilled(set: &Set) -> Result<Outcome, Error> {
+    let mut recipe = Recipe::new(
+        set.reading.clone(),
+        &set.source,
+        Model::Diffusion(DiffusionConfig { strides: None, ..Default::default() }),
+    )?;
+    recipe.window = Some(set.length);
+    // How well it draws does not matter here.
+    recipe.train.steps = 10;
+    let finished =
+        run(&set.source, &recipe, Device::default(), None, &mut |_| ControlFlow::Continue(()))?;
+    let began = Instant::now();
+    let asking = Asking { seed: 0, evaluations: Some(EVALUATIONS) };
+    let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
+    generate(&model, TIMED, &[], asking, |_| {})?;
+    let speed = TIMED as f64 / began.elapsed().as_secs_f64();
+    let values = BTreeMap::from([("windows drawn a second in 500 evaluations".into(), speed)]);
+    Ok(Outcome { set: set.name.clone(), model: "diffusion".into(), seed: 0, values })
 }
 
 /// An even choice of windows of so many values.

@@ -7,9 +7,7 @@ use mote::{
     Error,
     source::{Reading, Source},
 };
-use mote_data::{
-    Record, Runs, Series, Windows as Cuts, align::Rules, infer::Plan, split::split, windows::Cut,
-};
+use mote_data::{Record, Runs, Series, Windows as Cuts, align::Rules, infer::Plan, windows::Cut};
 use mote_format::{Column, Kind, Schema};
 use mote_learn::random::{Purpose, Random};
 
@@ -17,8 +15,11 @@ use mote_learn::random::{Purpose, Random};
 const SINES: [usize; 2] = [10_000, 5];
 /// Samples of a window, unless the name of the set says so.
 const LENGTH: usize = 24;
-/// The share of a set that a model is trained without, to find out whether it repeats the rest.
-const HELD_BACK: f64 = 0.2;
+/// To find out whether a model repeats what it learned, it is trained without every fifth block of a
+/// series. Blocks of the length of so many windows, and not the last fifth of it: most series drift, and
+/// then whatever is drawn is nearer to the past that was learned than to an unseen future.
+const BLOCK: usize = 10;
+const BLOCKS: usize = 5;
 
 /// A set, and what of it is judged.
 pub(crate) struct Set {
@@ -30,21 +31,25 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    /// What a model may learn, how it is read, and what it has not seen: the last fifth of each series,
-    /// or, of windows that are series of their own, of the windows.
-    pub(crate) fn parts(&self) -> Result<(Source, Reading, Runs), Error> {
-        let (runs, mut reading) = (&self.source.runs, self.reading.clone());
-        if runs.series().iter().all(|s| s.len() == self.length) {
-            let (seen, unseen) = runs.series().split_at(runs.series().len() * 4 / 5);
-            let of = |series: &[Series]| {
-                Runs::new(runs.schema().clone(), series.to_vec()).expect("some of the same runs")
-            };
-            let source = Source { runs: of(seen), ..self.source.clone() };
-            return Ok((source, reading, of(unseen)));
+    /// What a model may learn, and what it has not seen: every fifth block of each series, or, of windows
+    /// that are series of their own, every fifth of them.
+    pub(crate) fn parts(&self) -> (Source, Runs) {
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        let block = BLOCK * self.length;
+        for (run, series) in self.source.runs.series().iter().enumerate() {
+            if series.len() == self.length {
+                if run % BLOCKS == 0 { &mut unseen } else { &mut seen }.push(series.clone());
+                continue;
+            }
+            for (i, from) in (0..series.len()).step_by(block).enumerate() {
+                let part = series.slice(from..series.len().min(from + block));
+                if i % BLOCKS == 0 { &mut unseen } else { &mut seen }.extend(part);
+            }
         }
-        reading.dataset.split.validation = HELD_BACK;
-        let unseen = split(runs, &reading.dataset.split)?.validation.expect("a fifth");
-        Ok((self.source.clone(), reading, unseen))
+        let of = |series| {
+            Runs::new(self.source.runs.schema().clone(), series).expect("parts of the same runs")
+        };
+        (Source { runs: of(seen), ..self.source.clone() }, of(unseen))
     }
 }
 
