@@ -16,14 +16,16 @@ MODELS = ["vae", "flow", "spline-flow", "autoregressive", "diffusion"]
 # Folder, files, and further arguments; `datasets/FOLDER.toml` is used where there is one.
 SETS = [
     ("asd", ["omi-1_train.csv.gz"], []),
+    ("can_crysys", ["S-1-1-benign.log.gz"], []),
     ("can_road", ["Deal_max_engine_coolant_temp_attack_masquerade.csv.gz"], []),
     ("car_obd", ["drive5.csv.gz", "drive7.csv.gz", "live12.csv.gz"], []),
     ("cmapss", ["train_FD001.txt.gz"], []),
     ("cwru", ["normal_0.csv.gz"], []),
-    ("ecg5000", ["ECG5000_TRAIN.csv.gz"], ["--label", "c0"]),
+    ("ecg5000", ["ECG5000_TRAIN.csv.gz"], []),
     ("ett", ["ETTh1.csv.gz"], []),
-    ("gotrack", ["go_track_trackspoints.csv.gz"], ["--time", "time", "--drop", "id,track_id"]),
-    ("har_geotec", ["s01/s01_01_sp.csv.gz"], []),
+    ("gotrack", ["go_track_trackspoints.csv.gz"], ["--time", "time", "--recording", "track_id", "--drop", "id"]),
+    ("har_geotec", ["s01/s01_01_sp.csv.gz", "s01/s01_02_sp.csv.gz"], []),
+    ("mitdb", ["119.hea"], []),
     ("mobile_5g", ["Download/Driving/B_2019.12.16_12.27.05.csv.gz"], []),
     ("mobile_lte_cell", ["train_Cell000113.csv.gz"], []),
     ("mobile_milan", ["CellID950.csv"], []),
@@ -31,10 +33,12 @@ SETS = [
     ("nsl_kdd", ["KDDTrain+_20Percent.txt.gz"], []),
     ("occupancy", ["datatraining.txt.gz"], []),
     ("rad_robot_arm", ["joint_power/L0L1.csv", "joint_power/L1L2.csv.gz", "joint_power/L2L3.csv"], []),
+    ("robot_failures", ["lp1.data", "lp4.data"], []),
     ("skab", ["valve1/0.csv"], []),
     ("smd", ["test/machine-2-1.txt"], []),
     ("timegan", ["energydata_complete.csv.gz"], []),
     ("ton_iot", ["Train_Test_IoT_Fridge.csv.gz"], []),
+    ("uea_basicmotions", ["BasicMotions_TRAIN.ts.gz"], []),
     ("ur3_cobotops", ["dataset_02052023.csv.gz"], []),
 ]
 
@@ -60,7 +64,8 @@ def run(data: Path, folder: str, files: list, further: list, model: str) -> dict
     seconds = time.perf_counter() - began
     result = {"folder": folder, "model": model, "seconds": seconds, "status": process.returncode}
     if process.returncode:
-        result["error"] = complained.strip().splitlines()[-1] if complained.strip() else ""
+        said = [line for line in complained.splitlines() if line.startswith("error")]
+        result["error"] = said[-1] if said else complained.strip()
         return result
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     result |= {"bytes": out.stat().st_size, "summary": lines[-1]}

@@ -83,6 +83,19 @@ pub struct Gaps {
     pub segments: u64,
 }
 
+impl std::ops::Add for Gaps {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            duplicates: self.duplicates + other.duplicates,
+            late: self.late + other.late,
+            inserted: self.inserted + other.inserted,
+            segments: self.segments + other.segments,
+        }
+    }
+}
+
 /// Turns records into samples; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Aligner {

@@ -107,7 +107,12 @@ impl Plan {
             let clock = Clock::find(table, overrides)?;
             let label = Label::find(table, overrides)?;
             taken.extend(label.decisions().chain(clock.decisions()));
-            times.push(clock.times(table, overrides)?.unwrap_or_default());
+            taken.extend(table.recording(overrides).map(tells_apart));
+            let of = clock.times(table, overrides)?.unwrap_or_default();
+            match table.recordings(overrides)? {
+                Some(recordings) if !of.is_empty() => times.extend(divide(of, &recordings)),
+                _ => times.push(of),
+            }
         }
         let (columns, decisions) = inputs::decide(tables, &taken, overrides)?;
         let (rules, pace_note) = rules(&times, overrides)?;
@@ -116,6 +121,21 @@ impl Plan {
         let schema = Schema { columns, period_s: rules.pace.period_s() };
         Ok(Self { schema, rules, decisions, notes })
     }
+}
+
+fn tells_apart(column: &str) -> Decision {
+    let why = "it tells recordings apart".into();
+    Decision { column: column.into(), role: Role::Ignored, why }
+}
+
+/// What belongs to each recording, in its order.
+pub(crate) fn divide<T>(rows: Vec<T>, recordings: &[usize]) -> Vec<Vec<T>> {
+    let mut parts: Vec<Vec<T>> = Vec::new();
+    for (row, &recording) in rows.into_iter().zip(recordings) {
+        parts.resize_with(parts.len().max(recording + 1), Vec::new);
+        parts[recording].push(row);
+    }
+    parts
 }
 
 /// The rules that the settings and the times of all runs ask for.
@@ -130,8 +150,8 @@ fn rules(times: &[Vec<Timestamp>], overrides: &Overrides) -> Result<(Rules, Stri
 
 /// Every column that a setting names must exist: a typing error must not pass as a decision.
 fn check_names(table: &Table, overrides: &Overrides) -> Result<(), Error> {
-    let Overrides { time, label, columns, drop, categorical, numeric, .. } = overrides;
-    let single = [time, label].into_iter().flatten().filter(|name| !name.is_empty());
+    let Overrides { time, label, columns, drop, categorical, numeric, recording, .. } = overrides;
+    let single = [time, label, recording].into_iter().flatten().filter(|name| !name.is_empty());
     let lists = [columns, drop, categorical, numeric].into_iter().flatten();
     let wanted: Vec<&str> = single.chain(lists).map(String::as_str).collect();
     // A setting may serve several kinds of file: what is to be left out need not be there.

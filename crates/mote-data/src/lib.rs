@@ -41,18 +41,14 @@
 
 pub mod align;
 #[cfg(feature = "files")]
-mod columnar;
-#[cfg(feature = "files")]
-mod csv;
-#[cfg(feature = "files")]
 pub mod dataset;
 #[cfg(feature = "files")]
 mod encode;
 pub mod error;
 #[cfg(feature = "files")]
-pub mod infer;
+mod formats;
 #[cfg(feature = "files")]
-mod jsonl;
+pub mod infer;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 pub mod overrides;
@@ -67,6 +63,8 @@ pub mod split;
 #[cfg(feature = "files")]
 pub mod table;
 pub mod time;
+#[cfg(feature = "files")]
+mod wide;
 pub mod windows;
 
 #[cfg(feature = "files")]

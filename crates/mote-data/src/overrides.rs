@@ -45,6 +45,15 @@ pub struct Overrides {
     /// How many records of a stream may wait for one that is late; files are sorted and need none.
     /// See [`crate::align::Rules`].
     pub lateness: Option<usize>,
+    /// The column that tells recordings apart: rows of one value in it are a run of their own. It is
+    /// never an input. An empty name says that the file is one recording.
+    pub recording: Option<String>,
+    /// Whether each row is a recording, and its fields the samples of one sensor. The label and
+    /// columns that are `categorical` hold for all samples of their row.
+    pub wide: bool,
+    /// Whether blocks of rows between empty lines are recordings. A line with a single word at the
+    /// head of a block is its class, in a column of this name.
+    pub blocks: Option<String>,
     /// Whether the time column orders and paces the rows.
     pub order: Order,
 }

@@ -27,6 +27,8 @@ pub struct Series {
     labels: Option<Vec<bool>>,
     /// Where unbroken stretches start; the first is 0, ascending.
     segments: Vec<usize>,
+    /// Where recordings start, each at the start of a stretch; the first is 0, ascending.
+    recordings: Vec<usize>,
     /// `(rows,)` of the file, also of those that lie outside this part of it.
     sample_of_row: Vec<Option<usize>>,
     /// `(rows,)`
@@ -51,23 +53,57 @@ impl Series {
         rules: Rules,
         records: Vec<Record>,
     ) -> Result<Self, Error> {
+        Self::from_recordings(name, schema, rules, records, None)
+    }
+
+    /// The same for rows of several recordings: `recordings` tells for each record which one it
+    /// belongs to, counted from 0. Each is aligned by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_records`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::from_records`], and if there is not one recording for each record.
+    pub fn from_recordings(
+        name: impl Into<String>,
+        schema: &Schema,
+        rules: Rules,
+        records: Vec<Record>,
+        recordings: Option<&[usize]>,
+    ) -> Result<Self, Error> {
         let name = name.into();
         let row_labels = row_labels(&records).map_err(|e| e.in_file(&name))?;
-        let mut rows: Vec<(u64, Record)> = (0..).zip(records).collect();
-        let count = rows.len();
-        if rules.pace != crate::align::Pace::Rows {
-            // Stable, so that among records of one time the last in the file stays the last.
-            rows.sort_by_key(|(_, record)| record.time);
+        let count = records.len();
+        let mut parts: Vec<Vec<(u64, Record)>> = Vec::new();
+        assert!(recordings.is_none_or(|r| r.len() == count), "a recording for each record");
+        for (row, record) in records.into_iter().enumerate() {
+            let recording = recordings.map_or(0, |r| r[row]);
+            parts.resize_with(parts.len().max(recording + 1), Vec::new);
+            parts[recording].push((row as u64, record));
         }
-        // Sorted rows wait for nothing, but of two with one time the last must win.
-        let rules = Rules { lateness: 1, ..rules };
-        let mut aligner = Aligner::new(schema, rules);
-        let mut samples = Vec::with_capacity(count);
-        for (row, record) in rows {
-            aligner.push(row, record, &mut samples);
+        let (mut samples, mut starts, mut gaps) =
+            (Vec::with_capacity(count), Vec::new(), Gaps::default());
+        for mut rows in parts {
+            let start = samples.len();
+            if rules.pace != crate::align::Pace::Rows {
+                // Stable, so that among records of one time the last in the file stays the last.
+                rows.sort_by_key(|(_, record)| record.time);
+            }
+            // Sorted rows wait for nothing, but of two with one time the last must win.
+            let mut aligner = Aligner::new(schema, Rules { lateness: 1, ..rules });
+            for (row, record) in rows {
+                aligner.push(row, record, &mut samples);
+            }
+            aligner.finish(&mut samples);
+            if samples.len() > start {
+                starts.push(start);
+            }
+            samples[start..].iter_mut().for_each(|s| s.segment += gaps.segments);
+            gaps = gaps + aligner.gaps();
         }
-        aligner.finish(&mut samples);
-        Self::from_samples(name, schema, &samples, count, row_labels, aligner.gaps())
+        Self::from_samples(name, schema, &samples, count, row_labels, (starts, gaps))
     }
 
     fn from_samples(
@@ -76,7 +112,7 @@ impl Series {
         samples: &[Sample],
         rows: usize,
         row_labels: Option<Vec<bool>>,
-        gaps: Gaps,
+        (recordings, gaps): (Vec<usize>, Gaps),
     ) -> Result<Self, Error> {
         if samples.is_empty() {
             return Err(Error::new(ErrorKind::Empty, "wanted rows, found none").in_file(&name));
@@ -92,6 +128,7 @@ impl Series {
                 .as_ref()
                 .map(|_| samples.iter().map(|s| s.label.unwrap_or(false)).collect()),
             segments: Vec::new(),
+            recordings,
             sample_of_row: vec![None; rows],
             row_labels,
             gaps,
@@ -176,6 +213,13 @@ impl Series {
         self.segments.iter().copied().zip(ends).map(|(start, end)| start..end)
     }
 
+    /// The recordings that the samples are of, in order, none empty: one, unless rows of the file
+    /// belong to several.
+    pub fn recordings(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let ends = self.recordings.iter().skip(1).copied().chain([self.len()]);
+        self.recordings.iter().copied().zip(ends).map(|(start, end)| start..end)
+    }
+
     /// What had to be mended in the whole file.
     #[must_use]
     pub fn gaps(&self) -> Gaps {
@@ -193,7 +237,10 @@ impl Series {
             return None;
         }
         let flat = range.start * self.features..range.end * self.features;
-        let starts = self.segments.iter().filter(|&&s| range.contains(&s) && s != range.start);
+        let starts = |of: &[usize]| -> Vec<usize> {
+            let inside = of.iter().filter(|&&s| range.contains(&s) && s != range.start);
+            std::iter::once(0).chain(inside.map(|s| s - range.start)).collect()
+        };
         Some(Self {
             name: self.name.clone(),
             features: self.features,
@@ -201,7 +248,8 @@ impl Series {
             mask: self.mask[flat].to_vec(),
             times: self.times.as_ref().map(|t| t[range.clone()].to_vec()),
             labels: self.labels.as_ref().map(|l| l[range.clone()].to_vec()),
-            segments: std::iter::once(0).chain(starts.map(|s| s - range.start)).collect(),
+            segments: starts(&self.segments),
+            recordings: starts(&self.recordings),
             sample_of_row: self
                 .sample_of_row
                 .iter()
@@ -217,7 +265,14 @@ impl Series {
     #[must_use]
     pub fn normal(&self) -> Option<Self> {
         let Some(labels) = &self.labels else { return Some(self.clone()) };
-        let kept: Vec<usize> = (0..self.len()).filter(|&i| !labels[i]).collect();
+        self.filtered(|sample| !labels[sample])
+    }
+
+    /// The samples for which `kept` holds; where some are left out, a new segment starts. `None` if
+    /// none is left.
+    #[must_use]
+    pub fn filtered(&self, kept: impl Fn(usize) -> bool) -> Option<Self> {
+        let kept: Vec<usize> = (0..self.len()).filter(|&i| kept(i)).collect();
         if kept.is_empty() {
             return None;
         }
@@ -227,10 +282,14 @@ impl Series {
                 .copied()
                 .collect()
         };
-        let breaks = |pair: &[usize]| {
-            pair[1] != pair[0] + 1 || self.segments.binary_search(&pair[1]).is_ok()
+        // A stretch or recording may have lost its first samples: it starts at the first that is left.
+        let part = |of: &[usize], sample: usize| of.partition_point(|&start| start <= sample);
+        let starts = |of: &[usize], also_breaks: bool| -> Vec<usize> {
+            let starts = kept.windows(2).enumerate().filter(|(_, pair)| {
+                (also_breaks && pair[1] != pair[0] + 1) || part(of, pair[0]) != part(of, pair[1])
+            });
+            std::iter::once(0).chain(starts.map(|(i, _)| i + 1)).collect()
         };
-        let starts = kept.windows(2).enumerate().filter(|(_, pair)| breaks(pair));
         let mut new_place = vec![None; self.len()];
         for (new, &old) in kept.iter().enumerate() {
             new_place[old] = Some(new);
@@ -241,8 +300,9 @@ impl Series {
             values: rows(&self.values),
             mask: rows(&self.mask),
             times: self.times.as_ref().map(|t| kept.iter().map(|&i| t[i]).collect()),
-            labels: Some(vec![false; kept.len()]),
-            segments: std::iter::once(0).chain(starts.map(|(i, _)| i + 1)).collect(),
+            labels: self.labels.as_ref().map(|l| kept.iter().map(|&i| l[i]).collect()),
+            segments: starts(&self.segments, true),
+            recordings: starts(&self.recordings, false),
             sample_of_row: self
                 .sample_of_row
                 .iter()
@@ -305,7 +365,8 @@ impl Runs {
         Ok(Self { schema, series })
     }
 
-    /// Aligns the rows of tables, each a run of its own. Columns are found by name.
+    /// Aligns the rows of tables, each a run of its own, or of several where a column tells them
+    /// apart. Columns are found by name.
     ///
     /// # Errors
     ///
@@ -320,7 +381,8 @@ impl Runs {
     ) -> Result<Self, Error> {
         let one = |table: &crate::Table| {
             let records = crate::encode::records(table, schema, overrides)?;
-            Series::from_records(table.name(), schema, rules, records)
+            let recordings = table.recordings(overrides)?;
+            Series::from_recordings(table.name(), schema, rules, records, recordings.as_deref())
         };
         let series = tables.iter().map(one).collect::<Result<_, _>>()?;
         Self::new(schema.clone(), series)

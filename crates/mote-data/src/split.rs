@@ -16,9 +16,9 @@ pub struct Split {
     /// The share of the training part, at its end, that is held out to choose thresholds and when
     /// to stop. 0.2, because a threshold of one false alarm in a hundred needs some hundred
     /// samples, while most of the data should teach. The end and not a random choice, because
-    /// neighbouring samples are nearly copies of each other. Of at least [`MANY`] runs that are
-    /// mostly shorter than [`SHORT`] samples, such as single heartbeats or gestures, whole runs are
-    /// held out instead, at even distances: their ends alone hold no window.
+    /// neighbouring samples are nearly copies of each other. Of at least [`MANY`] recordings
+    /// that are mostly shorter than [`SHORT`] samples, such as single heartbeats or gestures, whole
+    /// ones are held out instead, at even distances: their ends alone hold no window.
     pub validation: f64,
     /// Whether the anomalies of the training part are learned from as well.
     pub anomalies: Anomalies,
@@ -53,9 +53,9 @@ impl Default for Split {
     }
 }
 
-/// From so many short runs on, whole runs are held out.
+/// From so many short recordings on, whole ones are held out.
 pub const MANY: usize = 20;
-/// A run of fewer samples is short: a fifth of it holds no window of 64.
+/// A recording of fewer samples is short: a fifth of it holds no window of 64.
 pub const SHORT: usize = 320;
 
 /// The parts of all runs; a part that would be empty is absent.
@@ -81,8 +81,9 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
         return Err(Error::wanted(ErrorKind::Settings, wanted, &how.validation.to_string()));
     }
     let whole = are_short(runs);
+    let mut recording = 0;
     let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
-    for (run, series) in runs.series().iter().enumerate() {
+    for series in runs.series() {
         let end = train_samples(series, how.train)?;
         test.extend(series.slice(end..series.len()));
         let known = match how.anomalies {
@@ -97,12 +98,13 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
             return Err(Error::new(ErrorKind::TooFewRows, what).in_file(series.name()));
         };
         if whole {
-            let held = is_held(run, how.validation);
-            if held {
-                validation.push(known)
-            } else {
-                train.push(known)
+            let mut held = vec![false; known.len()];
+            for range in known.recordings() {
+                held[range].fill(is_held(recording, how.validation));
+                recording += 1;
             }
+            train.extend(known.filtered(|sample| !held[sample]));
+            validation.extend(known.filtered(|sample| held[sample]));
             continue;
         }
         let held = (known.len() as f64 * how.validation).round() as usize;
@@ -114,16 +116,18 @@ pub fn split(runs: &Runs, how: &Split) -> Result<Parts, Error> {
     Ok(Parts { train: runs(train)?, validation: runs(validation).ok(), test: runs(test).ok() })
 }
 
-/// Whether there are many runs, most of them short.
+/// Whether there are many recordings, most of them short.
 fn are_short(runs: &Runs) -> bool {
-    let short = runs.series().iter().filter(|s| s.len() < SHORT).count();
-    runs.series().len() >= MANY && 2 * short > runs.series().len()
+    let lengths: Vec<usize> =
+        runs.series().iter().flat_map(Series::recordings).map(|range| range.len()).collect();
+    let short = lengths.iter().filter(|&&samples| samples < SHORT).count();
+    lengths.len() >= MANY && 2 * short > lengths.len()
 }
 
-/// Whether this run is one of the held-out ones: a share of them all, at even distances.
-fn is_held(run: usize, share: f64) -> bool {
-    let until = |runs: usize| (runs as f64 * share).floor();
-    until(run + 1) > until(run)
+/// Whether this recording is one of the held-out ones: a share of them all, at even distances.
+fn is_held(recording: usize, share: f64) -> bool {
+    let until = |recordings: usize| (recordings as f64 * share).floor();
+    until(recording + 1) > until(recording)
 }
 
 /// How many samples, from the start, are for training and validation.

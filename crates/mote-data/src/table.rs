@@ -1,16 +1,16 @@
 //! A table as it was read: named columns of one length, before anything is decided about them.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema as ArrowSchema};
 
 use crate::{
-    columnar, csv,
     error::{Error, ErrorKind, names},
-    jsonl,
+    formats::{self, columnar},
     overrides::Overrides,
-    source::{self, Limits},
+    source::Limits,
+    wide,
 };
 
 /// Rows of named columns. Columns of text formats hold text as it stood in the file, trimmed;
@@ -24,18 +24,20 @@ pub struct Table {
     notes: Vec<String>,
     /// For each row whether it is an anomaly, where that stands outside the table.
     labels: Option<Arc<[bool]>>,
+    /// The column that tells recordings apart, where the format has one.
+    recording: Option<String>,
 }
 
 impl Table {
-    /// Reads a file of any known format: CSV and its kin, JSON lines, Parquet, Arrow IPC; plain
-    /// or compressed. The format is found from the bytes, never from the name.
+    /// Reads a file of any known format: CSV and its kin, JSON lines, Parquet, Arrow IPC, `.ts`,
+    /// logs of a CAN bus; plain or compressed. The format is found from the bytes, never from the
+    /// name, but for WFDB, whose header ends in `.hea` and names the file of samples beside it.
     ///
     /// # Errors
     ///
     /// Every kind but those of decisions about columns; see [`ErrorKind`].
     pub fn read(path: &Path, overrides: &Overrides, limits: &Limits) -> Result<Self, Error> {
-        let bytes = source::read(path, limits)?;
-        Self::parse(&path.display().to_string(), bytes, overrides, limits)
+        formats::read(path, overrides, limits)?.shaped(overrides)
     }
 
     /// The same from bytes that are already in memory. `name` is for messages.
@@ -49,20 +51,13 @@ impl Table {
         overrides: &Overrides,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let bytes = source::unpack(name, bytes, limits)?;
-        let table = if columnar::is_parquet(&bytes) {
-            columnar::parquet(name, bytes, limits)
-        } else if columnar::is_arrow(&bytes) {
-            columnar::arrow(name, bytes, limits)
-        } else {
-            let text = source::text(name, &bytes)?;
-            match text.trim_start().as_bytes().first() {
-                None => Err(Error::new(ErrorKind::Empty, "wanted rows, found an empty file")),
-                Some(b'{') => jsonl::parse(name, text, limits),
-                Some(_) => csv::parse(name, text, overrides, limits),
-            }
-        };
-        table.and_then(Self::check).map_err(|e| e.in_file(name))
+        formats::parse(name, bytes, overrides, limits)?.shaped(overrides)
+    }
+
+    /// Rows as the settings want them.
+    fn shaped(self, overrides: &Overrides) -> Result<Self, Error> {
+        let table = self.check()?;
+        if overrides.wide { wide::unfold(table, overrides) } else { Ok(table) }
     }
 
     /// A table of columns that hold one value a row.
@@ -99,6 +94,7 @@ impl Table {
             lines: lines.map(Arc::from),
             notes: Vec::new(),
             labels: None,
+            recording: None,
         }
         .check()
     }
@@ -121,6 +117,48 @@ impl Table {
     pub(crate) fn with_note(mut self, note: String) -> Self {
         self.notes.push(note);
         self
+    }
+
+    /// The same table with more columns behind its own.
+    pub(crate) fn with_columns(self, more: Vec<(String, ArrayRef)>) -> Result<Self, Error> {
+        let fields = self.batch.schema_ref().fields().iter().zip(self.batch.columns());
+        let own = fields.map(|(field, array)| (field.name().clone(), array.clone()));
+        let lines = self.lines.as_ref().map(|l| l.to_vec());
+        let table = Self::new(self.name.clone(), own.chain(more).collect(), lines)?;
+        Ok(Self { notes: self.notes, ..table })
+    }
+
+    /// The same table, with this column to tell recordings apart.
+    pub(crate) fn of_recordings(mut self, column: &str) -> Self {
+        self.recording = Some(column.into());
+        self
+    }
+
+    /// The column that tells recordings apart: the one that the settings name, or the one that the
+    /// format has.
+    #[must_use]
+    pub fn recording<'a>(&'a self, overrides: &'a Overrides) -> Option<&'a str> {
+        overrides.recording.as_deref().or(self.recording.as_deref()).filter(|n| !n.is_empty())
+    }
+
+    /// For each row the number of its recording, from 0 in the order of the file; `None` where the
+    /// table is one recording.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Columns`] where the settings name a column that is absent.
+    pub fn recordings(&self, overrides: &Overrides) -> Result<Option<Vec<usize>>, Error> {
+        let Some(name) = self.recording(overrides) else { return Ok(None) };
+        let Some(cells) = self.column(name).and_then(Cells::new) else {
+            let what = format!("wanted this column, found {}", names(&self.columns()));
+            return Err(Error::new(ErrorKind::Columns, what).in_column(name).in_file(&self.name));
+        };
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut number = |cell: Cell<'_>| {
+            let next = known.len();
+            *known.entry(cell.to_string()).or_insert(next)
+        };
+        Ok(Some(cells.iter().map(&mut number).collect()))
     }
 
     /// How the file was named by whoever read it.
@@ -209,6 +247,18 @@ pub(crate) enum Cell<'a> {
     Bool(bool),
     /// Nanoseconds since the epoch.
     Instant(i64),
+}
+
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Number(n) => n.fmt(f),
+            Self::Integer(n) | Self::Instant(n) => n.fmt(f),
+            Self::Bool(b) => b.fmt(f),
+        }
+    }
 }
 
 /// A column whose cells can be looked at one by one.

@@ -10,13 +10,16 @@ use mote_format::{Column, Kind, Schema};
 use proptest::prelude::*;
 
 fn read(bytes: Vec<u8>) {
+    read_as(bytes, &Overrides::default());
+}
+
+fn read_as(bytes: Vec<u8>, overrides: &Overrides) {
     let limits = Limits { bytes_max: 1 << 20, line_bytes_max: 1 << 16, columns_max: 256 };
-    let overrides = Overrides::default();
-    let Ok(table) = Table::parse("any", bytes, &overrides, &limits) else { return };
+    let Ok(table) = Table::parse("any", bytes, overrides, &limits) else { return };
     let tables = [table];
-    let Ok(plan) = Plan::of(&tables, &overrides) else { return };
+    let Ok(plan) = Plan::of(&tables, overrides) else { return };
     // What could be planned can be read, because both look at all cells.
-    let runs = Runs::from_tables(&tables, &plan.schema, plan.rules, &overrides);
+    let runs = Runs::from_tables(&tables, &plan.schema, plan.rules, overrides);
     assert!(runs.is_ok(), "{runs:?}");
 }
 
@@ -86,6 +89,30 @@ proptest! {
     #[test]
     fn json_lines_gone_wrong(text in "(\\{\"[ab]\":(1|\"x\"|null|true|\\[\\]|\\{\"c\":2\\})\\}\n?){0,9}\\}?") {
         read(text.into_bytes());
+    }
+
+    #[test]
+    fn recordings_gone_wrong(
+        text in "(@classLabel true\n)?@data\n((-?[0-9]|\\?|[ab]|@|é)(,|:|\n|,[0-9],[0-9]:a\n)){0,40}"
+    ) {
+        read(text.into_bytes());
+    }
+
+    #[test]
+    fn frames_gone_wrong(
+        text in "(\\([0-9]\\.[0-9]\\) can[01] ([0-9a-f]{3}#){0,2}([0-9a-f]{2}){0,9}(R|é| False| 1)?\n){0,12}"
+    ) {
+        read(text.into_bytes());
+    }
+
+    #[test]
+    fn tables_that_are_reshaped(
+        text in "([a-z]{0,3}\n){0,2}((-?[0-9]{1,3}|[a-z]|)(,|\t| |\n|\n\n)){0,60}"
+    ) {
+        for settings in ["wide = true", "blocks = 'class'", "recording = 'c0'\nheader = false"] {
+            let overrides = Overrides::from_toml(settings).unwrap();
+            read_as(text.clone().into_bytes(), &overrides);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The six public data sets load by their TOML files, with the counts that other tools find.
+//! Public data sets load by their TOML files, with the counts that other tools find.
 //!
 //! Rows, labels and constant columns were counted in the files by a few lines of Python.
 
@@ -180,4 +180,61 @@ fn a_model_of_one_file_reads_another() {
     let runs = Runs::from_tables(&test, &plan.schema, plan.rules, &settings.read).unwrap();
     assert_eq!(runs.series()[0].features(), plan.schema.features());
     assert_eq!(runs.samples(), 11_272);
+}
+
+/// What is known about a file of several recordings.
+#[track_caller]
+fn check_recordings(dataset: &str, file: &str, recordings: usize, wanted: &Facts) {
+    check(dataset, file, wanted);
+    let Some(folder) = shared_data::folder() else { return };
+    let settings = shared_data::dataset(dataset);
+    let table = settings.read(&folder.join(dataset).join(file), &Limits::default()).unwrap();
+    let found = table.recordings(&settings.read).unwrap().unwrap();
+    assert_eq!(found.iter().max(), Some(&(recordings - 1)), "{file}: recordings");
+}
+
+#[test]
+fn recordings_of_one_file_are_told_apart() {
+    let facts = |rows, columns, features, anomalies| Facts {
+        rows,
+        columns,
+        features,
+        anomalies,
+        period_s: None,
+        duplicates: 0,
+    };
+    let beats = facts(500 * 140, 1, 1, Some(208 * 140));
+    check_recordings("ecg5000", "ECG5000_TRAIN.csv.gz", 500, &beats);
+    check_recordings("cmapss", "train_FD001.txt.gz", 100, &facts(20_631, 17, 17, None));
+    check_recordings("robot_failures", "lp1.data", 88, &facts(88 * 15, 7, 10, None));
+    let motions = facts(40 * 100, 7, 10, None);
+    check_recordings("uea_basicmotions", "BasicMotions_TRAIN.ts.gz", 40, &motions);
+}
+
+#[test]
+fn logs_of_a_can_bus_have_an_identifier_and_bytes() {
+    let facts = |features, anomalies| Facts {
+        rows: 17_935,
+        columns: 9,
+        features,
+        anomalies,
+        period_s: None,
+        duplicates: 0,
+    };
+    check("can_crysys", "S-1-1-benign.log.gz", &facts(18 + 8, None));
+    let attacked = "S-1-1-malicious-CONST-msg-mod-0x410-0.4-0.6.log.gz";
+    check("can_crysys", attacked, &facts(18 + 8, Some(60)));
+}
+
+#[test]
+fn a_recording_of_physionet_is_read_by_its_header() {
+    let hertz = Facts {
+        rows: 650_000,
+        columns: 2,
+        features: 2,
+        anomalies: None,
+        period_s: Some(0.002_777_778),
+        duplicates: 0,
+    };
+    check("mitdb", "119.hea", &hertz);
 }

@@ -65,13 +65,19 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// [`Error::Data`].
+    /// [`Error::Data`], also where the file holds several recordings: a stream is one.
     pub fn records(
         &self,
         file: &Path,
         schema: &mote_format::Schema,
     ) -> Result<Vec<mote_data::Record>, Error> {
         let table = self.dataset.read(file, &Limits::default())?;
+        let recordings = table.recordings(&self.dataset.read)?;
+        if let Some(several) = recordings.and_then(|r| r.into_iter().max()).filter(|&m| m > 0) {
+            let what = format!("wanted one recording to stream, found {}", several + 1);
+            let error = mote_data::Error::new(mote_data::ErrorKind::Settings, what);
+            return Err(error.in_file(table.name()).into());
+        }
         Ok(mote_data::records(&table, schema, &self.dataset.read)?)
     }
 

@@ -445,7 +445,8 @@ fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Window, Error> {
             let periods = train.series().iter().filter_map(period);
             let period = mote_eval::median(&periods.collect::<Vec<_>>()).unwrap_or(0.0) as usize;
             let [shortest, most] = recipe.model.windows();
-            let period = period.clamp(shortest, most).min(longest / 2);
+            let unbroken = usual_stretch(train).min(usual_stretch(held));
+            let period = period.clamp(shortest, most).min(longest / 2).min(unbroken);
             (period / step).max(1) * step
         }
     };
@@ -454,6 +455,19 @@ fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Window, Error> {
         return Err(Error::Usage(format!("wanted a tail of 1 to {length} samples, found {tail}")));
     }
     Ok(Window { length, tail })
+}
+
+/// Half of the samples lie in unbroken stretches at least as long as this.
+fn usual_stretch(runs: &Runs) -> usize {
+    let mut lengths: Vec<usize> =
+        runs.series().iter().flat_map(Series::segments).map(|s| s.len()).collect();
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    let mut covered = 0;
+    let reaching = lengths.iter().find(|&&length| {
+        covered += length;
+        2 * covered >= runs.samples()
+    });
+    reaching.copied().unwrap_or(0)
 }
 
 /// The period of a run: the median over its features of the strongest lag of autocorrelation.

@@ -43,6 +43,17 @@ pub(super) struct Data {
     /// Whether the first row of a CSV file holds names
     #[arg(long, value_name = "yes|no")]
     header: Option<YesNo>,
+    /// The column that tells recordings in a file apart; "" for none
+    #[arg(long, value_name = "COLUMN")]
+    recording: Option<String>,
+    /// Each row is a recording, its fields are samples of one sensor; name the label and columns of
+    /// words
+    #[arg(long)]
+    wide: bool,
+    /// Blocks of rows between empty lines are recordings, a word at the head of a block its class, in
+    /// a column of this name
+    #[arg(long, value_name = "COLUMN")]
+    blocks: Option<String>,
     /// Names for the columns, all of them, in order
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     names: Vec<String>,
@@ -103,6 +114,9 @@ impl Data {
         };
         or(&self.time, &mut read.time);
         or(&self.label, &mut read.label);
+        or(&self.recording, &mut read.recording);
+        or(&self.blocks, &mut read.blocks);
+        read.wide |= self.wide;
         if let Some(format) = &self.time_format {
             let parsed = mote_data::TimeFormat::try_from(format.clone());
             read.time_format =

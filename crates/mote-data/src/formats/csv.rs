@@ -6,7 +6,6 @@ use arrow_array::{ArrayRef, builder::StringBuilder};
 
 use crate::{
     error::{Error, ErrorKind, Quoted},
-    jsonl::too_long,
     overrides::Overrides,
     source::Limits,
     table::Table,
@@ -26,11 +25,6 @@ pub(crate) fn parse(
     overrides: &Overrides,
     limits: &Limits,
 ) -> Result<Table, Error> {
-    if let Some((i, line)) =
-        text.lines().enumerate().find(|(_, line)| line.len() > limits.line_bytes_max)
-    {
-        return Err(too_long(line.len(), limits).at_line(i as u64 + 1));
-    }
     let dialect = Dialect::find(text, overrides)?;
     let mut rows = Rows::default();
     dialect.each_row(text, |fields, line| rows.push(fields, line, &dialect, overrides, limits))?;

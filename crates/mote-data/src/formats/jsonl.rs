@@ -22,9 +22,6 @@ pub(crate) fn parse(name: &str, text: &str, limits: &Limits) -> Result<Table, Er
         if line.trim().is_empty() {
             continue;
         }
-        if line.len() > limits.line_bytes_max {
-            return Err(too_long(line.len(), limits).at_line(number));
-        }
         let value: Value = serde_json::from_str(line).map_err(|e| {
             Error::new(ErrorKind::Format, format!("wanted one JSON object: {e}")).at_line(number)
         })?;
@@ -64,12 +61,4 @@ fn cell(value: Value) -> Option<String> {
         Value::Bool(b) => Some(u8::from(b).to_string()),
         other => Some(other.to_string()),
     }
-}
-
-pub(crate) fn too_long(bytes: usize, limits: &Limits) -> Error {
-    let what = format!(
-        "wanted lines of at most {} bytes, found one of {bytes}; is this a table?",
-        limits.line_bytes_max
-    );
-    Error::new(ErrorKind::TooLarge, what)
 }
