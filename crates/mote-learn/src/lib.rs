@@ -4,10 +4,12 @@
 //! standard units, [`entries`] records what it can do as programs, and from then on nobody needs to
 //! know which family it was. This is the only crate that knows Burn.
 //!
-//! [`judge`] trains an encoder to compare generated windows with real ones.
+//! [`judge`] trains an encoder to compare generated windows with real ones, [`baseline`] a classifier that
+//! tells what they are worth.
 //!
 //! It reads no files and no clock; progress goes to an observer, which may also end the training.
 
+pub mod baseline;
 pub mod compile;
 pub mod device;
 pub mod diagnose;
