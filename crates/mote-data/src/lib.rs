@@ -50,6 +50,8 @@ pub mod dataset;
 mod encode;
 pub mod error;
 #[cfg(feature = "files")]
+pub mod fill;
+#[cfg(feature = "files")]
 pub mod infer;
 #[cfg(feature = "files")]
 mod jsonl;
@@ -68,6 +70,8 @@ pub mod split;
 pub mod table;
 pub mod time;
 pub mod windows;
+#[cfg(feature = "files")]
+pub mod write;
 
 #[cfg(feature = "files")]
 pub use dataset::Dataset;

@@ -7,6 +7,7 @@
 mod causal;
 mod dense;
 mod gaussian;
+mod guess;
 mod masked;
 mod mixer;
 mod moment;
@@ -18,6 +19,7 @@ pub use causal::CausalConv;
 pub(crate) use causal::delayed;
 pub use dense::Dense;
 pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};
+pub use guess::Guess;
 pub use masked::MaskedDense;
 pub use mixer::{Mixer, MixerSize};
 pub use moment::Moment;

@@ -69,6 +69,8 @@ pub struct TrainConfig {
     pub validation_windows: usize,
     /// Share of windows of which a part is hidden, so that the model can do without it later.
     pub hide: f32,
+    /// The largest share of the single values of such a window that is hidden.
+    pub hide_share: f32,
     /// Share of windows of which everything is hidden: what a model learns to generate from.
     pub hide_all: f32,
     /// Share of windows whose future is hidden, from a sample on that is drawn.
@@ -103,6 +105,7 @@ impl Default for TrainConfig {
             patience: 8,
             validation_windows: 512,
             hide: 0.25,
+            hide_share: 0.3,
             hide_all: 0.0,
             hide_future: 0.0,
             average: None,

@@ -22,7 +22,7 @@ use mote_learn::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use choice::Model;
+pub use choice::{Model, Task};
 
 use crate::{
     Error,
@@ -173,7 +173,7 @@ pub fn run(
     let mut resume = resume;
     let mut repair = false;
     loop {
-        let task = Task {
+        let attempt = Attempt {
             recipe,
             model: &model,
             window,
@@ -183,7 +183,7 @@ pub fn run(
             validation: &validation,
             standardize: &standardize,
         };
-        let outcome = task.train(resume.take(), observe)?;
+        let outcome = attempt.train(resume.take(), observe)?;
         let collapsed = outcome.posterior.as_ref().is_some_and(|p| p.verdict == Verdict::Collapsed);
         if let (true, false, Model::Vae(config)) = (collapsed, repair, &mut model) {
             config.free_bits = REPAIR_FREE_BITS;
@@ -196,7 +196,7 @@ pub fn run(
 }
 
 /// One training of one model.
-struct Task<'t> {
+struct Attempt<'t> {
     recipe: &'t Recipe,
     model: &'t Model,
     window: Window,
@@ -217,7 +217,7 @@ struct Outcome {
     posterior: Option<Posterior>,
 }
 
-impl Task<'_> {
+impl Attempt<'_> {
     fn train(
         &self,
         resume: Option<Checkpoint>,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Denoise, Density, Family, Generation, Objective};
 use crate::{
-    parts::{Mixer, MixerSize, Moment},
+    parts::{Guess, Mixer, MixerSize, Moment},
     random::Random,
 };
 
@@ -68,6 +68,7 @@ const TIME_DEVIATION: f32 = 1.7;
 #[derive(Module, Debug)]
 pub struct Diffusion {
     moment: Moment,
+    guess: Guess,
     network: Mixer,
     #[module(skip)]
     config: DiffusionConfig,
@@ -95,6 +96,7 @@ impl Diffusion {
         };
         Self {
             moment: Moment::new(config.hidden, rng, device),
+            guess: Guess::new(length, device),
             network: Mixer::new(&size, rng, device),
             config: config.clone(),
             shape: [length, features],
@@ -109,6 +111,10 @@ impl Diffusion {
     }
 
     /// What the network says, `(batch, time, features)`; `time` is `(batch, 1)`.
+    ///
+    /// It sees the window without a first guess from what is known, and says how the window differs from
+    /// it; and what is known without its mean. So a level that training never saw is no more than a
+    /// shift (as in RevIN, Kim et al. 2022), and a network that says nothing interpolates.
     fn predict(
         &self,
         state: Tensor<3>,
@@ -116,10 +122,18 @@ impl Diffusion {
         known: Tensor<3>,
         shown: Tensor<3>,
     ) -> Tensor<3> {
-        let scale = self.moments(time.clone()).inverse_deviation;
+        let Moments { signal, noise, inverse_deviation } = self.moments(time.clone());
         let hidden = shown.clone() * -1.0 + 1.0;
-        let inputs = Tensor::cat(vec![state * scale * hidden, known * shown.clone(), shown], 2);
-        self.network.forward(inputs, Some(&self.moment.forward(time)))
+        let guess = self.guess.forward(known.clone(), shown.clone());
+        let state = (state - guess.clone() * signal) * inverse_deviation.clone() * hidden.clone();
+        let filled = known * shown.clone() + guess.clone() * hidden;
+        let filled = filled.clone() - filled.mean_dim(1);
+        let inputs = Tensor::cat(vec![state, filled, shown], 2);
+        let said = self.network.forward(inputs, Some(&self.moment.forward(time)));
+        said + match self.config.prediction {
+            Prediction::Clean => guess,
+            Prediction::Velocity => guess * (noise * inverse_deviation),
+        }
     }
 
     /// The path at `time` `(batch, 1)`, each `(batch, 1, 1)`.

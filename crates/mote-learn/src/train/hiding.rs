@@ -16,14 +16,14 @@ pub(super) fn hide(config: &TrainConfig, shown: &mut [f32], features: usize, rng
         let from = 1 + (rng.unit() * (length - 1) as f32) as usize;
         shown[from.min(length) * features..].fill(0.0);
     } else if drawn < future + config.hide {
-        parts(shown, length, features, rng);
+        parts(config.hide_share, shown, length, features, rng);
     }
 }
 
-/// Hides single values, or a stretch of time of some features.
-fn parts(shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
+/// Hides single values, up to a share `most` of them, or a stretch of time of some features.
+fn parts(most: f32, shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
     if rng.unit() < 0.5 {
-        let share = 0.3 * rng.unit();
+        let share = most * rng.unit();
         for v in shown {
             if rng.unit() < share {
                 *v = 0.0;

@@ -74,4 +74,30 @@ impl Model {
             },
         }
     }
+
+    /// The same training for a model that will be asked to complete windows, for these tasks in equal
+    /// shares: what is hidden from it while it learns is what it will have to do without.
+    #[must_use]
+    pub fn training_for(&self, tasks: &[Task], samples: usize) -> TrainConfig {
+        let usual = self.training(samples);
+        let share = |task| if tasks.contains(&task) { 1.0 / tasks.len() as f32 } else { 0.0 };
+        TrainConfig {
+            hide: share(Task::Impute),
+            hide_share: 1.0,
+            hide_all: share(Task::Generate),
+            hide_future: share(Task::Forecast),
+            ..usual
+        }
+    }
+}
+
+/// What a model is asked to complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Everything.
+    Generate,
+    /// Holes, single ones and stretches, of any share of the values.
+    Impute,
+    /// The future.
+    Forecast,
 }
