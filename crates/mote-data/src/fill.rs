@@ -26,6 +26,13 @@ pub struct Filling<'a> {
     pub range: Option<[&'a [f32]; 2]>,
 }
 
+/// What of the columns of the model stays as the file says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Observed,
+    Nothing,
+}
+
 /// One row of the filled table: the row of the file that it is, and the sample that it belongs to.
 #[derive(Clone, Copy)]
 struct Line {
@@ -53,6 +60,35 @@ impl Table {
         series: &Series,
         filling: Filling<'_>,
     ) -> Result<Self, Error> {
+        self.answered(schema, overrides, series, (filling, Keep::Observed))
+    }
+
+    /// As [`Self::filled`], but what was observed is replaced as well.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn replaced(
+        &self,
+        schema: &Schema,
+        overrides: &Overrides,
+        series: &Series,
+        filling: Filling<'_>,
+    ) -> Result<Self, Error> {
+        self.answered(schema, overrides, series, (filling, Keep::Nothing))
+    }
+
+    fn answered(
+        &self,
+        schema: &Schema,
+        overrides: &Overrides,
+        series: &Series,
+        (filling, keep): (Filling<'_>, Keep),
+    ) -> Result<Self, Error> {
         assert_eq!(filling.values.len(), series.values().len(), "a value for each of the series");
         let lines = lines(series);
         let mut columns = Vec::new();
@@ -61,7 +97,7 @@ impl Table {
         for name in self.columns() {
             let of_model = schema.columns.iter().position(|c| c.name == name);
             let array = match of_model {
-                Some(i) => self.filled_column(&schema.columns[i], overrides, &lines, |sample| {
+                Some(i) => self.filled_column(&schema.columns[i], overrides, (&lines, keep), |sample| {
                     features(schema, i, sample, filling.values)
                 })?,
                 None if is_added && clock.column() == Some(name) => times(series, &lines),
@@ -89,14 +125,17 @@ impl Table {
         &self,
         column: &Column,
         overrides: &Overrides,
-        lines: &[Line],
+        (lines, keep): (&[Line], Keep),
         filled: impl Fn(usize) -> &'v [f32],
     ) -> Result<ArrayRef, Error> {
         let Some(cells) = self.column(&column.name).and_then(Cells::new) else {
             let what = "its type holds neither numbers nor words";
             return Err(Error::new(ErrorKind::NotANumber, what).in_column(&column.name));
         };
-        let cell = |line: &Line| line.row.map(|row| cells.get(row));
+        let cell = |line: &Line| match keep {
+            Keep::Observed => line.row.map(|row| cells.get(row)),
+            Keep::Nothing => None,
+        };
         Ok(match &column.kind {
             Kind::Numeric => {
                 let value = |line: &Line| {

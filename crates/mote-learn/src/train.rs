@@ -341,7 +341,7 @@ fn bound<M: Family>(model: &M, windows: &dyn Windows, config: &TrainConfig) -> f
         let rows: Vec<usize> = chunk.iter().map(|i| i * windows.len() / count).collect();
         let (x, mask) = gather(windows, &rows);
         let mut shown = mask.clone();
-        if config.hide_all > 0.0 {
+        if config.hide_all + config.hide_future > 0.0 {
             // Where nothing is hidden, a model that completes has nothing to do.
             let mut rng = Random::new(config.seed, Purpose::Hiding, u64::MAX >> 17 ^ n as u64);
             for shown in shown.chunks_exact_mut(length * features) {

@@ -3,12 +3,14 @@
 //! Generation, forecasting and imputation are one thing here. A mask says what of a window is known:
 //! nothing, the past, or everything but holes; also a column alone, which is how a condition is given.
 
+mod denoise;
 mod schedule;
 
 use alloc::{vec, vec::Vec};
 
 use mote_format::{Model, ValueId, Verified, manifest::Generator};
 
+pub use denoise::Denoiser;
 pub use schedule::{Moment, Schedule};
 
 use crate::{

@@ -5,18 +5,24 @@
 //! what is not certain comes as a range. [`draw`] is the one way from a question to draws.
 
 mod calibrate;
+mod denoise;
 pub mod draw;
 mod follow;
 mod forecast;
 mod generate;
 mod impute;
 pub mod judge;
+mod live;
+mod told;
 
 pub use calibrate::{Calibrator, MEMORY};
+pub use denoise::denoise;
 pub use follow::{Follower, Forecast, Question};
 pub use forecast::Forecaster;
 pub use generate::generate;
-pub use impute::{Hole, Seen, fill};
+pub use impute::{Filled, Hole, Seen, fill, fill_series};
+pub use live::{Filling, Forecasting, Whole};
+pub use told::{Told, columns, table};
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -45,6 +45,9 @@ pub struct DiffusionConfig {
     pub prediction: Prediction,
     /// Evaluations for a window, by default.
     pub evaluations: usize,
+    /// Samples after which things come back, such as those of a day; 0 if nothing does. It is only
+    /// where the first guess from what is known begins.
+    pub season: usize,
 }
 
 impl Default for DiffusionConfig {
@@ -55,6 +58,7 @@ impl Default for DiffusionConfig {
             path: Path::Straight,
             prediction: Prediction::Velocity,
             evaluations: 10,
+            season: 0,
         }
     }
 }
@@ -96,7 +100,7 @@ impl Diffusion {
         };
         Self {
             moment: Moment::new(config.hidden, rng, device),
-            guess: Guess::new(length, device),
+            guess: Guess::new(length, config.season, device),
             network: Mixer::new(&size, rng, device),
             config: config.clone(),
             shape: [length, features],

@@ -9,9 +9,11 @@ use burn::{
 /// Logarithms of weights are this times what is learned, so that a kernel over many samples can move as
 /// far in a training as weights near one do.
 const SPEED: f32 = 4.0;
-/// At first a sample counts as the power of its distance: close to a straight line between two
+/// At first a sample counts as this power of its distance less: close to a straight line between two
 /// neighbours, and close to the mean of the last samples far behind them.
 const POWER: f32 = 3.0;
+/// How far away the same place in the next season is, in samples.
+const SEASON: usize = 2;
 /// Where less than this weight is shown, the guess is zero.
 const LEAST_WEIGHT: f32 = 1e-8;
 
@@ -23,11 +25,14 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// For windows of `length` samples.
+    /// For windows of `length` samples of what comes back after `season` samples; 0 if nothing does.
     #[must_use]
-    pub fn new(length: usize, device: &Device) -> Self {
-        let log = |from: usize, to: usize| -POWER * (1.0 + from.abs_diff(to) as f32).ln() / SPEED;
-        let logs = (0..length * length).map(|i| log(i / length, i % length)).collect::<Vec<_>>();
+    pub fn new(length: usize, season: usize, device: &Device) -> Self {
+        let log = |i: usize| {
+            let distance = distance((i / length).abs_diff(i % length), season);
+            -POWER * (1.0 + distance as f32).ln() / SPEED
+        };
+        let logs = (0..length * length).map(log).collect::<Vec<_>>();
         Self { kernel: Param::from_data(TensorData::new(logs, [length, length]), device) }
     }
 
@@ -43,4 +48,13 @@ impl Guess {
         };
         along(x * shown.clone()) / (along(shown) + LEAST_WEIGHT)
     }
+}
+
+/// From a sample to one so many samples away, where whole seasons are short cuts.
+fn distance(samples: usize, season: usize) -> usize {
+    if season == 0 {
+        return samples;
+    }
+    let seasons = |count: usize| count * SEASON + samples.abs_diff(count * season);
+    (0..=samples / season + 1).map(seasons).min().unwrap_or(samples)
 }

@@ -108,6 +108,7 @@ struct Options {
     seeds: Vec<u64>,
     on_validation: bool,
     steps: Option<u64>,
+    rate: f64,
 }
 
 /// The three parts of a data set, one after another in time.
@@ -152,6 +153,7 @@ fn options() -> Options {
         seeds: (0..3).collect(),
         on_validation: false,
         steps: None,
+        rate: 1e-3,
     };
     let mut arguments = std::env::args().skip(1);
     let list = |text: String| text.split(',').map(String::from).collect();
@@ -163,6 +165,7 @@ fn options() -> Options {
             "--models" => options.models = list(value),
             "--seeds" => options.seeds = (0..value.parse().expect("a number of seeds")).collect(),
             "--steps" => options.steps = Some(value.parse().expect("a number of steps")),
+            "--rate" => options.rate = value.parse().expect("a learning rate"),
             "--on" => options.on_validation = value == "validation",
             other => panic!("wanted --data, --sets, --models, --seeds, --steps or --on, found {other}"),
         }
@@ -171,13 +174,14 @@ fn options() -> Options {
 }
 
 /// The families, and how large: the list that grows.
-fn model_of(name: &str) -> Model {
+fn model_of(name: &str, set: &Set) -> Model {
     match name {
         "vae" => Model::Vae(TimeVaeConfig { hidden: 64, latent: 32, ..Default::default() }),
         // The window itself is asked for: where much of it is known, little is left to say.
         "diffusion" => Model::Diffusion(DiffusionConfig {
             prediction: Prediction::Clean,
             evaluations: 6,
+            season: if set.season > 1 { set.season } else { 0 },
             ..Default::default()
         }),
         other => panic!("wanted vae or diffusion, found {other}"),
@@ -189,20 +193,22 @@ fn measure(set: &Set, name: &str, seed: u64, options: &Options) -> Result<Outcom
     reading.dataset.split.train = set.split.unwrap_or(reading.dataset.split.train);
     let files = files_of(set, &options.data)?;
     let source = reading.learn(&files)?;
-    let model = model_of(name);
+    let model = model_of(name, set);
     let parts = divide(&source.runs, &reading.dataset.split)?;
     let tasks = [Task::Impute, Task::Forecast];
     let usual = model.training_for(&tasks, parts.train.samples());
     let steps = options.steps.unwrap_or(set.steps);
     let recipe = Recipe {
         window: Some(set.window),
-        train: TrainConfig { seed, steps, batch: 64, evaluate_every: steps / 10, patience: u32::MAX, ..usual },
+        train: TrainConfig { seed, steps, batch: 64, learning_rate: options.rate, evaluate_every: steps / 10, patience: u32::MAX, ..usual },
         ..Recipe::new(reading, &source, model)?
     };
     let began = Instant::now();
     let finished = run(&source, &recipe, Device::Cpu, None, &mut |_| ControlFlow::Continue(()))?;
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("{} {name} seed {seed}: {seconds:.0} s, best look {} of {}", set.name, finished.best, finished.history.len());
+    let looks: Vec<String> = finished.history.iter().map(|l| format!("{:.3}/{:.3}", l.training, l.validation)).collect();
+    eprintln!("  {}", looks.join(" "));
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
     let units: Vec<f64> =
         Scaling::fit(&parts.train, Default::default()).scale.iter().map(|&s| s.into()).collect();

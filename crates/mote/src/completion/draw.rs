@@ -224,24 +224,25 @@ impl<'m> Drawer<'m> {
 }
 
 /// Makes one level of each drawn word 1 and the others 0: the one that was closest to it.
-fn snap(schema: &Schema, mask: &[f32], rows: &mut [f32]) {
+pub(super) fn snap(schema: &Schema, mask: &[f32], rows: &mut [f32]) {
     let width = schema.features();
     for (row, mask) in rows.chunks_exact_mut(width).zip(mask.chunks_exact(width)) {
         let mut offset = 0;
         for column in &schema.columns {
             let features = offset..offset + column.kind.features();
             offset = features.end;
-            if matches!(column.kind, Kind::Categorical { .. }) && mask[features.start] == 0.0 {
+            let is_word = matches!(column.kind, Kind::Categorical { .. });
+            if is_word && mask[features.start] == 0.0 && !row[features.start].is_nan() {
                 let levels = &mut row[features];
                 let best = largest(levels);
-                levels.iter_mut().enumerate().for_each(|(i, l)| *l = f32::from(i == best));
+                levels.iter_mut().enumerate().for_each(|(i, l)| *l = f32::from(u8::from(i == best)));
             }
         }
     }
 }
 
 /// The place of the largest value, the first of equal ones.
-fn largest(values: &[f32]) -> usize {
+pub(super) fn largest(values: &[f32]) -> usize {
     let beats = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
     (0..values.len()).reduce(beats).unwrap_or(0)
 }

@@ -138,6 +138,18 @@ impl<'m> Follower<'m> {
         self.seen += 1;
     }
 
+    /// Samples of the future that a forecast has.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.forecaster.horizon()
+    }
+
+    /// Another series begins: as [`Self::forget`], and its samples count from 0.
+    pub fn restart(&mut self) {
+        self.forget();
+        self.seen = 0;
+    }
+
     /// Time has jumped: forgets the past and what was forecast, but not how far it was off.
     pub fn forget(&mut self) {
         self.values.clear();

@@ -1,0 +1,239 @@
+//! `mote forecast`: what comes next, after files and along streams.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mote::{
+    Error,
+    completion::{Follower, Forecasting, Question, Told, table},
+    files::Mapped,
+    source::Reading,
+    stream::Live,
+    training::Recipe,
+};
+use mote_data::{Series, Table, align::Rules};
+use mote_format::{Model, Schema};
+use serde_json::json;
+
+use super::{
+    Style,
+    answer::{Asking, Destination, Watcher},
+    data::Data,
+    link::Link,
+    say, say_json,
+};
+
+#[derive(Args)]
+pub(super) struct Forecast {
+    /// A model that `mote train` wrote, best with `--for forecast`
+    model: PathBuf,
+    /// Files whose ends are gone on from; or none, with --from
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    files: Vec<PathBuf>,
+    /// Samples ahead; more than half of a window are rolled out of several
+    #[arg(long, value_name = "SAMPLES")]
+    horizon: usize,
+    /// Levels of the quantiles
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', default_value = "0.05,0.5,0.95")]
+    quantiles: Vec<f64>,
+    /// Draws of each future
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    draws: usize,
+    /// Forecast after every so many samples, not only from the end [default for streams: 1]
+    #[arg(long, value_name = "SAMPLES")]
+    every: Option<usize>,
+    /// Widen intervals until they cover what they promise: measured on this file, or on this share of
+    /// each file, at its end
+    #[arg(long, value_name = "FILE|SHARE")]
+    calibrate: Option<String>,
+    /// Write to this file: .csv, .jsonl or .parquet [default: CSV to standard output]
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["from", "to"])]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
+    #[command(flatten)]
+    link: Link,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// What intervals are calibrated on.
+enum Calibration {
+    None,
+    File(PathBuf),
+    Share(f64),
+}
+
+/// Forecasts that calibrate: enough to promise 99 %, and no more than are remembered.
+const CALIBRATION: usize = 200;
+
+impl Forecast {
+    pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        let mapped = Mapped::open(&self.model)?;
+        let model = mapped.model()?;
+        let destination = Destination::of(self.out.as_deref(), style)?;
+        let recipe = Recipe::of(&model.manifest)?;
+        let reading = self.data.reading(Some(recipe.reading))?;
+        let mut rules = recipe.rules;
+        rules.lateness = reading.dataset.read.lateness.unwrap_or(rules.lateness);
+        if self.every == Some(0) {
+            return Err(Error::Usage("wanted --every of at least 1, found 0".into()));
+        }
+        let question = Question {
+            horizon: self.horizon,
+            levels: self.quantiles.clone(),
+            draws: self.draws,
+            asking: self.asking.asking(),
+        };
+        let schema = &model.manifest.schema;
+        let calibration = self.calibration()?;
+        let mut follower = Follower::new(&model, &question)?;
+        if !matches!(calibration, Calibration::None) {
+            follower = follower.calibrating()?;
+        }
+        if let Calibration::File(path) = &calibration {
+            let runs = reading.apply(std::slice::from_ref(path), schema, rules)?;
+            for series in runs.series() {
+                calibrate(&mut follower, series)?;
+            }
+        }
+        if self.link.from.is_some() {
+            if let Calibration::Share(_) = calibration {
+                let what = "wanted a file to calibrate on: a stream has no share";
+                return Err(Error::Usage(what.into()));
+            }
+            return self.stream(follower, question, (schema, &reading, rules), style);
+        }
+        let told = self.files(&model, follower, &question, &calibration, (&reading, rules))?;
+        if style == Style::Json && destination.is_stdout() {
+            return told.iter().try_for_each(say_json);
+        }
+        let name = self.model.display().to_string();
+        destination.write(&Table::of_values(name, table(&told, &question))?)?;
+        let Some(out) = &self.out else { return Ok(()) };
+        let (count, horizon) = (told.len(), question.horizon);
+        match style {
+            Style::Json => say_json(&json!({ "out": out, "forecasts": count, "horizon": horizon })),
+            Style::People => {
+                say(format_args!("{}: {count} forecasts of {horizon} samples", out.display()))
+            }
+        }
+    }
+
+    fn calibration(&self) -> Result<Calibration, Error> {
+        let Some(text) = &self.calibrate else { return Ok(Calibration::None) };
+        match text.parse::<f64>() {
+            Ok(share) if share > 0.0 && share < 1.0 => Ok(Calibration::Share(share)),
+            Ok(share) => Err(Error::Usage(format!(
+                "wanted a file or a share between 0 and 1 to calibrate on, found {share}"
+            ))),
+            Err(_) => Ok(Calibration::File(text.into())),
+        }
+    }
+
+    fn stream(
+        &self,
+        mut follower: Follower<'_>,
+        question: Question,
+        (schema, reading, rules): (&Schema, &Reading, Rules),
+        style: Style,
+    ) -> Result<(), Error> {
+        follower.forget();
+        let every = self.every.unwrap_or(1);
+        let watch = Forecasting::new(follower, question, schema, rules.pace, every);
+        let mut live = Live::watched(schema, rules, watch);
+        let purpose = format!("forecast {}", self.model.display());
+        self.link.follow(&mut live, (schema, reading), &purpose, style, |_| true)
+    }
+
+    fn files(
+        &self,
+        model: &Model<'_>,
+        mut follower: Follower<'_>,
+        question: &Question,
+        calibration: &Calibration,
+        (reading, rules): (&Reading, Rules),
+    ) -> Result<Vec<Told>, Error> {
+        let schema = &model.manifest.schema;
+        let runs = reading.apply(&self.files, schema, rules)?;
+        let watcher = Watcher::new(runs.samples(), "samples");
+        let (mut told, mut done) = (Vec::new(), 0);
+        for series in runs.series() {
+            follower.restart();
+            let last = series.segments().last().map_or(0, |s| s.len());
+            if last < follower.context() {
+                return Err(short(series.name(), follower.context(), last));
+            }
+            let learns = match calibration {
+                Calibration::Share(share) => {
+                    let samples = (share * series.len() as f64) as usize;
+                    Some((series.len() - samples, stride(samples, question.horizon)))
+                }
+                _ => None,
+            };
+            for segment in series.segments() {
+                follower.forget();
+                for t in segment {
+                    push(&mut follower, series, t);
+                    let asked = t + 1 == series.len()
+                        || self.every.is_some_and(|every| (series.len() - t - 1) % every == 0);
+                    let learned = learns.is_some_and(|(from, stride)| {
+                        t + 1 >= from && (t + 1 - from) % stride == 0
+                    });
+                    if (asked || learned)
+                        && let Some(forecast) = follower.forecast()
+                        && asked
+                    {
+                        let time = series.times().map(|times| times[t]);
+                        let one = Told::new(&forecast, question, schema, time, rules.pace);
+                        told.push(Told { file: Some(series.name().into()), ..one });
+                    }
+                    if watcher.at(done + t + 1).is_break() {
+                        return Err(Error::Interrupted(": nothing was written".into()));
+                    }
+                }
+            }
+            done += series.len();
+        }
+        Ok(told)
+    }
+}
+
+/// Forecasts along a series only to learn how far off they are.
+fn calibrate(follower: &mut Follower<'_>, series: &Series) -> Result<(), Error> {
+    let stride = stride(series.len().saturating_sub(follower.context()), follower.horizon());
+    let mut made = 0;
+    for segment in series.segments() {
+        follower.forget();
+        let start = segment.start;
+        for t in segment {
+            push(follower, series, t);
+            if (t + 1 - start) % stride == 0 && follower.forecast().is_some() {
+                made += 1;
+            }
+        }
+    }
+    if made == 0 {
+        let wanted = follower.context() + follower.horizon();
+        return Err(short(series.name(), wanted, series.len()));
+    }
+    Ok(())
+}
+
+/// From one forecast that calibrates to the next, on so many samples.
+fn stride(samples: usize, horizon: usize) -> usize {
+    (samples.saturating_sub(horizon) / CALIBRATION).max(1)
+}
+
+fn push(follower: &mut Follower<'_>, series: &Series, t: usize) {
+    let features = series.features();
+    let row = t * features..(t + 1) * features;
+    follower.push(&series.values()[row.clone()], &series.mask()[row]);
+}
+
+fn short(name: &str, wanted: usize, found: usize) -> Error {
+    let name = Path::new(name).display();
+    Error::Usage(format!(
+        "{name}: wanted {wanted} samples without a break to forecast from, found {found}"
+    ))
+}
