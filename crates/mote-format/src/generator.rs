@@ -22,6 +22,11 @@ pub enum Generator {
         /// Runs of `denoise` for a window; 1 or more.
         evaluations: usize,
     },
+    /// One run of the program `next` for each sample, first to last: `x` and `mask` `(1, features)` and
+    /// `noise` `(1, n)` to `y` `(1, features)`, in raw units, with all that it remembers as states. What
+    /// is known of a sample bears on the rest of it and on all later ones, never on earlier ones: holes
+    /// are filled from the past.
+    Sequential,
 }
 
 /// How much of the data and of the noise there is at each time from 0 to 1: the state is
@@ -47,6 +52,9 @@ pub enum Solver {
     /// (Lu et al. 2022).
     #[default]
     Multistep,
+    /// As [`Self::Ddim`], by a network that was taught to go so and no other way: the number of
+    /// evaluations is part of it (Salimans and Ho 2022).
+    Distilled,
     /// With fresh noise at each time: the Markov chain of DDPM (Ho et al. 2020).
     Ancestral,
 }

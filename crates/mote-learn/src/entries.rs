@@ -1,5 +1,7 @@
 //! The entry points that a trained model leaves behind: programs from raw units to nats.
 
+mod sequential;
+
 use burn::tensor::Tensor;
 use mote_format::{
     Array, Program,
@@ -31,7 +33,7 @@ pub struct Entries {
 /// - `encode`: `x`, `mask` to `mean` and `log_variance`, `(latent,)` each.
 ///
 /// - `complete`: `x`, `mask`, `noise` to `y` `(length, features)`; or `denoise` and `restore` for a model
-///   that takes many evaluations. See [`Generator`].
+///   that takes many evaluations, or `next` for one that draws sample by sample. See [`Generator`].
 ///
 /// `x` and `y` are in raw units: standardization is part of the program.
 ///
@@ -69,40 +71,7 @@ pub fn entries<M: Family>(
         })?;
         entries.add(captured);
     }
-    match model.generation() {
-        Generation::None => {}
-        Generation::Direct(direct) => {
-            let noise = Input { name: "noise", shape: [1, direct.noise_width()] };
-            let inputs = [inputs[0].clone(), inputs[1].clone(), noise];
-            entries.add(capture(model, "complete", &inputs, |model, inputs, device| {
-                let Generation::Direct(model) = model.generation() else { unreachable!("above") };
-                let [x, mask] = pair(inputs);
-                let noise = flat(inputs[2].clone());
-                let x = standardize.forward(x, mask.clone(), device);
-                let y = standardize.restore(model.complete(x, mask, noise), device);
-                vec![("y", y.into())]
-            })?);
-            entries.generator = Some(Generator::Direct);
-        }
-        Generation::Iterative(iterative) => {
-            let [state, time] =
-                [Input { name: "state", shape }, Input { name: "time", shape: [1, 1] }];
-            let inputs = [inputs[0].clone(), inputs[1].clone(), state.clone(), time];
-            entries.add(capture(model, "denoise", &inputs, |model, inputs, device| {
-                let Generation::Iterative(model) = model.generation() else {
-                    unreachable!("above")
-                };
-                let [x, mask] = pair(inputs);
-                let (state, time) = (inputs[2].clone(), flat(inputs[3].clone()));
-                let x = standardize.forward(x, mask.clone(), device);
-                vec![("estimate", model.denoise(state, time, x, mask).into())]
-            })?);
-            entries.add(capture(model, "restore", &[state], |_, inputs, device| {
-                vec![("y", standardize.restore(inputs[0].clone(), device).into())]
-            })?);
-            entries.generator = Some(iterative.generator());
-        }
-    }
+    entries.completing(model, standardize, shape)?;
     Ok(entries)
 }
 
@@ -112,6 +81,57 @@ impl Entries {
     pub fn arrays(&self) -> mote_format::Tensors {
         let array = |(shape, data): &(Vec<usize>, Vec<f32>)| Array::new(shape.clone(), data);
         self.tensors.iter().map(|(name, tensor)| (name.clone(), array(tensor))).collect()
+    }
+
+    /// Captures what completes windows, where there is something.
+    fn completing<M: Family>(
+        &mut self,
+        model: &M,
+        standardize: &Standardize,
+        shape: [usize; 2],
+    ) -> Result<(), CompileError> {
+        let [x, mask] = [Input { name: "x", shape }, Input { name: "mask", shape }];
+        match model.generation() {
+            Generation::None => {}
+            Generation::Direct(direct) => {
+                let noise = Input { name: "noise", shape: [1, direct.noise_width()] };
+                let inputs = [x, mask, noise];
+                self.add(capture(model, "complete", &inputs, |model, inputs, device| {
+                    let Generation::Direct(model) = model.generation() else {
+                        unreachable!("above")
+                    };
+                    let [x, mask] = pair(inputs);
+                    let noise = flat(inputs[2].clone());
+                    let x = standardize.forward(x, mask.clone(), device);
+                    let y = standardize.restore(model.complete(x, mask, noise), device);
+                    vec![("y", y.into())]
+                })?);
+                self.generator = Some(Generator::Direct);
+            }
+            Generation::Iterative(iterative) => {
+                let [state, time] =
+                    [Input { name: "state", shape }, Input { name: "time", shape: [1, 1] }];
+                let inputs = [x, mask, state.clone(), time];
+                self.add(capture(model, "denoise", &inputs, |model, inputs, device| {
+                    let Generation::Iterative(model) = model.generation() else {
+                        unreachable!("above")
+                    };
+                    let [x, mask] = pair(inputs);
+                    let (state, time) = (inputs[2].clone(), flat(inputs[3].clone()));
+                    let x = standardize.forward(x, mask.clone(), device);
+                    vec![("estimate", model.denoise(state, time, x, mask).into())]
+                })?);
+                self.add(capture(model, "restore", &[state], |_, inputs, device| {
+                    vec![("y", standardize.restore(inputs[0].clone(), device).into())]
+                })?);
+                self.generator = Some(iterative.generator());
+            }
+            Generation::Sequential(_) => {
+                self.add(sequential::next(model, standardize, shape)?);
+                self.generator = Some(Generator::Sequential);
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, (mut program, tensors): (Program, Tensors)) {

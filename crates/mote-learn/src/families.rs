@@ -4,12 +4,18 @@
 //! traits here. Whether a model can answer "how probable is this?" is part of its type: only what
 //! implements [`Score`] can be put into the variants of [`Density`] that carry a scorer.
 
+mod autoregressive;
 mod diffusion;
+mod distilled;
 mod maf;
+mod spline_flow;
 mod time_vae;
 
+pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
+pub use distilled::Distilled;
 pub use maf::{Maf, MafConfig};
+pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
 
 use burn::{module::Module, tensor::Tensor};
@@ -82,6 +88,8 @@ pub enum Generation<'m> {
     Direct(&'m dyn Complete),
     /// In many, along a path from noise.
     Iterative(&'m dyn Denoise),
+    /// Sample by sample, each given those before it.
+    Sequential(&'m dyn Next),
 }
 
 /// A model that completes a window in one evaluation.
@@ -108,6 +116,27 @@ pub trait Denoise {
 
     /// The path, and how it is best followed.
     fn generator(&self) -> Generator;
+}
+
+/// A model that draws a sample given those before it.
+///
+/// Entry points capture it over a window and turn that into a program that advances by one sample; so
+/// it may look back only, as far as it likes.
+pub trait Next {
+    /// Standard normal numbers that one sample needs.
+    fn noise_width(&self) -> usize;
+
+    /// Samples `(batch, time, features)` in standard units, each drawn given what is `shown` of it in `x`
+    /// and the samples before it; where it is shown, it is `x`. Row `t` of `before`
+    /// `(batch, time, 2·features)` is sample `t - 1`, with ones behind it, or zeros where nothing is
+    /// before. `noise` is `(batch, time, noise_width)`.
+    fn next(
+        &self,
+        before: Tensor<3>,
+        x: Tensor<3>,
+        shown: Tensor<3>,
+        noise: Tensor<3>,
+    ) -> Tensor<3>;
 }
 
 /// How improbable each value of a window is.

@@ -14,6 +14,7 @@ pub mod diagnose;
 pub mod entries;
 pub mod families;
 pub mod judge;
+pub mod layout;
 pub mod parts;
 pub mod random;
 pub mod train;

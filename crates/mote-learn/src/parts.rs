@@ -4,27 +4,33 @@
 //! matrix product over rows, because that is the form in which a CPU computes gradients fastest;
 //! where nothing is to be learned (validation, capture) the same layer is the canonical operation.
 
+mod categorical;
 mod causal;
 mod dense;
 mod gaussian;
 mod guess;
 mod masked;
 mod mixer;
+mod mixture;
 mod moment;
 mod norm;
 mod patch;
+mod spline;
 mod standardize;
 
-pub use causal::CausalConv;
+pub use categorical::{draw_one, log_softmax, log_sum_exp};
 pub(crate) use causal::delayed;
+pub use causal::{CausalConv, CausalStack};
 pub use dense::Dense;
 pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};
 pub use guess::Guess;
 pub use masked::MaskedDense;
 pub use mixer::{Mixer, MixerSize};
+pub use mixture::MixtureHead;
 pub use moment::Moment;
 pub use norm::LayerNorm;
 pub use patch::{PatchConv, PatchConvTranspose};
+pub use spline::Spline;
 pub use standardize::Standardize;
 
 use burn::{

@@ -6,7 +6,7 @@ mod support;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use mote_learn::{
-    families::{Density, Family, Maf, Score, TimeVae, TimeVaeConfig},
+    families::{Density, Family, Score, TimeVae, TimeVaeConfig},
     random::{Purpose, Random},
 };
 use support::{numbers, random_maf, rng, tensor};

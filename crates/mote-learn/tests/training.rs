@@ -5,8 +5,12 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
+use mote_format::{Column, Kind, Schema};
 use mote_learn::{
-    families::{Family, Maf, MafConfig, TimeVae, TimeVaeConfig},
+    families::{
+        Autoregressive, AutoregressiveConfig, Family, Maf, MafConfig, TimeVae, TimeVaeConfig,
+    },
+    layout::Layout,
     random::{Purpose, Random},
     train::{Checkpoint, End, Progress, TrainConfig, TrainError, Trained, Windows, train},
 };
@@ -189,4 +193,66 @@ fn collapse_is_found_and_free_bits_repair_it() {
     let repaired = posterior_of(repaired);
     assert!(repaired.active > 0, "{}", repaired.explanation());
     assert!(repaired.kl > collapsed.kl);
+}
+
+/// A chain of three words, of which the next is mostly the one after it, and a number that tells which.
+struct Chain;
+
+/// With this probability the next word follows, else it is any of the three.
+const FOLLOWS: f32 = 0.7;
+
+impl Windows for Chain {
+    fn len(&self) -> usize {
+        512
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [16, 4]
+    }
+
+    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+        let mut rng = Random::new(7, Purpose::Noise, i as u64);
+        let mut word = 0;
+        for row in values.chunks_exact_mut(4) {
+            word = if rng.unit() < FOLLOWS { word + 1 } else { (3.0 * rng.unit()) as usize } % 3;
+            row.fill(0.0);
+            row[1 + word] = 1.0;
+            row[0] = word as f32 - 1.0 + 0.1 * rng.normal(1)[0];
+        }
+        mask.fill(1.0);
+    }
+}
+
+/// The least that a model can reach: the entropy of the next word and of the noise of the number.
+#[test]
+fn an_autoregressive_model_learns_the_chain_of_words() {
+    let layout = mixed_chain();
+    let size = AutoregressiveConfig { hidden: 16, convolutions: 2, components: 3 };
+    let model = Autoregressive::new(
+        &size,
+        &layout,
+        &mut Random::new(5, Purpose::Weights, 0),
+        &Device::flex(),
+    );
+    let training = TrainConfig { hide: 0.0, learning_rate: 1e-2, ..config(400) };
+    let trained = train(model, Default::default(), &Chain, &Chain, &training, None, |_| {
+        ControlFlow::Continue(())
+    });
+    let p = f64::from(FOLLOWS) + (1.0 - f64::from(FOLLOWS)) / 3.0;
+    let q = (1.0 - p) / 2.0;
+    let words = -p * p.ln() - 2.0 * q * q.ln();
+    let number = 0.5 * (std::f64::consts::TAU * std::f64::consts::E).ln() + 0.1f64.ln();
+    // Per observed value, of which there are four in a sample.
+    let wanted = (words + number) / 4.0;
+    let trained = trained.unwrap();
+    let found = trained.history[trained.best].validation;
+    assert!(found > wanted - 0.03 && found < wanted + 0.06, "{found}, the least is {wanted}");
+}
+
+fn mixed_chain() -> Layout {
+    let levels = ["a", "b", "c"].map(String::from).into();
+    let kinds = [Kind::Numeric, Kind::Categorical { levels }];
+    let column = |(i, kind): (usize, Kind)| Column { name: i.to_string(), kind };
+    let columns = kinds.into_iter().enumerate().map(column).collect();
+    Layout::of(&Schema { columns, period_s: None })
 }

@@ -5,7 +5,9 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
-pub(crate) mod bytes;
+mod bytes;
+pub(crate) mod chain;
+mod elements;
 mod geometry;
 mod level;
 #[cfg(target_arch = "aarch64")]
@@ -13,11 +15,14 @@ mod neon;
 mod pack;
 pub mod peak;
 mod product;
+mod registers;
 mod tile;
 mod unary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use aligned::Aligned;
+pub(crate) use elements::layer_norm;
 pub use level::Level;
-pub(crate) use product::Product;
-pub(crate) use unary::{unary, unary_in_place};
+pub(crate) use product::{Beside, Product};
+pub(crate) use unary::unary_in_place;

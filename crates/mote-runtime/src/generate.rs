@@ -5,10 +5,14 @@
 
 mod denoise;
 mod schedule;
+mod sequential;
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{Model, ValueId, Verified, manifest::Generator};
+use mote_format::{
+    Model, ValueId, Verified,
+    manifest::{Generator, Solver},
+};
 
 pub use denoise::Denoiser;
 pub use schedule::{Moment, Schedule};
@@ -18,6 +22,7 @@ use crate::{
     load::{LoadError, Loaded},
     noise::Noise,
 };
+use sequential::Sequential;
 
 /// Draws windows, a batch at once. Memory is fixed when it is made.
 #[derive(Clone, Debug)]
@@ -28,9 +33,11 @@ pub struct Completer<'m> {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a model, and it is seldom moved")]
 enum Way<'m> {
     Direct { complete: Instance<'m>, noise: ValueId, window: Ports },
     Iterative(Iterative<'m>),
+    Sequential(Sequential<'m>),
 }
 
 /// The ports of a program that is told what is known, and answers with a window.
@@ -63,7 +70,8 @@ impl<'m> Completer<'m> {
     /// # Errors
     ///
     /// [`LoadError::NoProgram`] if the model completes no windows, [`LoadError::Port`] if a program
-    /// does not have the ports that its generator needs.
+    /// does not have the ports that its generator needs, [`LoadError::Evaluations`] if the model was
+    /// distilled to another number of them.
     ///
     /// # Panics
     ///
@@ -76,10 +84,15 @@ impl<'m> Completer<'m> {
         let shape = [model.manifest.window.length, model.manifest.schema.features()];
         let way = match model.manifest.generator {
             Some(Generator::Iterative { path, solver, evaluations: usual }) => {
-                let schedule = Schedule::new(path, solver, evaluations.unwrap_or(usual));
+                let evaluations = evaluations.unwrap_or(usual);
+                if solver == Solver::Distilled && evaluations != usual {
+                    return Err(LoadError::Evaluations { wanted: usual, found: evaluations });
+                }
+                let schedule = Schedule::new(path, solver, evaluations);
                 Way::Iterative(Iterative::new(model, shape, batch, schedule)?)
             }
-            _ => {
+            Some(Generator::Sequential) => Way::Sequential(Sequential::new(model, shape, batch)?),
+            Some(Generator::Direct) | None => {
                 let complete = Loaded::new(model, "complete")?.batch(batch);
                 let program = complete.program();
                 let window = ports(program, "y", shape)?;
@@ -111,6 +124,7 @@ impl<'m> Completer<'m> {
                 let states = size_of_val(&*it.current) + size_of_val(&*it.before);
                 it.denoise.arena_bytes() + it.restore.arena_bytes() + states
             }
+            Way::Sequential(it) => it.memory_bytes(),
         }
     }
 
@@ -131,6 +145,7 @@ impl<'m> Completer<'m> {
                 complete.output(window.y)
             }
             Way::Iterative(it) => it.run(x, mask, noise),
+            Way::Sequential(it) => it.run(x, mask, noise),
         };
         for ((y, &drawn), (&x, &mask)) in y.iter_mut().zip(drawn).zip(x.iter().zip(mask)) {
             *y = if mask == 1.0 { x } else { drawn };

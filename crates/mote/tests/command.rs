@@ -217,6 +217,18 @@ fn the_flow_trains_scores_and_streams_too() {
 }
 
 #[test]
+fn what_reads_more_than_windows_and_noise_is_compressed_as_it_is() {
+    let folder = trained();
+    let train =
+        ["train", "normal.csv", "--model", "diffusion", "--steps", "5", "--out", "drawing.mote"];
+    succeeds(&run(folder, &train));
+    succeeds(&run(folder, &["compress", "drawing.mote", "normal.csv", "--out", "drawn.mote"]));
+    let output = run(folder, &["inspect", "drawn.mote"]);
+    succeeds(&output);
+    assert!(printed(&output).contains("denoise"), "{}", printed(&output));
+}
+
+#[test]
 fn the_alarm_follows_where_asked_to_and_else_where_held_back_data_is_short() {
     let folder = trained();
     let tracking = |more: &[&str]| {

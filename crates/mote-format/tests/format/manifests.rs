@@ -158,6 +158,7 @@ fn a_generator_takes_at_least_one_evaluation_and_not_too_many() {
     }
     assert!(accepted(|m| of(m, 1)));
     assert!(accepted(|m| m.generator = Some(Generator::Direct)));
+    assert!(accepted(|m| m.generator = Some(Generator::Sequential)));
     assert!(accepted(|m| m.generator = None), "as files before it was known");
     assert!(!accepted(|m| of(m, 0)));
     assert!(!accepted(|m| of(m, limits::EVALUATIONS + 1)));

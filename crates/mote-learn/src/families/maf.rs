@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Density, Family, Objective, Score, Scores, per_observed};
 use crate::{
-    parts::{CausalConv, Dense, MaskedDense, delayed},
+    parts::{CausalStack, Dense, MaskedDense, delayed},
     random::Random,
 };
 
@@ -105,7 +105,7 @@ impl Score for Maf {
 /// One layer: the conditioner that tells `μ` and `s` of each value.
 #[derive(Module, Debug)]
 struct Layer {
-    past: Vec<CausalConv>,
+    past: CausalStack,
     present: MaskedDense,
     context: Dense,
     from_present: MaskedDense,
@@ -127,11 +127,9 @@ impl Layer {
         let rank = |c: usize| if reversed { features - 1 - c } else { c };
         let degree = |u: usize| u % features;
         let units = config.hidden.max(2 * features);
-        let inputs = |i| if i == 0 { 2 * features } else { config.hidden };
+        let MafConfig { hidden, convolutions, .. } = *config;
         Self {
-            past: (0..config.convolutions)
-                .map(|i| CausalConv::new(inputs(i), config.hidden, 1 << i, rng, device))
-                .collect(),
+            past: CausalStack::new(2 * features, hidden, convolutions, rng, device),
             present: MaskedDense::new(features, units, |c, u| rank(c) < degree(u), rng, device),
             context: Dense::new(config.hidden, units, rng, device),
             from_present: MaskedDense::new(
@@ -151,11 +149,7 @@ impl Layer {
     fn condition(&self, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let [batch, time, features] = x.dims();
         let rows = batch * time;
-        let mut h = delayed(Tensor::cat(vec![x.clone(), mask], 2), 1);
-        for (i, conv) in self.past.iter().enumerate() {
-            let y = relu(conv.forward(h.clone()));
-            h = if i == 0 { y } else { h + y };
-        }
+        let h = self.past.forward(delayed(Tensor::cat(vec![x.clone(), mask], 2), 1));
         let h = h.reshape([rows, self.context.weight.dims()[0]]);
         let present = self.present.forward(x.reshape([rows, features]));
         let units = relu(present + self.context.forward(h.clone()));

@@ -2,7 +2,7 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor, module::conv1d, ops::ConvOptions},
+    tensor::{Device, Tensor, activation::relu, module::conv1d, ops::ConvOptions},
 };
 
 use super::{vector, weight};
@@ -50,6 +50,40 @@ impl CausalConv {
         let kernel = self.weight.val().reshape([2, inputs, outputs]).permute([2, 1, 0]);
         let options = ConvOptions::new_with_padding([1], [(dilation, 0)], [dilation], 1);
         conv1d(x.swap_dims(1, 2), kernel, Some(self.bias.val()), options).swap_dims(1, 2)
+    }
+}
+
+/// Causal convolutions with dilation 1, 2, 4, …, each added to what was there: `n` of them see
+/// `2^n` samples, the present one among them.
+#[derive(Module, Debug)]
+pub struct CausalStack {
+    layers: Vec<CausalConv>,
+}
+
+impl CausalStack {
+    /// Layers with random weights.
+    #[must_use]
+    pub fn new(
+        inputs: usize,
+        hidden: usize,
+        layers: usize,
+        rng: &mut Random,
+        device: &Device,
+    ) -> Self {
+        let width = |i| if i == 0 { inputs } else { hidden };
+        let layer = |i: usize| CausalConv::new(width(i), hidden, 1 << i, rng, device);
+        Self { layers: (0..layers).map(layer).collect() }
+    }
+
+    /// `(batch, time, inputs)` to `(batch, time, hidden)`.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let mut h = x;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let y = relu(layer.forward(h.clone()));
+            h = if i == 0 { y } else { h + y };
+        }
+        h
     }
 }
 

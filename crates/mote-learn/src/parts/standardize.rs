@@ -28,7 +28,13 @@ impl Standardize {
             Tensor::<3>::from_data(TensorData::new(v, [1, 1, n]), device)
         };
         let inverse = self.scale.iter().map(|s| 1.0 / s).collect();
-        ((x - row(self.mean.clone())) * row(inverse)).clamp(-CLIP, CLIP) * mask
+        Self::clip((x - row(self.mean.clone())) * row(inverse)) * mask
+    }
+
+    /// Standard units within what [`Self::forward`] gives.
+    #[must_use]
+    pub fn clip(x: Tensor<3>) -> Tensor<3> {
+        x.clamp(-CLIP, CLIP)
     }
 
     /// The way back: standard units to raw ones.

@@ -6,8 +6,10 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{Device, Tensor, TensorData},
 };
+use mote_format::{Column, Kind, Schema};
 use mote_learn::{
     families::{Maf, MafConfig},
+    layout::Layout,
     random::{Purpose, Random},
 };
 
@@ -55,4 +57,24 @@ impl ModuleMapper for Shake {
 pub(crate) fn random_maf(features: usize, layers: usize, device: &Device) -> Maf {
     let config = MafConfig { hidden: 8, layers, convolutions: 2, scale_bound: 2.0 };
     shaken(Maf::new(&config, features, &mut rng(1), device), 0.3)
+}
+
+/// Words of three levels between two numbers, and words of one level behind them: six features.
+pub(crate) fn mixed() -> Layout {
+    layout([Kind::Numeric, word(3), Kind::Numeric, word(1)])
+}
+
+/// Two columns of words and no number: five features.
+pub(crate) fn words_only() -> Layout {
+    layout([word(2), word(3)])
+}
+
+fn word(n: usize) -> Kind {
+    Kind::Categorical { levels: (0..n).map(|i| i.to_string()).collect() }
+}
+
+fn layout<const N: usize>(kinds: [Kind; N]) -> Layout {
+    let columns = kinds.into_iter().enumerate();
+    let columns = columns.map(|(i, kind)| Column { name: i.to_string(), kind }).collect();
+    Layout::of(&Schema { columns, period_s: None })
 }

@@ -17,7 +17,7 @@ use mote::{
 };
 use mote_learn::{
     device::Device,
-    families::{DiffusionConfig, MafConfig, TimeVaeConfig},
+    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
     train::{Checkpoint, End, Progress, TrainConfig},
 };
 use serde_json::json;
@@ -93,6 +93,11 @@ pub(super) enum Family {
     Flow,
     /// Diffusion on a straight path (flow matching): generates, imputes and forecasts
     Diffusion,
+    /// Sample by sample, causal convolutions with a mixture density: scores, generates, forecasts, and
+    /// imputes from the past
+    Autoregressive,
+    /// A coupling flow with splines: exact scores, and generates, imputes and forecasts in one evaluation
+    SplineFlow,
 }
 
 impl Options {
@@ -130,6 +135,8 @@ impl Options {
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
             Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
+            Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
+            Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };
         let usual = Recipe::new(reading, source, model)?;
         Ok(Recipe {
@@ -208,7 +215,7 @@ pub(super) fn train(
     store: Option<&Store>,
 ) -> Result<Finished, Error> {
     let interrupted = interrupt::flag();
-    let mut bar = Bar::new(recipe.train.steps);
+    let mut bar = Bar::new();
     let mut failure = None;
     let finished = run(source, recipe, device, resume, &mut |report| {
         bar.show(&report);
@@ -321,7 +328,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
-            "repaired": outline.repair,
+            "stage": outline.stage,
             "seconds": seconds,
         }));
     }

@@ -1,7 +1,7 @@
 //! Which family, how large, and what of it decides a training: the list that grows with each family.
 
 use mote_learn::{
-    families::{DiffusionConfig, MafConfig, TimeVaeConfig},
+    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
     train::TrainConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,10 @@ pub enum Model {
     Flow(MafConfig),
     /// A diffusion model, or flow matching: the path says which.
     Diffusion(DiffusionConfig),
+    /// Sample by sample: causal convolutions and a mixture density.
+    Autoregressive(AutoregressiveConfig),
+    /// A coupling flow with splines, conditional on what is shown.
+    SplineFlow(SplineFlowConfig),
 }
 
 impl Model {
@@ -26,31 +30,50 @@ impl Model {
             Self::Vae(_) => "TimeVae",
             Self::Flow(_) => "Maf",
             Self::Diffusion(_) => "Diffusion",
+            Self::Autoregressive(_) => "Autoregressive",
+            Self::SplineFlow(_) => "SplineFlow",
         }
     }
 
-    /// The shortest and longest window that the data may choose. A flow asks for each sample what
-    /// the ones before it make probable; beyond 32 of them it only costs time.
+    /// The shortest and longest window that the data may choose. Some ask for each sample what the ones
+    /// before it make probable; beyond 32 of them that only costs time.
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
             Self::Vae(_) | Self::Diffusion(_) => [16, 64],
-            Self::Flow(_) => [16, 32],
+            Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => [16, 32],
         }
     }
 
     /// Whether it tells how improbable a window is. Then held-back data has to choose a threshold.
     pub(super) fn has_scores(&self) -> bool {
         match self {
-            Self::Vae(_) | Self::Flow(_) => true,
+            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => true,
             Self::Diffusion(_) => false,
         }
+    }
+
+    /// What comes after a training that is the `first`: into how many evaluations the model is
+    /// distilled, and how. The student begins where its teacher is, so it needs less.
+    pub(super) fn distillation(&self, first: &TrainConfig) -> Option<(usize, TrainConfig)> {
+        let Self::Diffusion(DiffusionConfig { strides: Some(strides), .. }) = self else {
+            return None;
+        };
+        let second = TrainConfig {
+            steps: first.steps.div_ceil(2),
+            evaluate_every: first.evaluate_every.div_ceil(2),
+            learning_rate: 0.5 * first.learning_rate,
+            ..first.clone()
+        };
+        Some((*strides, second))
     }
 
     /// Windows must be a multiple of this.
     pub(super) fn granularity(&self) -> usize {
         match self {
             Self::Vae(config) => 1 << config.halvings,
-            Self::Flow(_) | Self::Diffusion(_) => 1,
+            // Even and odd samples are its halves.
+            Self::SplineFlow(_) => 2,
+            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) => 1,
         }
     }
 
@@ -59,7 +82,12 @@ impl Model {
     pub fn training(&self, samples: usize) -> TrainConfig {
         let usual = TrainConfig::for_samples(samples);
         match self {
-            Self::Vae(_) | Self::Flow(_) => usual,
+            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) => usual,
+            // Half of the windows are for scores and generation, the rest for what is asked of known
+            // parts.
+            Self::SplineFlow(_) => {
+                TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
+            }
             // One step sees one moment of the path, so there have to be more of them; half of the
             // windows are for generation, the rest for what is asked of known parts.
             Self::Diffusion(_) => TrainConfig {
