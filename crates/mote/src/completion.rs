@@ -13,6 +13,7 @@ mod generate;
 mod impute;
 pub mod judge;
 mod live;
+mod margins;
 mod told;
 
 pub use calibrate::{Calibrator, MEMORY};
@@ -21,6 +22,7 @@ pub use follow::{Follower, Forecast, Question};
 pub use forecast::Forecaster;
 pub use generate::generate;
 pub use impute::{Filled, Hole, Seen, fill, fill_series};
+pub use margins::{calibrate, measure, stride};
 pub use live::{Filling, Forecasting, Whole};
 pub use told::{Told, columns, table};
 

@@ -38,10 +38,17 @@ pub fn positions(model: &Model<'_>, runs: &Runs, limit: usize) -> Result<Option<
 ///
 /// # Errors
 ///
-/// [`Error::Load`] if the model has no latent space, [`Error::Data`] if no window is long enough or the
+/// [`Error::Usage`] if the model has no latent space, [`Error::Data`] if no window is long enough or the
 /// stride is zero.
 pub fn embed(model: &Model<'_>, runs: &Runs, stride: usize) -> Result<Positions, Error> {
-    let mut encode = Loaded::new(model, "encode")?.instance();
+    let encode = Loaded::new(model, "encode").map_err(|e| match e {
+        LoadError::NoProgram { .. } => Error::Usage(format!(
+            "wanted a model with a latent space (vae), found {}",
+            model.manifest.family
+        )),
+        other => other.into(),
+    });
+    let mut encode = encode?.instance();
     let program = encode.program();
     let length = model.manifest.window.length;
     let port = |port, id: Option<_>| {

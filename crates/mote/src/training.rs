@@ -27,6 +27,7 @@ pub use choice::{Model, Task};
 
 use crate::{
     Error,
+    completion,
     calibration::{Alarm, Calibration, calibrate},
     source::{Reading, Source},
 };
@@ -67,11 +68,29 @@ impl Recipe {
     ///
     /// [`Error::Data`] if the data cannot be divided as `reading` says.
     pub fn new(reading: Reading, source: &Source, model: Model) -> Result<Self, Error> {
+        Self::for_tasks(reading, source, model, &[])
+    }
+
+    /// The same for a model that will be asked to complete windows, for these tasks in equal shares.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`], [`Error::Usage`] if the family completes no windows.
+    pub fn for_tasks(
+        reading: Reading,
+        source: &Source,
+        model: Model,
+        tasks: &[Task],
+    ) -> Result<Self, Error> {
+        if !tasks.is_empty() && !model.completes() {
+            return Err(completes_nothing(model.family()));
+        }
+        let model = model.made_for(tasks);
         let samples = split(&source.runs, &reading.dataset.split)?.train.samples();
         Ok(Self {
             reading,
             rules: source.plan.rules,
-            train: model.training(samples),
+            train: model.training_for(tasks, samples),
             model,
             window: None,
             tail: None,
@@ -91,6 +110,13 @@ impl Recipe {
             Error::Usage(format!("this model does not say how its data was read: {e}"))
         })
     }
+}
+
+/// Says of a family that it cannot, and which ones can.
+pub(crate) fn completes_nothing(family: &str) -> Error {
+    Error::Usage(format!(
+        "wanted a model that completes windows (vae, diffusion, autoregressive or spline-flow), found {family}"
+    ))
 }
 
 /// What a training is about to do.
@@ -129,6 +155,9 @@ pub enum Report<'a> {
     Begin(&'a Outline),
     /// A step or a look.
     Progress(Progress<'a>),
+    /// The model is trained, and forecasts of held-back data are compared with it to make intervals keep
+    /// their promise: so many samples are done, of so many.
+    Margins(usize, usize),
 }
 
 /// Whom a training tells; `Break` asks it to end.
@@ -212,7 +241,7 @@ pub fn run(
             stage = Stage::Repair;
             continue;
         }
-        return finish(source, recipe, model, outcome, held);
+        return finish(source, recipe, model, outcome, held, observe);
     }
 }
 
@@ -348,8 +377,9 @@ fn finish(
     model: Model,
     outcome: Outcome,
     held: &Runs,
+    observe: Observer<'_>,
 ) -> Result<Finished, Error> {
-    let Outcome { entries, outline, history, best, end, posterior } = outcome;
+    let Outcome { entries, outline, history, best, mut end, posterior } = outcome;
     let mut metrics =
         BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
@@ -368,6 +398,7 @@ fn finish(
         window: outline.window,
         detector: None,
         generator: entries.generator,
+        margins: None,
         programs: entries.programs.clone(),
         lineage: Lineage {
             made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
@@ -387,8 +418,22 @@ fn finish(
         _ => Some(calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?),
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
+    if forecasts(recipe) && manifest.generator.is_some() && end != End::Interrupted {
+        let progress = &mut |done, of| observe(Report::Margins(done, of));
+        match completion::measure(&opened, held, progress) {
+            Ok(margins) => manifest.margins = margins,
+            // What was learned is not lost: the model is whole but for its promise.
+            Err(Error::Interrupted(_)) => end = End::Interrupted,
+            Err(e) => return Err(e),
+        }
+    }
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
+}
+
+/// Whether a model was trained to tell the future, and data was held back to see how well it does.
+pub(crate) fn forecasts(recipe: &Recipe) -> bool {
+    recipe.train.hide_future > 0.0 && recipe.reading.dataset.split.validation > 0.0
 }
 
 /// The program that scores one more sample, where `score` looks back only.

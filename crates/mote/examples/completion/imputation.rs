@@ -16,9 +16,11 @@ use mote_format::Model;
 use super::CONFIDENCE;
 
 /// The names of what is hidden, with the share and the samples in a row.
-const HIDDEN: [(&str, f64, usize); 4] = [
+const HIDDEN: [(&str, f64, usize); 6] = [
     ("10 % missing", 0.1, 1),
+    ("30 % missing", 0.3, 1),
     ("50 % missing", 0.5, 1),
+    ("70 % missing", 0.7, 1),
     ("90 % missing", 0.9, 1),
     ("25 % missing in blocks of 24", 0.25, 24),
 ];

@@ -31,7 +31,7 @@ use mote_data::{
 };
 use mote_learn::{
     device::Device,
-    families::{DiffusionConfig, Prediction, TimeVaeConfig},
+    families::{AutoregressiveConfig, DiffusionConfig, Prediction, SplineFlowConfig, TimeVaeConfig},
     train::TrainConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -181,10 +181,13 @@ fn model_of(name: &str, set: &Set) -> Model {
         "diffusion" => Model::Diffusion(DiffusionConfig {
             prediction: Prediction::Clean,
             evaluations: 6,
+            strides: None,
             season: if set.season > 1 { set.season } else { 0 },
             ..Default::default()
         }),
-        other => panic!("wanted vae or diffusion, found {other}"),
+        "spline-flow" => Model::SplineFlow(SplineFlowConfig::default()),
+        "autoregressive" => Model::Autoregressive(AutoregressiveConfig::default()),
+        other => panic!("wanted vae, diffusion, spline-flow or autoregressive, found {other}"),
     }
 }
 

@@ -83,6 +83,12 @@ impl Watcher {
         Self { bar, interrupted: interrupt::flag() }
     }
 
+    /// So many are done, of so many that nobody knew before.
+    pub(super) fn out_of(&self, done: usize, total: usize) -> ControlFlow<()> {
+        self.bar.set_length(total as u64);
+        self.at(done)
+    }
+
     /// So many are done.
     pub(super) fn at(&self, done: usize) -> ControlFlow<()> {
         self.bar.set_position(done as u64);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mote::{
     Error,
-    completion::{Follower, Forecasting, Question, Told, table},
+    completion::{Follower, Forecasting, Question, Told, calibrate, stride, table},
     files::Mapped,
     source::Reading,
     stream::Live,
@@ -43,8 +43,8 @@ pub(super) struct Forecast {
     #[arg(long, value_name = "SAMPLES")]
     every: Option<usize>,
     /// Widen intervals until they cover what they promise: measured on this file, or on this share of
-    /// each file, at its end
-    #[arg(long, value_name = "FILE|SHARE")]
+    /// each file, at its end; `none` for the quantiles of the draws [default: as measured in training]
+    #[arg(long, value_name = "FILE|SHARE|none")]
     calibrate: Option<String>,
     /// Write to this file: .csv, .jsonl or .parquet [default: CSV to standard output]
     #[arg(long, short, value_name = "FILE", conflicts_with_all = ["from", "to"])]
@@ -59,13 +59,13 @@ pub(super) struct Forecast {
 
 /// What intervals are calibrated on.
 enum Calibration {
+    /// What the model says of itself.
+    Model,
+    /// Nothing: quantiles are those of the draws.
     None,
     File(PathBuf),
     Share(f64),
 }
-
-/// Forecasts that calibrate: enough to promise 99 %, and no more than are remembered.
-const CALIBRATION: usize = 200;
 
 impl Forecast {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
@@ -88,14 +88,23 @@ impl Forecast {
         let schema = &model.manifest.schema;
         let calibration = self.calibration()?;
         let mut follower = Follower::new(&model, &question)?;
-        if !matches!(calibration, Calibration::None) {
-            follower = follower.calibrating()?;
-        }
+        follower = match (&calibration, &model.manifest.margins) {
+            (Calibration::Model, Some(margins)) => follower.widened(margins),
+            (Calibration::Model | Calibration::None, _) => follower,
+            (Calibration::File(_) | Calibration::Share(_), _) => follower.calibrating()?,
+        };
         if let Calibration::File(path) = &calibration {
             let runs = reading.apply(std::slice::from_ref(path), schema, rules)?;
-            for series in runs.series() {
-                calibrate(&mut follower, series)?;
+            let watcher = Watcher::new(runs.samples(), "samples to calibrate on");
+            let made = calibrate(&mut follower, &runs, &mut |done, _| watcher.at(done))?;
+            if made == 0 {
+                let wanted = follower.context() + follower.horizon() + 1;
+                let found = runs.series().iter().flat_map(Series::segments).map(|s| s.len()).max();
+                return Err(short(&path.display().to_string(), wanted, found.unwrap_or(0)));
             }
+        }
+        if !matches!(calibration, Calibration::None | Calibration::Share(_)) {
+            self.say_what_is_kept(follower.promised());
         }
         if self.link.from.is_some() {
             if let Calibration::Share(_) = calibration {
@@ -121,7 +130,10 @@ impl Forecast {
     }
 
     fn calibration(&self) -> Result<Calibration, Error> {
-        let Some(text) = &self.calibrate else { return Ok(Calibration::None) };
+        let Some(text) = &self.calibrate else { return Ok(Calibration::Model) };
+        if text == "none" {
+            return Ok(Calibration::None);
+        }
         match text.parse::<f64>() {
             Ok(share) if share > 0.0 && share < 1.0 => Ok(Calibration::Share(share)),
             Ok(share) => Err(Error::Usage(format!(
@@ -129,6 +141,19 @@ impl Forecast {
             ))),
             Err(_) => Ok(Calibration::File(text.into())),
         }
+    }
+
+    /// Where intervals are only as wide as the draws, a person has to know.
+    fn say_what_is_kept(&self, promised: usize) {
+        let only_median = self.quantiles.iter().all(|l| (l - 0.5).abs() < 1e-9);
+        if only_median || promised >= self.horizon {
+            return;
+        }
+        let from = if promised == 0 { String::new() } else { format!("beyond {promised} samples, ") };
+        eprintln!(
+            "note: {from}intervals are those of the draws and may cover less than they say; --calibrate \
+             widens them"
+        );
     }
 
     fn stream(
@@ -167,14 +192,15 @@ impl Forecast {
             let learns = match calibration {
                 Calibration::Share(share) => {
                     let samples = (share * series.len() as f64) as usize;
-                    Some((series.len() - samples, stride(samples, question.horizon)))
+                    let judged = samples.saturating_sub(question.horizon);
+                    Some((series.len() - samples, stride(judged)))
                 }
                 _ => None,
             };
             for segment in series.segments() {
                 follower.forget();
                 for t in segment {
-                    push(&mut follower, series, t);
+                    follower.push_of(series, t);
                     let asked = t + 1 == series.len()
                         || self.every.is_some_and(|every| (series.len() - t - 1) % every == 0);
                     let learned = learns.is_some_and(|(from, stride)| {
@@ -197,38 +223,6 @@ impl Forecast {
         }
         Ok(told)
     }
-}
-
-/// Forecasts along a series only to learn how far off they are.
-fn calibrate(follower: &mut Follower<'_>, series: &Series) -> Result<(), Error> {
-    let stride = stride(series.len().saturating_sub(follower.context()), follower.horizon());
-    let mut made = 0;
-    for segment in series.segments() {
-        follower.forget();
-        let start = segment.start;
-        for t in segment {
-            push(follower, series, t);
-            if (t + 1 - start) % stride == 0 && follower.forecast().is_some() {
-                made += 1;
-            }
-        }
-    }
-    if made == 0 {
-        let wanted = follower.context() + follower.horizon();
-        return Err(short(series.name(), wanted, series.len()));
-    }
-    Ok(())
-}
-
-/// From one forecast that calibrates to the next, on so many samples.
-fn stride(samples: usize, horizon: usize) -> usize {
-    (samples.saturating_sub(horizon) / CALIBRATION).max(1)
-}
-
-fn push(follower: &mut Follower<'_>, series: &Series, t: usize) {
-    let features = series.features();
-    let row = t * features..(t + 1) * features;
-    follower.push(&series.values()[row.clone()], &series.mask()[row]);
 }
 
 fn short(name: &str, wanted: usize, found: usize) -> Error {

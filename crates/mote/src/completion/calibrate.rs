@@ -47,6 +47,17 @@ impl Calibrator {
         scores.push_back(score);
     }
 
+    /// By how much an interval has to be widened to keep the promise; `None` where too little was seen to
+    /// promise anything.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such place.
+    #[must_use]
+    pub fn margin(&self, place: usize) -> Option<f64> {
+        self.conformal(place).map(|c| c.margin)
+    }
+
     /// The interval that keeps the promise; `None` where too little was seen to promise anything.
     ///
     /// # Panics
@@ -54,9 +65,12 @@ impl Calibrator {
     /// If there is no such place.
     #[must_use]
     pub fn widen(&self, place: usize, low: f64, high: f64) -> Option<(f64, f64)> {
+        Some(self.conformal(place)?.widen(low, high))
+    }
+
+    fn conformal(&self, place: usize) -> Option<Conformal> {
         let scores: Vec<f64> = self.scores[place].iter().copied().collect();
-        let conformal = Conformal::from_scores(&scores, self.confidence).ok()?;
-        Some(conformal.widen(low, high))
+        Conformal::from_scores(&scores, self.confidence).ok()
     }
 }
 

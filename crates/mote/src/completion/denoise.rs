@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use mote_data::Series;
 use mote_format::Model;
-use mote_runtime::Denoiser;
+use mote_runtime::{Denoiser, LoadError};
 
 use super::{
     Asking,
@@ -20,7 +20,7 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// [`Error::Load`] if the model cannot, [`Error::Usage`] if no segment is as long as a window or the level
+/// [`Error::Usage`] if the model cannot, if no segment is as long as a window or the level
 /// is negative, [`Error::Interrupted`] if it was broken off.
 pub fn denoise(
     model: &Model<'_>,
@@ -29,7 +29,15 @@ pub fn denoise(
     asking: Asking,
     mut progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, Error> {
-    let mut denoiser = Denoiser::new(model)?;
+    let mut denoiser = match Denoiser::new(model) {
+        Err(LoadError::NoProgram { .. }) => {
+            let found = &model.manifest.family;
+            return Err(Error::Usage(format!(
+                "wanted a model that takes out noise (vae or diffusion), found {found}"
+            )));
+        }
+        denoiser => denoiser?,
+    };
     if !(level >= 0.0 && level.is_finite()) {
         return Err(Error::Usage(format!("wanted a level of noise of at least 0, found {level}")));
     }

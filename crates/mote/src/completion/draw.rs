@@ -7,10 +7,10 @@
 use std::ops::Range;
 
 use mote_format::{Kind, Model, Schema};
-use mote_runtime::{Completer, Noise};
+use mote_runtime::{Completer, LoadError, Noise};
 
 use super::Asking;
-use crate::Error;
+use crate::{Error, training::completes_nothing};
 
 /// Windows completed at once: enough for the products to be large, few enough to stay in a cache.
 const BATCH: usize = 64;
@@ -83,13 +83,19 @@ impl<'m> Drawer<'m> {
     ///
     /// # Errors
     ///
-    /// [`Error::Load`] if the model completes no windows, [`Error::Usage`] for no draw or no evaluation.
+    /// [`Error::Usage`] if the model completes no windows, and for no draw or no evaluation;
+    /// [`Error::Load`] if its programs do not fit together.
     pub fn new(model: &'m Model<'m>, draws: usize, asking: Asking) -> Result<Self, Error> {
         if draws == 0 || asking.evaluations == Some(0) {
             return Err(Error::Usage("wanted at least one draw and one evaluation".into()));
         }
         let batch = draws.div_ceil(draws.div_ceil(BATCH));
-        let completer = Completer::new(model, batch, asking.evaluations)?;
+        let completer = match Completer::new(model, batch, asking.evaluations) {
+            Err(LoadError::NoProgram { .. }) => {
+                return Err(completes_nothing(&model.manifest.family));
+            }
+            completer => completer?,
+        };
         let [length, features] = completer.shape();
         let zeros = |n| vec![0.0; n * length * features];
         Ok(Self {

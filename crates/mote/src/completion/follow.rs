@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use mote_eval::interval::quantile;
-use mote_format::{Kind, Model};
+use mote_data::Series;
+use mote_eval::{forecast::Conformal, interval::quantile};
+use mote_format::{Kind, Model, manifest::Margins};
 
 use super::{Asking, Calibrator, Forecaster, draw::Known};
 use crate::Error;
@@ -40,6 +41,8 @@ pub struct Follower<'m> {
     /// For each feature, whether it is a number.
     numeric: Vec<bool>,
     calibrated: Vec<Pair>,
+    /// Whether forecasts are compared with what happens.
+    learning: bool,
     /// `(samples, features)`: the newest samples, at most as many as the context.
     values: Vec<f32>,
     mask: Vec<f32>,
@@ -54,8 +57,30 @@ pub struct Follower<'m> {
 struct Pair {
     low: usize,
     high: usize,
-    /// A place for each step and feature.
-    calibrator: Calibrator,
+    off: Off,
+}
+
+/// How far an interval is off, with a place for each step and feature.
+#[derive(Debug)]
+enum Off {
+    /// As it is found out along the series.
+    Learned(Calibrator),
+    /// As the model says of itself: `(places,)`, of which there may be fewer than steps are asked for.
+    Known { coverage: f64, margins: Vec<f32> },
+}
+
+impl Pair {
+    fn widen(&self, place: usize, low: f64, high: f64) -> Option<(f64, f64)> {
+        match &self.off {
+            Off::Learned(calibrator) => calibrator.widen(place, low, high),
+            Off::Known { coverage, margins } => {
+                let margin = f64::from(*margins.get(place)?);
+                // How many values it is from only explains it.
+                let conformal = Conformal { margin, confidence: *coverage, count: 0 };
+                Some(conformal.widen(low, high))
+            }
+        }
+    }
 }
 
 impl<'m> Follower<'m> {
@@ -79,6 +104,7 @@ impl<'m> Follower<'m> {
             levels: levels.clone(),
             numeric: kinds.flat_map(|(n, numeric)| std::iter::repeat_n(numeric, n)).collect(),
             calibrated: Vec::new(),
+            learning: false,
             values: Vec::new(),
             mask: Vec::new(),
             seen: 0,
@@ -102,10 +128,61 @@ impl<'m> Follower<'m> {
         }
         let pair = |low: usize| {
             let high = levels.len() - 1 - low;
-            Pair { low, high, calibrator: Calibrator::new(places, levels[high] - levels[low]) }
+            let off = Off::Learned(Calibrator::new(places, levels[high] - levels[low]));
+            Pair { low, high, off }
         };
         self.calibrated = (0..levels.len() / 2).map(pair).collect();
+        self.learning = true;
         Ok(self)
+    }
+
+    /// From now on widens intervals by what the model says of itself, as far as that goes.
+    #[must_use]
+    pub fn widened(mut self, margins: &Margins) -> Self {
+        let levels = &self.levels;
+        let pair = |low: usize| {
+            let high = levels.iter().position(|l| (l + levels[low] - 1.0).abs() < 1e-9)?;
+            let coverage = levels[high] - levels[low];
+            let margins = margins.of(coverage).filter(|_| low < high)?.to_vec();
+            Some(Pair { low, high, off: Off::Known { coverage, margins } })
+        };
+        self.calibrated = (0..levels.len()).filter_map(pair).collect();
+        self
+    }
+
+    /// Steps ahead whose intervals, all of them, are widened to cover what they promise; with what it has
+    /// learned so far, if it learns.
+    #[must_use]
+    pub fn promised(&self) -> usize {
+        let median = self.levels.iter().filter(|l| (*l - 0.5).abs() < 1e-9).count();
+        if 2 * self.calibrated.len() + median < self.levels.len() {
+            return 0;
+        }
+        let features = self.numeric.len();
+        let kept = |step: &usize| {
+            let mut places = (step * features..(step + 1) * features).zip(&self.numeric);
+            places.all(|(place, numeric)| {
+                let mut pairs = self.calibrated.iter();
+                !numeric || pairs.all(|pair| pair.widen(place, 0.0, 0.0).is_some())
+            })
+        };
+        (0..self.horizon()).take_while(kept).count()
+    }
+
+    /// By how much each interval was off: of a coverage `(horizon, features)`, 0 for words. Only those for
+    /// which enough was seen to promise anything.
+    #[must_use]
+    pub fn learned(&self) -> Vec<(f64, Vec<f32>)> {
+        let of = |pair: &Pair| {
+            let Off::Learned(calibrator) = &pair.off else { return None };
+            let place = |place: usize| match self.numeric[place % self.numeric.len()] {
+                true => calibrator.margin(place).map(|m| m as f32),
+                false => Some(0.0),
+            };
+            let places = self.horizon() * self.numeric.len();
+            Some((calibrator.confidence(), (0..places).map(place).collect::<Option<_>>()?))
+        };
+        self.calibrated.iter().filter_map(of).collect()
     }
 
     /// Samples of the past that a forecast needs.
@@ -136,6 +213,16 @@ impl<'m> Follower<'m> {
         self.values.extend_from_slice(values);
         self.mask.extend_from_slice(mask);
         self.seen += 1;
+    }
+
+    /// Takes sample `t` of a series.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such sample, or it has another number of features.
+    pub fn push_of(&mut self, series: &Series, t: usize) {
+        let row = t * series.features()..(t + 1) * series.features();
+        self.push(&series.values()[row.clone()], &series.mask()[row]);
     }
 
     /// Samples of the future that a forecast has.
@@ -173,18 +260,22 @@ impl<'m> Follower<'m> {
             let level = |l: &f64| quantile(&of_one, *l).unwrap_or(f64::NAN);
             quantiles.extend(self.levels.iter().map(level));
         }
-        if !self.calibrated.is_empty() {
+        if self.learning {
             self.open.push_back((after, quantiles.clone()));
-            self.widen(&mut quantiles);
         }
+        self.widen(&mut quantiles);
         Some(Forecast { after, quantiles, draws })
     }
 
     fn widen(&self, quantiles: &mut [f64]) {
         for (place, levels) in quantiles.chunks_exact_mut(self.levels.len()).enumerate() {
-            for Pair { low, high, calibrator } in &self.calibrated {
-                if let Some(wide) = calibrator.widen(place, levels[*low], levels[*high]) {
-                    (levels[*low], levels[*high]) = wide;
+            if !self.numeric[place % self.numeric.len()] {
+                continue;
+            }
+            for pair in &self.calibrated {
+                let Pair { low, high, .. } = *pair;
+                if let Some(wide) = pair.widen(place, levels[low], levels[high]) {
+                    (levels[low], levels[high]) = wide;
                 }
             }
             // Margins may let quantiles cross; in order they are never worse (Chernozhukov et al. 2010).
@@ -201,8 +292,10 @@ impl<'m> Follower<'m> {
                 let place = step * features + feature;
                 let levels = &quantiles[place * count..][..count];
                 let truth = f64::from(values[feature]);
-                for Pair { low, high, calibrator } in &mut self.calibrated {
-                    calibrator.learn(place, truth, levels[*low], levels[*high]);
+                for Pair { low, high, off } in &mut self.calibrated {
+                    if let Off::Learned(calibrator) = off {
+                        calibrator.learn(place, truth, levels[*low], levels[*high]);
+                    }
                 }
             }
         }

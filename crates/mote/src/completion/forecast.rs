@@ -25,7 +25,7 @@ impl<'m> Forecaster<'m> {
     ///
     /// # Errors
     ///
-    /// [`Error::Load`] if the model completes no windows, [`Error::Usage`] for windows of one sample, no
+    /// As [`Drawer::new`]; [`Error::Usage`] for windows of one sample, no
     /// draw or no horizon.
     pub fn new(
         model: &'m Model<'m>,

@@ -19,7 +19,7 @@ const PIECE: usize = 64;
 ///
 /// # Errors
 ///
-/// [`Error::Load`] if the model completes no windows, [`Error::Usage`] if there is no such column or
+/// As [`Drawer::new`]; [`Error::Usage`] if there is no such column or
 /// the column cannot have the value, [`Error::Interrupted`] if it was broken off.
 pub fn generate(
     model: &Model<'_>,

@@ -1,7 +1,7 @@
 //! Which family, how large, and what of it decides a training: the list that grows with each family.
 
 use mote_learn::{
-    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
+    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, Prediction, SplineFlowConfig, TimeVaeConfig},
     train::TrainConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -103,11 +103,34 @@ impl Model {
         }
     }
 
-    /// The same training for a model that will be asked to complete windows, for these tasks in equal
-    /// shares: what is hidden from it while it learns is what it will have to do without.
+    /// The same model, as it does these tasks best; as it is where there are none.
+    #[must_use]
+    pub fn made_for(self, tasks: &[Task]) -> Self {
+        match self {
+            // Where much of the window is known, little is left to say: the window itself is asked for,
+            // and a few evaluations are as good as many without a student.
+            Self::Diffusion(config) if !tasks.is_empty() && !tasks.contains(&Task::Generate) => {
+                let prediction = Prediction::Clean;
+                Self::Diffusion(DiffusionConfig { prediction, evaluations: 6, strides: None, ..config })
+            }
+            other => other,
+        }
+    }
+
+    /// Whether it can be asked to complete windows.
+    #[must_use]
+    pub fn completes(&self) -> bool {
+        !matches!(self, Self::Flow(_))
+    }
+
+    /// The same training for a model that will be asked to complete windows, if any, for these tasks in
+    /// equal shares: what is hidden from it while it learns is what it will have to do without.
     #[must_use]
     pub fn training_for(&self, tasks: &[Task], samples: usize) -> TrainConfig {
         let usual = self.training(samples);
+        if tasks.is_empty() {
+            return usual;
+        }
         let share = |task| if tasks.contains(&task) { 1.0 / tasks.len() as f32 } else { 0.0 };
         TrainConfig {
             hide: share(Task::Impute),
