@@ -22,7 +22,7 @@ pub use follow::{Follower, Forecast, Question};
 pub use forecast::Forecaster;
 pub use generate::generate;
 pub use impute::{Filled, Hole, Seen, fill, fill_series};
-pub use margins::{calibrate, measure, stride};
+pub use margins::{calibrate, measure};
 pub use live::{Filling, Forecasting, Whole};
 pub use told::{Told, columns, table};
 

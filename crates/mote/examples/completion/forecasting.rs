@@ -12,10 +12,9 @@ use mote_eval::forecast::baseline::{
 };
 use mote_format::Model;
 
-use super::{CONFIDENCE, Set};
+use super::{CONFIDENCE, DRAWS, Set};
 
 const HORIZONS: [usize; 2] = [24, 96];
-const DRAWS: usize = 32;
 /// Forecasts from which intervals are calibrated before the first one that is judged.
 const CALIBRATION: usize = 150;
 /// Samples that baselines are fitted to: older ones only take time.
@@ -24,8 +23,7 @@ const HISTORY: usize = 960;
 pub(super) fn errors(
     model: &Model<'_>,
     set: &Set,
-    whole: &Runs,
-    (calibrate, judge): (&Runs, &Runs),
+    (whole, calibrate, judge): (&Runs, &Runs, &Runs),
     units: &[f64],
     seed: u64,
 ) -> Result<BTreeMap<String, BTreeMap<String, Errors>>, Error> {
@@ -42,16 +40,17 @@ pub(super) fn errors(
             let first = judged.start.saturating_sub(CALIBRATION * set.every + follower.context());
             let learned = learned.start.max(first)..learned.end;
             for t in learned.start..series.len().min(judged.end) {
-                let features = series.features();
-                let row = t * features..(t + 1) * features;
-                follower.push(&series.values()[row.clone()], &series.mask()[row]);
+                follower.push_of(series, t);
                 if (t + 1 - learned.start) % set.every != 0 || t + 1 + horizon > judged.end {
                     continue;
                 }
                 let Some(forecast) = follower.forecast() else { continue };
                 if t + 1 >= judged.start {
                     of_model(series, t + 1, &forecast, units, &mut tallies);
-                    without_model(series, t + 1, horizon, set, units, &mut tallies);
+                    // They are the same for every seed.
+                    if seed == 0 {
+                        without_model(series, t + 1, horizon, set, units, &mut tallies);
+                    }
                 }
             }
         }

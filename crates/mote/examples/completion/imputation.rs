@@ -13,7 +13,7 @@ use mote::{
 use mote_data::Runs;
 use mote_format::Model;
 
-use super::CONFIDENCE;
+use super::{CONFIDENCE, DRAWS};
 
 /// The names of what is hidden, with the share and the samples in a row.
 const HIDDEN: [(&str, f64, usize); 6] = [
@@ -24,7 +24,9 @@ const HIDDEN: [(&str, f64, usize); 6] = [
     ("90 % missing", 0.9, 1),
     ("25 % missing in blocks of 24", 0.25, 24),
 ];
-const DRAWS: usize = 32;
+/// The newest samples of a part that calibrate, and that are judged: more would only take time.
+const CALIBRATION: usize = 1000;
+const JUDGED: usize = 3500;
 
 pub(super) fn errors(
     model: &Model<'_>,
@@ -46,11 +48,9 @@ pub(super) fn errors(
                     continue;
                 }
                 // What lies close to what is judged says most about it.
-                let newest = series.len().saturating_sub(1500);
-                let series = match learning {
-                    Learning::On => series.slice(newest..series.len()).expect("not empty"),
-                    Learning::Off => series.clone(),
-                };
+                let most = if learning == Learning::On { CALIBRATION } else { JUDGED };
+                let newest = series.len().saturating_sub(most);
+                let series = series.slice(newest..series.len()).expect("not empty");
                 let mask = hiding.apply(&series, schema)?;
                 let trial = Trial { series: &series, mask: &mask, units };
                 let go = &mut |_| ControlFlow::Continue(());

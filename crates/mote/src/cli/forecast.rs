@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mote::{
     Error,
-    completion::{Follower, Forecasting, Question, Told, calibrate, stride, table},
+    completion::{Follower, Forecasting, Question, MEMORY, Told, calibrate, table},
     files::Mapped,
     source::Reading,
     stream::Live,
@@ -96,7 +96,7 @@ impl Forecast {
         if let Calibration::File(path) = &calibration {
             let runs = reading.apply(std::slice::from_ref(path), schema, rules)?;
             let watcher = Watcher::new(runs.samples(), "samples to calibrate on");
-            let made = calibrate(&mut follower, &runs, &mut |done, _| watcher.at(done))?;
+            let made = calibrate(&mut follower, &runs, MEMORY, &mut |done, _| watcher.at(done))?;
             if made == 0 {
                 let wanted = follower.context() + follower.horizon() + 1;
                 let found = runs.series().iter().flat_map(Series::segments).map(|s| s.len()).max();
@@ -193,7 +193,7 @@ impl Forecast {
                 Calibration::Share(share) => {
                     let samples = (share * series.len() as f64) as usize;
                     let judged = samples.saturating_sub(question.horizon);
-                    Some((series.len() - samples, stride(judged)))
+                    Some((series.len() - samples, judged.div_ceil(MEMORY).max(1)))
                 }
                 _ => None,
             };

@@ -40,12 +40,15 @@ pub fn generate(
         }
     }
     let passes = Passes::across_holes(length);
-    let mut windows = Vec::with_capacity(count * n);
+    let (all, mut windows) = (count.saturating_mul(n), Vec::new());
+    windows.try_reserve_exact(all).map_err(|_| {
+        Error::Usage(format!("wanted windows that fit into memory, found {count} of {n} values"))
+    })?;
     let mut noise = drawer.noise(0);
-    while windows.len() < count * n {
+    while windows.len() < all {
         let known = Known { values: &values, mask: &mask };
         drawer.complete(known, passes, &mut noise, |_, drawn| windows.extend_from_slice(drawn));
-        windows.truncate(count * n);
+        windows.truncate(all);
         if progress(windows.len() / n).is_break() {
             return Err(Error::Interrupted(": nothing was written".into()));
         }
