@@ -47,7 +47,7 @@ pub fn records(
 }
 
 /// A model's input is never its clock or label, even if its name or content would make it one.
-fn without_inputs(schema: &Schema, overrides: &Overrides) -> Overrides {
+pub(crate) fn without_inputs(schema: &Schema, overrides: &Overrides) -> Overrides {
     let columns = schema.columns.iter().map(|c| c.name.clone()).collect();
     Overrides { columns, ..overrides.clone() }
 }
@@ -118,7 +118,7 @@ fn no_number(text: &str) -> Error {
 }
 
 /// The word in a cell, or `None` where it is missing.
-fn word<'a>(cell: Cell<'a>, overrides: &Overrides) -> Option<std::borrow::Cow<'a, str>> {
+pub(crate) fn word<'a>(cell: Cell<'a>, overrides: &Overrides) -> Option<std::borrow::Cow<'a, str>> {
     match cell {
         Cell::Missing | Cell::Instant(_) => None,
         Cell::Text(text) if overrides.is_missing(text) => None,

@@ -46,6 +46,8 @@ pub mod dataset;
 mod encode;
 pub mod error;
 #[cfg(feature = "files")]
+pub mod fill;
+#[cfg(feature = "files")]
 mod formats;
 #[cfg(feature = "files")]
 pub mod infer;
@@ -66,6 +68,8 @@ pub mod time;
 #[cfg(feature = "files")]
 mod wide;
 pub mod windows;
+#[cfg(feature = "files")]
+pub mod write;
 
 #[cfg(feature = "files")]
 pub use dataset::Dataset;

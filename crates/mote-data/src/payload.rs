@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, ErrorKind, names},
-    record::{Record, feature, one_hot},
+    record::{Record, feature, one_hot, shortest},
     time::Timestamp,
 };
 
@@ -117,11 +117,6 @@ fn scalars<'a>(schema: &'a Schema, record: &Record) -> impl Iterator<Item = (&'a
         };
         (column.name.as_str(), scalar)
     })
-}
-
-/// The double with the fewest digits that is this float: 0.1 and not 0.10000000149.
-fn shortest(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 /// The error for a message that holds nothing of the schema.

@@ -46,3 +46,8 @@ pub(crate) fn feature(value: f64) -> Option<f32> {
     let narrow = value as f32;
     narrow.is_finite().then_some(narrow)
 }
+
+/// The double with the fewest digits that is this float: 0.1 and not 0.10000000149.
+pub(crate) fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}

@@ -261,6 +261,18 @@ impl fmt::Display for Cell<'_> {
     }
 }
 
+impl Cell<'_> {
+    /// The number that it says, with all its digits.
+    pub(crate) fn exact(self) -> Option<f64> {
+        match self {
+            Self::Text(text) => text.parse().ok(),
+            Self::Number(n) => Some(n),
+            Self::Integer(n) => Some(n as f64),
+            _ => None,
+        }
+    }
+}
+
 /// A column whose cells can be looked at one by one.
 pub(crate) struct Cells<'a> {
     array: &'a dyn Array,

@@ -71,6 +71,7 @@ fn file() -> Vec<u8> {
         window: Window { length: 1, tail: 1 },
         detector: None,
         generator: None,
+        margins: None,
         programs: vec![program],
         lineage: Lineage::default(),
     };

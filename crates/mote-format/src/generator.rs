@@ -1,5 +1,7 @@
 //! How the programs of a model are run to complete a window of which a part is known, or nothing.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 /// How a model completes windows. Generation is completion of a window of which nothing is known,
@@ -27,6 +29,31 @@ pub enum Generator {
     /// is known of a sample bears on the rest of it and on all later ones, never on earlier ones: holes
     /// are filled from the past.
     Sequential,
+}
+
+/// By how much the intervals of forecasts have to be widened to cover what they promise, as measured on
+/// held-back data by split conformal prediction (Romano, Patterson and Candès 2019).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Margins {
+    /// The promised coverages, ascending, each between 0 and 1: a half of each lies on both sides of the
+    /// median.
+    pub coverages: Vec<f64>,
+    /// Samples ahead that were measured; 1 or more.
+    pub horizon: usize,
+    /// `(coverages, horizon, features)`, in raw units: so far the lower end moves down and the upper one
+    /// up, and towards each other where it is negative. 0 for features of words.
+    pub values: Vec<f32>,
+}
+
+impl Margins {
+    /// Margins `(horizon, features)` of the intervals that promise `coverage`, where that was measured.
+    #[must_use]
+    pub fn of(&self, coverage: f64) -> Option<&[f32]> {
+        // Coverages are differences of levels, and those are off by their last digit.
+        let at = self.coverages.iter().position(|c| (c - coverage).abs() < 1e-9)?;
+        self.values.chunks_exact(self.values.len() / self.coverages.len()).nth(at)
+    }
 }
 
 /// How much of the data and of the noise there is at each time from 0 to 1: the state is

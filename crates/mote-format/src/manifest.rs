@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::generator::{Generator, Path, Solver};
+pub use crate::generator::{Generator, Margins, Path, Solver};
 use crate::{program::Program, schema::Schema};
 
 /// The part of a file that is not tensors. Stored as JSON in the safetensors metadata.
@@ -24,6 +24,9 @@ pub struct Manifest {
     /// Completes windows; absent where the family cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Generator>,
+    /// Makes its forecasts cover what they promise; absent where that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margins: Option<Margins>,
     /// The entry points.
     pub programs: Vec<Program>,
     /// Where it comes from.

@@ -11,7 +11,7 @@ use crate::{
     container::{self, Container, Tensor, Tensors},
     error::Error,
     limits,
-    manifest::{Density, Generator, Manifest, Tracking},
+    manifest::{Density, Generator, Manifest, Margins, Tracking},
     verify::{Verified, limit},
 };
 
@@ -131,6 +131,12 @@ fn check(manifest: &Manifest) -> Result<(), Error> {
         limit("evaluations", limits::EVALUATIONS, evaluations)?;
         rule(evaluations > 0, "a generator without an evaluation".into())?;
     }
+    if let Some(margins) = &manifest.margins {
+        rule(
+            kept(margins, manifest.schema.features()),
+            "margins of forecasts that promise nothing".into(),
+        )?;
+    }
     if let Some(detector) = &manifest.detector {
         rule(manifest.density != Density::Implicit, "a detector without a density".into())?;
         let features = manifest.schema.features();
@@ -148,6 +154,18 @@ fn check(manifest: &Manifest) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether there is a finite margin for each coverage, sample and feature.
+fn kept(margins: &Margins, features: usize) -> bool {
+    let Margins { coverages, horizon, values } = margins;
+    let wanted = coverages.len().checked_mul(*horizon).and_then(|n| n.checked_mul(features));
+    wanted == Some(values.len())
+        && *horizon > 0
+        && !coverages.is_empty()
+        && coverages.iter().all(|c| *c > 0.0 && *c < 1.0)
+        && coverages.is_sorted_by(|a, b| a < b)
+        && values.iter().all(|v| v.is_finite())
 }
 
 /// Whether levels and surprises are numbers, whatever the scores.

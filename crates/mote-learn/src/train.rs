@@ -69,8 +69,14 @@ pub struct TrainConfig {
     pub validation_windows: usize,
     /// Share of windows of which a part is hidden, so that the model can do without it later.
     pub hide: f32,
+    /// The largest share of the single values of such a window that is hidden.
+    pub hide_share: f32,
     /// Share of windows of which everything is hidden: what a model learns to generate from.
     pub hide_all: f32,
+    /// Columns, as the first of their features and the one behind the last, of which some stay shown in
+    /// half of the windows that are hidden otherwise: what a model learns to generate for.
+    #[serde(default)]
+    pub given: Vec<[usize; 2]>,
     /// Share of windows whose future is hidden, from a sample on that is drawn.
     pub hide_future: f32,
     /// How much of the mean of the weights a step leaves, if the model that is kept is such a mean.
@@ -103,7 +109,9 @@ impl Default for TrainConfig {
             patience: 8,
             validation_windows: 512,
             hide: 0.25,
+            hide_share: 0.3,
             hide_all: 0.0,
+            given: Vec::new(),
             hide_future: 0.0,
             average: None,
         }
@@ -338,7 +346,7 @@ fn bound<M: Family>(model: &M, windows: &dyn Windows, config: &TrainConfig) -> f
         let rows: Vec<usize> = chunk.iter().map(|i| i * windows.len() / count).collect();
         let (x, mask) = gather(windows, &rows);
         let mut shown = mask.clone();
-        if config.hide_all > 0.0 {
+        if config.hide_all + config.hide_future > 0.0 {
             // Where nothing is hidden, a model that completes has nothing to do.
             let mut rng = Random::new(config.seed, Purpose::Hiding, u64::MAX >> 17 ^ n as u64);
             for shown in shown.chunks_exact_mut(length * features) {

@@ -39,6 +39,7 @@ fn file<M: Family>(model: &M) -> Vec<u8> {
         window: Window { length: LENGTH, tail: LENGTH },
         detector: None,
         generator: entries.generator,
+        margins: None,
         programs: entries.programs.clone(),
         lineage: Lineage::default(),
     };

@@ -3,6 +3,7 @@
 //! Generation, forecasting and imputation are one thing here. A mask says what of a window is known:
 //! nothing, the past, or everything but holes; also a column alone, which is how a condition is given.
 
+mod denoise;
 mod schedule;
 mod sequential;
 
@@ -13,6 +14,7 @@ use mote_format::{
     manifest::{Generator, Solver},
 };
 
+pub use denoise::Denoiser;
 pub use schedule::{Moment, Schedule};
 
 use crate::{

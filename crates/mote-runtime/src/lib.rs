@@ -28,7 +28,7 @@ mod views;
 pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
-pub use generate::{Completer, Moment, Schedule};
+pub use generate::{Completer, Denoiser, Moment, Schedule};
 pub use load::{LoadError, Loaded};
 pub use noise::Noise;
 pub use plan::{ALIGNMENT, Plan};

@@ -1,14 +1,21 @@
 //! Arguments, exit codes and what is printed. Everything else is the library's.
 
+mod answer;
 mod bench;
 mod compress;
 mod data;
 mod demo;
+mod denoise;
+mod embed;
 mod eval;
 mod export;
+mod forecast;
+mod generate;
 mod import;
+mod impute;
 mod inspect;
 mod interrupt;
+mod link;
 mod progress;
 mod run;
 mod score;
@@ -40,6 +47,16 @@ enum Command {
     Score(score::Score),
     /// Run a model on a stream: a file, standard input or an MQTT broker
     Run(run::Run),
+    /// Draw windows that never were, also with columns that have given values
+    Generate(generate::Generate),
+    /// Fill the missing values of files or streams, or hide known ones to see how well that goes
+    Impute(impute::Impute),
+    /// Say what comes next, with quantiles, after files or along streams
+    Forecast(forecast::Forecast),
+    /// Take the noise out of a file
+    Denoise(denoise::Denoise),
+    /// Write where windows lie in the latent space
+    Embed(embed::Embed),
     /// Measure a model against labelled files
     Eval(eval::Eval),
     /// Show what is in a model file
@@ -76,6 +93,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Train(train) => train.run(style),
         Command::Score(score) => score.run(style),
         Command::Run(run) => run.run(style),
+        Command::Generate(generate) => generate.run(style),
+        Command::Impute(impute) => impute.run(style),
+        Command::Forecast(forecast) => forecast.run(style),
+        Command::Denoise(denoise) => denoise.run(style),
+        Command::Embed(embed) => embed.run(style),
         Command::Eval(eval) => eval.run(style),
         Command::Inspect(inspect) => inspect.run(style),
         Command::Bench(bench) => bench.run(style),

@@ -1,6 +1,8 @@
 //! From a model file to a smaller one: quantize every program, measure what it cost, choose the
 //! threshold again with the programs that will run.
 
+use std::ops::ControlFlow;
+
 use mote_compress::{Bits, Fidelity, Found, Sample, fidelity, merge, quantize};
 use mote_data::{Runs, Windows, split::split, windows::Cut};
 use mote_format::{Array, Model, Program, Tensors, Verified, model, program::Port};
@@ -10,6 +12,7 @@ use serde::Serialize;
 use crate::{
     Error,
     calibration::{Calibration, calibrate},
+    completion,
     training::{Recipe, STEP, stepping},
 };
 
@@ -45,13 +48,19 @@ const COMPARED: usize = 256;
 /// Quantizes the programs of `model` to weights of `bits`, with ranges from the training part of
 /// `runs` and everything that is measured from its held-back part: the data that it was trained on,
 /// or more of the same kind. Programs that read more than windows and noise, as those of diffusion do,
-/// stay as they are.
+/// stay as they are. `progress` is told how many samples have been forecast, of how many, where the
+/// intervals of forecasts are measured again, and may break off.
 ///
 /// # Errors
 ///
-/// [`Error::Compress`], [`Error::Usage`] if the model does not say how its data was read or nothing
+/// [`Error::Interrupted`] if it was broken off, [`Error::Compress`], [`Error::Usage`] if the model does not say how its data was read or nothing
 /// is held back, [`Error::Data`] if there is no whole window.
-pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed, Error> {
+pub fn compress(
+    model: &Model<'_>,
+    runs: &Runs,
+    bits: Bits,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Compressed, Error> {
     let recipe = Recipe::of(&model.manifest)?;
     let parts = split(runs, &recipe.reading.dataset.split)?;
     let held = parts.validation.as_ref().ok_or_else(|| {
@@ -100,6 +109,11 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
         None => None,
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
+    if manifest.margins.take().is_some() {
+        let bare = model::write(&manifest, &tensors);
+        let opened = Model::open(&bare).expect("written a moment ago");
+        manifest.margins = completion::measure(&opened, held, progress)?;
+    }
     let bytes = |tensor: &Array| tensor.tensor().bytes.len();
     Ok(Compressed {
         file: model::write(&manifest, &tensors),

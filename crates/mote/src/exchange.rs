@@ -33,6 +33,7 @@ pub fn import(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         window: Window { length, tail: 1 },
         detector: None,
         generator: None,
+        margins: None,
         programs: vec![program.into_inner()],
         lineage: Lineage {
             made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),

@@ -2,7 +2,7 @@
 
 use mote_data::{Runs, Windows, windows::Cut};
 use mote_format::Model;
-use mote_runtime::Loaded;
+use mote_runtime::{LoadError, Loaded};
 
 use crate::Error;
 
@@ -27,19 +27,43 @@ pub fn positions(model: &Model<'_>, runs: &Runs, limit: usize) -> Result<Option<
     if !model.programs.contains_key("encode") {
         return Ok(None);
     }
-    let mut encode = Loaded::new(model, "encode")?.instance();
-    let program = encode.program();
-    let (Some(x), Some(mask), Some(mean)) =
-        (program.input("x"), program.input("mask"), program.output("mean"))
-    else {
-        return Ok(None);
-    };
-    let length = model.manifest.window.length;
     let stride = (runs.samples() / limit.max(1)).max(1);
-    let Ok(windows) = Windows::new(runs, Cut { stride, ..Cut::new(length) }) else {
-        return Ok(None);
+    match embed(model, runs, stride) {
+        Err(Error::Data(_)) => Ok(None),
+        positions => positions.map(Some),
+    }
+}
+
+/// Encodes windows, one beginning every `stride` samples and one at the end of each segment.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if the model has no latent space, [`Error::Data`] if no window is long enough or the
+/// stride is zero.
+pub fn embed(model: &Model<'_>, runs: &Runs, stride: usize) -> Result<Positions, Error> {
+    let encode = Loaded::new(model, "encode").map_err(|e| match e {
+        LoadError::NoProgram { .. } => Error::Usage(format!(
+            "wanted a model with a latent space (vae), found {}",
+            model.manifest.family
+        )),
+        other => other.into(),
+    });
+    let mut encode = encode?.instance();
+    let program = encode.program();
+    let length = model.manifest.window.length;
+    let port = |port, id: Option<_>| {
+        id.ok_or(LoadError::Port {
+            program: "encode".into(),
+            port,
+            wanted: vec![length, model.manifest.schema.features()],
+            found: None,
+        })
     };
+    let x = port("x", program.input("x"))?;
+    let mask = port("mask", program.input("mask"))?;
+    let mean = port("mean", program.output("mean"))?;
     let mut positions = Positions { width: program.elements(mean), ..Positions::default() };
+    let windows = Windows::new(runs, Cut { stride, ..Cut::new(length) })?;
     for i in 0..windows.len() {
         let window = windows.get(i);
         encode.input(x).copy_from_slice(window.values);
@@ -48,5 +72,5 @@ pub fn positions(model: &Model<'_>, runs: &Runs, limit: usize) -> Result<Option<
         positions.points.extend(encode.output(mean).iter().map(|&v| f64::from(v)));
         positions.samples.push((window.run, window.start + length - 1));
     }
-    Ok(Some(positions))
+    Ok(positions)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mote_data::{Dataset, Plan, Runs, Table, source::Limits, split::Train};
+use mote_data::{Dataset, Plan, Runs, Series, Table, source::Limits, split::Train};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -59,6 +59,23 @@ impl Reading {
     ) -> Result<Runs, Error> {
         let tables = self.tables(files)?;
         Ok(Runs::from_tables(&tables, schema, rules, &self.dataset.read)?)
+    }
+
+    /// One file for a model that was trained before, as it is and aligned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`].
+    pub fn table(
+        &self,
+        file: &Path,
+        schema: &mote_format::Schema,
+        rules: mote_data::align::Rules,
+    ) -> Result<(Table, Series), Error> {
+        let table = self.dataset.read(file, &Limits::default())?;
+        let records = mote_data::records(&table, schema, &self.dataset.read)?;
+        let series = Series::from_records(table.name(), schema, rules, records)?;
+        Ok((table, series))
     }
 
     /// The records of one file in its own order, as a stream would bring them.

@@ -1,4 +1,5 @@
-//! A model on live data: records in, scores and events out, in bounded memory.
+//! A model on live data: records in, scores and events out, or holes filled, or futures; in bounded
+//! memory.
 //!
 //! The same aligner and the same detector as for files, so a stream that is recorded and scored
 //! later gives the same numbers.
@@ -7,7 +8,7 @@ use mote_data::{
     Record, Timestamp,
     align::{Aligner, Gaps, Rules, Sample},
 };
-use mote_format::Model;
+use mote_format::{Model, Schema};
 use mote_runtime::{Detector, Event, Sample as Observed, Step};
 use serde::Serialize;
 
@@ -60,16 +61,96 @@ pub struct Dated {
     pub peak_time: Option<String>,
 }
 
-/// A detector on a stream of records.
+/// What looks at the samples of a stream, one after another, and says something of them.
+pub trait Watch {
+    /// What it says.
+    type Said;
+
+    /// Looks at the next sample of a segment; appends what has become certain.
+    fn sample(&mut self, sample: &Sample, out: &mut Vec<Self::Said>);
+
+    /// The segment is over, because time has jumped or the stream has ended: appends what it still
+    /// has to say, and forgets it.
+    fn end(&mut self, out: &mut Vec<Self::Said>);
+}
+
+/// A stream of records, aligned, under the eyes of something.
 #[derive(Debug)]
-pub struct Live<'m> {
-    model: &'m Model<'m>,
+pub struct Live<W> {
+    watch: W,
     aligner: Aligner,
-    detector: Detector<'m>,
     segment: u64,
     rows: u64,
     /// Samples that the last record made certain; kept to be used again.
     samples: Vec<Sample>,
+}
+
+impl<W: Watch> Live<W> {
+    /// A stream of which nothing was seen.
+    #[must_use]
+    pub fn watched(schema: &Schema, rules: Rules, watch: W) -> Self {
+        let aligner = Aligner::new(schema, rules);
+        Self { watch, aligner, segment: 0, rows: 0, samples: Vec::new() }
+    }
+
+    /// Takes a record; what it makes certain is appended to `out`.
+    pub fn push(&mut self, record: Record, out: &mut Vec<W::Said>) {
+        let mut samples = std::mem::take(&mut self.samples);
+        self.aligner.push(self.rows, record, &mut samples);
+        self.rows += 1;
+        self.take(&mut samples, out);
+    }
+
+    /// The stream is over: appends what is still held back.
+    pub fn finish(&mut self, out: &mut Vec<W::Said>) {
+        let mut samples = std::mem::take(&mut self.samples);
+        self.aligner.finish(&mut samples);
+        self.take(&mut samples, out);
+        self.watch.end(out);
+    }
+
+    /// What had to be mended so far.
+    #[must_use]
+    pub fn gaps(&self) -> Gaps {
+        self.aligner.gaps()
+    }
+
+    fn take(&mut self, samples: &mut Vec<Sample>, out: &mut Vec<W::Said>) {
+        for sample in samples.drain(..) {
+            if sample.segment != self.segment {
+                self.segment = sample.segment;
+                self.watch.end(out);
+            }
+            self.watch.sample(&sample, out);
+        }
+        self.samples = std::mem::take(samples);
+    }
+}
+
+impl<'m> Live<Detection<'m>> {
+    /// A detector on a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`] if the model has no `score`.
+    pub fn new(model: &'m Model<'m>, rules: Rules) -> Result<Self, Error> {
+        let detector = Detector::new(model)?;
+        let watch = Detection { model, detector, times: EventTimes::default() };
+        Ok(Self::watched(&model.manifest.schema, rules, watch))
+    }
+
+    /// Bytes that the detector holds beside the weights.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.watch.detector.memory_bytes()
+    }
+}
+
+/// Scores each sample and joins alarms into events.
+#[derive(Debug)]
+pub struct Detection<'m> {
+    model: &'m Model<'m>,
+    detector: Detector<'m>,
     times: EventTimes,
 }
 
@@ -81,66 +162,10 @@ struct EventTimes {
     peak: Option<Timestamp>,
 }
 
-impl<'m> Live<'m> {
-    /// A detector that has seen nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Load`] if the model has no `score`.
-    pub fn new(model: &'m Model<'m>, rules: Rules) -> Result<Self, Error> {
-        Ok(Self {
-            model,
-            aligner: Aligner::new(&model.manifest.schema, rules),
-            detector: Detector::new(model)?,
-            segment: 0,
-            rows: 0,
-            samples: Vec::new(),
-            times: EventTimes::default(),
-        })
-    }
+impl Watch for Detection<'_> {
+    type Said = Output;
 
-    /// Takes a record; what it makes certain is appended to `out`.
-    pub fn push(&mut self, record: Record, out: &mut Vec<Output>) {
-        let mut samples = std::mem::take(&mut self.samples);
-        self.aligner.push(self.rows, record, &mut samples);
-        self.rows += 1;
-        self.take(&mut samples, out);
-    }
-
-    /// The stream is over: appends what is still held back, and the event that is open.
-    pub fn finish(&mut self, out: &mut Vec<Output>) {
-        let mut samples = std::mem::take(&mut self.samples);
-        self.aligner.finish(&mut samples);
-        self.take(&mut samples, out);
-        let event = self.detector.reset();
-        self.close(event, out);
-    }
-
-    /// What had to be mended so far.
-    #[must_use]
-    pub fn gaps(&self) -> Gaps {
-        self.aligner.gaps()
-    }
-
-    /// Bytes that the detector holds beside the weights.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.detector.memory_bytes()
-    }
-
-    fn take(&mut self, samples: &mut Vec<Sample>, out: &mut Vec<Output>) {
-        for sample in samples.drain(..) {
-            if sample.segment != self.segment {
-                self.segment = sample.segment;
-                let event = self.detector.reset();
-                self.close(event, out);
-            }
-            self.score(&sample, out);
-        }
-        self.samples = std::mem::take(samples);
-    }
-
-    fn score(&mut self, sample: &Sample, out: &mut Vec<Output>) {
+    fn sample(&mut self, sample: &Sample, out: &mut Vec<Output>) {
         let was_open = self.detector.open().is_some();
         let observed = Observed { values: &sample.values, mask: &sample.mask };
         let Step { scored, ended } = self.detector.push(observed);
@@ -163,6 +188,13 @@ impl<'m> Live<'m> {
         self.close(ended, out);
     }
 
+    fn end(&mut self, out: &mut Vec<Output>) {
+        let event = self.detector.reset();
+        self.close(event, out);
+    }
+}
+
+impl Detection<'_> {
     fn close(&mut self, event: Option<Event>, out: &mut Vec<Output>) {
         let Some(event) = event else { return };
         let found = describe(event, self.detector.cause(), &self.model.manifest.schema);

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use mote_data::{Runs, Scaling, Series, Windows as Cuts, align::Rules, split::split, windows::Cut};
 use mote_eval::{Posterior, Verdict, sliding_window};
 use mote_format::{
-    Array, Manifest, Program, Tensors, Verified,
+    Array, Kind, Manifest, Program, Schema, Tensors, Verified,
     manifest::{Density, Lineage, Window},
     model,
 };
@@ -23,11 +23,12 @@ use mote_learn::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use choice::Model;
+pub use choice::{Model, Task};
 
 use crate::{
     Error,
     calibration::{Alarm, Calibration, calibrate},
+    completion,
     source::{Reading, Source},
 };
 
@@ -67,11 +68,31 @@ impl Recipe {
     ///
     /// [`Error::Data`] if the data cannot be divided as `reading` says.
     pub fn new(reading: Reading, source: &Source, model: Model) -> Result<Self, Error> {
+        Self::for_tasks(reading, source, model, &[])
+    }
+
+    /// The same for a model that will be asked to complete windows, for these tasks in equal shares.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`], [`Error::Usage`] if the family completes no windows.
+    pub fn for_tasks(
+        reading: Reading,
+        source: &Source,
+        model: Model,
+        tasks: &[Task],
+    ) -> Result<Self, Error> {
+        if !tasks.is_empty() && !model.completes() {
+            return Err(completes_nothing(model.family()));
+        }
+        let model = model.made_for(tasks);
         let samples = split(&source.runs, &reading.dataset.split)?.train.samples();
+        let train = model.training_for(tasks, samples);
+        let given = if train.hide_all > 0.0 { words(&source.plan.schema) } else { Vec::new() };
         Ok(Self {
             reading,
             rules: source.plan.rules,
-            train: model.training(samples),
+            train: TrainConfig { given, ..train },
             model,
             window: None,
             tail: None,
@@ -91,6 +112,23 @@ impl Recipe {
             Error::Usage(format!("this model does not say how its data was read: {e}"))
         })
     }
+}
+
+/// The features of each column of words: what somebody may want windows for.
+fn words(schema: &Schema) -> Vec<[usize; 2]> {
+    let mut at = 0;
+    let ranges = schema.columns.iter().map(|column| {
+        at += column.kind.features();
+        (&column.kind, [at - column.kind.features(), at])
+    });
+    ranges.filter(|(kind, _)| matches!(kind, Kind::Categorical { .. })).map(|(_, r)| r).collect()
+}
+
+/// Says of a family that it cannot, and which ones can.
+pub(crate) fn completes_nothing(family: &str) -> Error {
+    Error::Usage(format!(
+        "wanted a model that completes windows (vae, diffusion, autoregressive or spline-flow), found {family}"
+    ))
 }
 
 /// What a training is about to do.
@@ -129,6 +167,9 @@ pub enum Report<'a> {
     Begin(&'a Outline),
     /// A step or a look.
     Progress(Progress<'a>),
+    /// The model is trained, and forecasts of held-back data are compared with it to make intervals keep
+    /// their promise: so many samples are done, of so many.
+    Margins(usize, usize),
 }
 
 /// Whom a training tells; `Break` asks it to end.
@@ -193,7 +234,7 @@ pub fn run(
     let mut resume = resume;
     let mut stage = Stage::First;
     loop {
-        let task = Task {
+        let attempt = Attempt {
             recipe,
             model: &model,
             layout: &layout,
@@ -204,7 +245,7 @@ pub fn run(
             validation: &validation,
             standardize: &standardize,
         };
-        let outcome = task.train(resume.take(), observe)?;
+        let outcome = attempt.train(resume.take(), observe)?;
         let collapsed = outcome.posterior.as_ref().is_some_and(|p| p.verdict == Verdict::Collapsed);
         if let (true, Stage::First, Model::Vae(config)) = (collapsed, stage, &mut model) {
             config.free_bits = REPAIR_FREE_BITS;
@@ -212,12 +253,12 @@ pub fn run(
             stage = Stage::Repair;
             continue;
         }
-        return finish(source, recipe, model, outcome, held);
+        return finish(source, recipe, model, outcome, held, observe);
     }
 }
 
 /// One training of one model.
-struct Task<'t> {
+struct Attempt<'t> {
     recipe: &'t Recipe,
     model: &'t Model,
     layout: &'t Layout,
@@ -239,7 +280,7 @@ struct Outcome {
     posterior: Option<Posterior>,
 }
 
-impl Task<'_> {
+impl Attempt<'_> {
     fn train(&self, resume: Option<Checkpoint>, observe: Observer<'_>) -> Result<Outcome, Error> {
         let [length, features] = self.training.shape();
         let mut rng = Random::new(self.recipe.train.seed, Purpose::Weights, 0);
@@ -349,8 +390,9 @@ fn finish(
     model: Model,
     outcome: Outcome,
     held: &Runs,
+    observe: Observer<'_>,
 ) -> Result<Finished, Error> {
-    let Outcome { entries, outline, history, best, end, posterior } = outcome;
+    let Outcome { entries, outline, history, best, mut end, posterior } = outcome;
     let mut metrics =
         BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
@@ -369,6 +411,7 @@ fn finish(
         window: outline.window,
         detector: None,
         generator: entries.generator,
+        margins: None,
         programs: entries.programs.clone(),
         lineage: Lineage {
             made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
@@ -388,8 +431,22 @@ fn finish(
         _ => Some(calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?),
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
+    if forecasts(recipe) && manifest.generator.is_some() && end != End::Interrupted {
+        let progress = &mut |done, of| observe(Report::Margins(done, of));
+        match completion::measure(&opened, held, progress) {
+            Ok(margins) => manifest.margins = margins,
+            // What was learned is not lost: the model is whole but for its promise.
+            Err(Error::Interrupted(_)) => end = End::Interrupted,
+            Err(e) => return Err(e),
+        }
+    }
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
+}
+
+/// Whether a model was trained to tell the future, and data was held back to see how well it does.
+pub(crate) fn forecasts(recipe: &Recipe) -> bool {
+    recipe.train.hide_future > 0.0 && recipe.reading.dataset.split.validation > 0.0
 }
 
 /// The program that scores one more sample, where `score` looks back only.

@@ -91,6 +91,11 @@ impl Clock {
         self.unfit.push(Decision { column: name.into(), role: Role::Ignored, why });
     }
 
+    /// The name of the column.
+    pub(crate) fn column(&self) -> Option<&str> {
+        self.column.as_ref().map(|c| c.decision.column.as_str())
+    }
+
     pub(crate) fn decisions(&self) -> impl Iterator<Item = Decision> + '_ {
         self.column.iter().map(|c| &c.decision).chain(&self.unfit).cloned()
     }

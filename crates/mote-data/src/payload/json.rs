@@ -116,6 +116,12 @@ pub(crate) fn flatten(value: Value) -> Result<Vec<(String, Value)>, Error> {
 /// missing. [`records`] reads it back.
 #[must_use]
 pub fn encode(schema: &Schema, record: &Record) -> String {
+    Value::Object(fields(schema, record)).to_string()
+}
+
+/// The fields of that object.
+#[must_use]
+pub fn fields(schema: &Schema, record: &Record) -> Map<String, Value> {
     let mut map = Map::new();
     if let Some(time) = record.time {
         map.insert("time".into(), time.to_string().into());
@@ -129,5 +135,5 @@ pub fn encode(schema: &Schema, record: &Record) -> String {
         };
         map.insert(name.into(), value);
     }
-    Value::Object(map).to_string()
+    map
 }

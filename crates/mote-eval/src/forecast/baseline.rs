@@ -10,6 +10,7 @@ mod smoothing;
 mod state_space;
 
 use serde::Serialize;
+use statrs::function::erf::erf_inv;
 
 pub use interpolate::interpolate;
 pub use seasonal::{period, seasonal_naive};
@@ -76,4 +77,18 @@ pub struct Normals {
     pub mean: Vec<f64>,
     /// `(samples,)`: of what would be observed, noise included.
     pub deviation: Vec<f64>,
+}
+
+impl Normals {
+    /// The central interval of sample `i` that holds an observation with a probability of `confidence`,
+    /// between 0 and 1.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such sample.
+    #[must_use]
+    pub fn interval(&self, i: usize, confidence: f64) -> (f64, f64) {
+        let half = std::f64::consts::SQRT_2 * erf_inv(confidence) * self.deviation[i];
+        (self.mean[i] - half, self.mean[i] + half)
+    }
 }

@@ -2,7 +2,7 @@
 
 use mote_format::{
     Column, Error, Kind, Manifest, Model, container, limits,
-    manifest::{Density, Detector, Generator, Path, Solver, Tracking},
+    manifest::{Density, Detector, Generator, Margins, Path, Solver, Tracking},
     model,
 };
 
@@ -162,4 +162,31 @@ fn a_generator_takes_at_least_one_evaluation_and_not_too_many() {
     assert!(accepted(|m| m.generator = None), "as files before it was known");
     assert!(!accepted(|m| of(m, 0)));
     assert!(!accepted(|m| of(m, limits::EVALUATIONS + 1)));
+}
+
+#[test]
+fn margins_are_finite_numbers_for_each_coverage_sample_and_feature() {
+    fn of(manifest: &mut Manifest, coverages: &[f64], horizon: usize, values: &[f32]) {
+        let (coverages, values) = (coverages.to_vec(), values.to_vec());
+        manifest.margins = Some(Margins { coverages, horizon, values });
+    }
+    assert!(accepted(|m| m.margins = None), "as files before they were known");
+    assert!(accepted(|m| of(m, &[0.9], 1, &[0.5, -0.5])));
+    assert!(accepted(|m| of(m, &[0.5, 0.9], 1, &[0.5, -0.5, 1.0, 2.0])));
+    assert!(!accepted(|m| of(m, &[], 1, &[])));
+    assert!(!accepted(|m| of(m, &[0.9], 0, &[])));
+    assert!(!accepted(|m| of(m, &[0.9], 2, &[0.5, -0.5])));
+    assert!(!accepted(|m| of(m, &[0.9], usize::MAX, &[0.5, -0.5])));
+    assert!(!accepted(|m| of(m, &[0.9, 0.5], 1, &[0.5, -0.5, 1.0, 2.0])));
+    assert!(!accepted(|m| of(m, &[1.0], 1, &[0.5, -0.5])));
+    assert!(!accepted(|m| of(m, &[f64::NAN], 1, &[0.5, -0.5])));
+    assert!(!accepted(|m| of(m, &[0.9], 1, &[0.5, f32::INFINITY])));
+}
+
+#[test]
+fn margins_are_found_by_the_coverage_that_they_promise() {
+    let margins = sample::manifest().margins.unwrap();
+    assert_eq!(margins.of(0.95 - 0.05), Some(&[1.5, 2.5, 1e-7, 4.0][..]));
+    assert_eq!(margins.of(0.5), Some(&[0.25, -0.1, 0.3, 0.0][..]));
+    assert_eq!(margins.of(0.8), None);
 }

@@ -132,6 +132,7 @@ fn a_file_of_version_one_stays_readable() {
     // They came later, and files without them mean that there are none.
     wanted.detector.as_mut().unwrap().tracking = None;
     wanted.generator = None;
+    wanted.margins = None;
     assert_eq!(Manifest { programs: vec![sample::program()], ..model.manifest }, wanted);
     assert_eq!(*model.programs["score"], sample::program());
     assert_eq!(model.tensors["dense.w"].bytes, &data[8..]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mote_format::{
     Array, Column, Dtype, Kind, Manifest, Op, Program, Schema, Tensors, ValueId,
-    manifest::{Density, Detector, Generator, Lineage, Path, Solver, Tracking, Window},
+    manifest::{Density, Detector, Generator, Lineage, Margins, Path, Solver, Tracking, Window},
     model,
     program::{Binary, Port, Reduction, Unary, Value},
 };
@@ -73,6 +73,11 @@ pub(crate) fn manifest() -> Manifest {
             path: Path::Cosine,
             solver: Solver::Ancestral,
             evaluations: 12,
+        }),
+        margins: Some(Margins {
+            coverages: vec![0.5, 0.9],
+            horizon: 2,
+            values: vec![0.25, -0.1, 0.3, 0.0, 1.5, 2.5, 1e-7, 4.0],
         }),
         programs: vec![program()],
         lineage: Lineage {

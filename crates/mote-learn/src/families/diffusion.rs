@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Denoise, Density, Family, Generation, Objective};
 use crate::{
-    parts::{Angle, Mixer, MixerSize, Moment, Separable},
+    parts::{Angle, Guess, Mixer, MixerSize, Moment, Separable},
     random::Random,
     train::Windows,
 };
@@ -28,7 +28,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prediction {
-    /// The clean window itself.
+    /// The clean window itself, as it differs from a first guess ([`Guess`]) by what is known: best where
+    /// much is.
     Clean,
     /// How it changes along the path (v-prediction, Salimans and Ho 2022): the part of the window
     /// that `x_t` does not tell, in unit variance at every `t` and in every direction.
@@ -54,6 +55,9 @@ pub struct DiffusionConfig {
     pub time_deviation: f32,
     /// Evaluations for a window, by default, of a model that was not distilled.
     pub evaluations: usize,
+    /// Samples after which things come back, such as those of a day; 0 if nothing does. It is only where
+    /// the first guess of [`Prediction::Clean`] begins.
+    pub season: usize,
     /// Evaluations that it is distilled to once it is trained, if it is.
     pub strides: Option<usize>,
 }
@@ -67,6 +71,7 @@ impl Default for DiffusionConfig {
             prediction: Prediction::Velocity,
             time_deviation: 1.0,
             evaluations: 20,
+            season: 0,
             strides: Some(5),
         }
     }
@@ -76,6 +81,8 @@ impl Default for DiffusionConfig {
 #[derive(Module, Debug)]
 pub struct Diffusion {
     moment: Moment,
+    /// Where the network says the window itself.
+    guess: Option<Guess>,
     network: Mixer,
     #[module(skip)]
     config: DiffusionConfig,
@@ -96,16 +103,22 @@ impl Diffusion {
         rng: &mut Random,
         device: &Device,
     ) -> Self {
+        let (guess, inputs) = match config.prediction {
+            // The noisy window without its guess, what is known or guessed, and where it is known.
+            Prediction::Clean => (Some(Guess::new(length, config.season, device)), 3 * features),
+            // The noisy window, what a Gaussian makes of it, what is known, and where.
+            Prediction::Velocity => (None, 4 * features),
+        };
         let size = MixerSize {
             length,
-            // The noisy window, what a Gaussian makes of it, what is known, and where.
-            inputs: 4 * features,
+            inputs,
             hidden: config.hidden,
             outputs: features,
             blocks: config.blocks,
         };
         Self {
             moment: Moment::new(config.hidden, rng, device),
+            guess,
             network: Mixer::new(&size, rng, device),
             config: config.clone(),
             gaussian: Separable::standard(length, features),
@@ -113,9 +126,12 @@ impl Diffusion {
         }
     }
 
-    /// Takes from `windows` what is Gaussian in them.
+    /// Takes from `windows` what is Gaussian in them, unless the network says the window itself.
     #[must_use]
     pub fn around(self, windows: &dyn Windows) -> Self {
+        if self.guess.is_some() {
+            return self;
+        }
         Self { gaussian: Separable::fit(windows), ..self }
     }
 
@@ -141,17 +157,40 @@ impl Diffusion {
         let whole = state.clone() * hidden.clone() + known.clone() * signal.clone();
         let angle = self.gaussian.angle(signal, noise);
         let place = self.gaussian.whiten(whole, &angle);
-        let guess = self.gaussian.windows(place.clone() * angle.sine.clone());
-        let inputs = vec![state * inverse_deviation * hidden, guess, known, shown];
-        let said = self.network.forward(Tensor::cat(inputs, 2), Some(&self.moment.forward(time)));
-        let velocity = match self.config.prediction {
-            Prediction::Velocity => self.gaussian.directions(said),
-            Prediction::Clean => {
-                let clean = self.gaussian.whiten_clean(said);
-                (clean - place.clone() * angle.sine.clone()) / angle.cosine.clone()
-            }
+        let estimate = place.clone() * angle.sine.clone();
+        let velocity = if let Some(guess) = &self.guess {
+            let clean = self.clean(guess, state, time, known, shown);
+            (self.gaussian.whiten_clean(clean) - estimate) / angle.cosine.clone()
+        } else {
+            let estimate = self.gaussian.windows(estimate);
+            let inputs = vec![state * inverse_deviation * hidden, estimate, known, shown];
+            let moment = self.moment.forward(time);
+            self.gaussian.directions(self.network.forward(Tensor::cat(inputs, 2), Some(&moment)))
         };
         Motion { place, velocity, angle }
+    }
+
+    /// The clean window of a network that says it.
+    ///
+    /// It sees the state without a first guess from what is known, and says how the window differs from
+    /// it; and what is known without its mean. So a level that training never saw is no more than a
+    /// shift (as in RevIN, Kim et al. 2022), and a network that says nothing interpolates.
+    fn clean(
+        &self,
+        guess: &Guess,
+        state: Tensor<3>,
+        time: Tensor<2>,
+        known: Tensor<3>,
+        shown: Tensor<3>,
+    ) -> Tensor<3> {
+        let Moments { signal, inverse_deviation, .. } = self.moments(time.clone());
+        let hidden = shown.clone() * -1.0 + 1.0;
+        let guess = guess.forward(known.clone(), shown.clone());
+        let state = (state - guess.clone() * signal) * inverse_deviation * hidden.clone();
+        let filled = known * shown.clone() + guess.clone() * hidden;
+        let filled = filled.clone() - filled.mean_dim(1);
+        let inputs = Tensor::cat(vec![state, filled, shown], 2);
+        self.network.forward(inputs, Some(&self.moment.forward(time))) + guess
     }
 
     /// Where a motion leads by `next` `(batch, 1)`, if its velocity stays.
@@ -294,6 +333,9 @@ impl Denoise for Diffusion {
         known: Tensor<3>,
         shown: Tensor<3>,
     ) -> Tensor<3> {
+        if let Some(guess) = &self.guess {
+            return self.clean(guess, state, time, known, shown);
+        }
         let Motion { place, velocity, angle } = self.motion(state, time, known, shown);
         self.gaussian.windows(place * angle.sine + velocity * angle.cosine)
     }

@@ -22,6 +22,19 @@ pub fn kl_from_standard_normal(mean: Tensor<2>, log_variance: Tensor<2>) -> Tens
     (mean.clone() * mean + log_variance.clone().exp() - log_variance - 1.0) * 0.5
 }
 
+/// Kullback-Leibler divergence of a diagonal normal from another, both as mean and logarithm of the
+/// variance, dimension by dimension.
+#[must_use]
+pub fn kl_between(
+    (mean, log_variance): (Tensor<2>, Tensor<2>),
+    (other_mean, other_log_variance): (Tensor<2>, Tensor<2>),
+) -> Tensor<2> {
+    let off = mean - other_mean;
+    let inverse = (other_log_variance.clone() * -1.0).exp();
+    let relative = log_variance - other_log_variance;
+    (off.clone() * off * inverse + relative.clone().exp() - relative - 1.0) * 0.5
+}
+
 /// `mean + e^(log_variance / 2) · noise`: a sample through which gradients flow (Kingma and
 /// Welling 2014).
 #[must_use]

@@ -11,19 +11,35 @@ pub(super) fn hide(config: &TrainConfig, shown: &mut [f32], features: usize, rng
     let length = shown.len() / features;
     let (all, future) = (config.hide_all, config.hide_all + config.hide_future);
     if drawn < all {
-        shown.fill(0.0);
+        let given = given(config, rng);
+        for (i, shown) in shown.iter_mut().enumerate() {
+            if !given.iter().any(|&[from, to]| (from..to).contains(&(i % features))) {
+                *shown = 0.0;
+            }
+        }
     } else if drawn < future {
         let from = 1 + (rng.unit() * (length - 1) as f32) as usize;
         shown[from.min(length) * features..].fill(0.0);
     } else if drawn < future + config.hide {
-        parts(shown, length, features, rng);
+        parts(config.hide_share, shown, length, features, rng);
     }
 }
 
-/// Hides single values, or a stretch of time of some features.
-fn parts(shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
+/// The columns that stay: none half of the time, otherwise one and perhaps others.
+fn given(config: &TrainConfig, rng: &mut Random) -> Vec<[usize; 2]> {
+    let count = config.given.len();
+    if count == 0 || rng.unit() < 0.5 {
+        return Vec::new();
+    }
+    let sure = ((rng.unit() * count as f32) as usize).min(count - 1);
+    let mut stays = |i: &usize| *i == sure || rng.unit() < 0.5;
+    (0..count).filter(|i| stays(i)).map(|i| config.given[i]).collect()
+}
+
+/// Hides single values, up to a share `most` of them, or a stretch of time of some features.
+fn parts(most: f32, shown: &mut [f32], length: usize, features: usize, rng: &mut Random) {
     if rng.unit() < 0.5 {
-        let share = 0.3 * rng.unit();
+        let share = most * rng.unit();
         for v in shown {
             if rng.unit() < share {
                 *v = 0.0;

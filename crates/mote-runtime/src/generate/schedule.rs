@@ -62,6 +62,16 @@ fn mixture(path: Path, time: f64) -> [f64; 2] {
     }
 }
 
+/// The time at which the state has so much noise, as a share of the data, and its signal then.
+pub(super) fn moment_of(path: Path, level: f32) -> (f32, f32) {
+    let level = f64::from(level);
+    let time = match path {
+        Path::Straight => 1.0 / (1.0 + level),
+        Path::Cosine => 1.0 - libm::atan(level) / core::f64::consts::FRAC_PI_2,
+    };
+    (time as f32, mixture(path, time)[0] as f32)
+}
+
 fn moment(path: Path, solver: Solver, now: f64, next: f64, first: bool) -> Moment {
     let ([signal, noise], [next_signal, next_noise]) = (mixture(path, now), mixture(path, next));
     let fresh = match solver {
@@ -149,6 +159,18 @@ mod tests {
             }
             assert!((mean - MEAN).abs() < 2e-3, "{path:?}: {mean}");
             assert!((libm::sqrt(variance) - DEVIATION).abs() < 2e-3, "{path:?}: {variance}");
+        }
+    }
+
+    #[test]
+    fn a_level_of_noise_is_a_time_of_the_path() {
+        for path in [Path::Straight, Path::Cosine] {
+            for level in [0.0f32, 0.1, 0.5, 3.0] {
+                let (time, found) = moment_of(path, level);
+                let [signal, noise] = mixture(path, time.into());
+                assert!((noise / signal - f64::from(level)).abs() < 1e-6, "{path:?} {level}");
+                assert!((signal - f64::from(found)).abs() < 1e-6, "{path:?} {level}");
+            }
         }
     }
 

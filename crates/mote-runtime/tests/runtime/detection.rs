@@ -58,6 +58,7 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
                 score_quantiles: vec![],
             }),
             generator: None,
+            margins: None,
             programs: vec![],
             lineage: Lineage::default(),
         },

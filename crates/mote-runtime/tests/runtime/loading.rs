@@ -23,6 +23,7 @@ fn model(programs: Vec<Ready>) -> Model<'static> {
             window: Window { length: 3, tail: 1 },
             detector: None,
             generator: None,
+            margins: None,
             programs: vec![],
             lineage: Lineage::default(),
         },

@@ -130,7 +130,9 @@ fn train(
 
 fn draw(file: &[u8], count: usize, seed: u64, scale: &Scaled) -> Result<Vec<f32>, Error> {
     let model = mote_format::Model::open(file).expect("written a moment ago");
-    let mut drawn = generate(&model, count, &[], Asking { seed, ..Default::default() }, |_| {})?;
+    let mut drawn = generate(&model, count, &[], Asking { seed, ..Default::default() }, |_| {
+        ControlFlow::Continue(())
+    })?;
     scale.scale(&mut drawn);
     Ok(drawn)
 }
@@ -180,7 +182,7 @@ pub(crate) fn undistilled(set: &Set) -> Result<Outcome, Error> {
     let began = Instant::now();
     let asking = Asking { seed: 0, evaluations: Some(EVALUATIONS) };
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
-    generate(&model, TIMED, &[], asking, |_| {})?;
+    generate(&model, TIMED, &[], asking, |_| ControlFlow::Continue(()))?;
     let speed = TIMED as f64 / began.elapsed().as_secs_f64();
     let values = BTreeMap::from([("windows drawn a second in 500 evaluations".into(), speed)]);
     Ok(Outcome { set: set.name.clone(), model: "diffusion".into(), seed: 0, values })

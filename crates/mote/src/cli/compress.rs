@@ -12,7 +12,7 @@ use mote::{
 use mote_compress::Bits;
 use serde_json::json;
 
-use super::{Style, data::Data, say, say_json};
+use super::{Style, answer::Watcher, data::Data, say, say_json};
 
 #[derive(Args)]
 pub(super) struct Compress {
@@ -52,7 +52,9 @@ impl Compress {
             Width::Eight => Bits::Eight,
             Width::Four => Bits::Four,
         };
-        let made = compress(&model, &runs, bits)?;
+        let watcher = Watcher::new(runs.samples(), "samples forecast");
+        let made = compress(&model, &runs, bits, &mut |done, of| watcher.out_of(done, of))?;
+        drop(watcher);
         files::write(&self.out, &made.file)?;
         match style {
             Style::Json => say_json(&json!({

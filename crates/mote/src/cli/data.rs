@@ -1,16 +1,19 @@
 //! Arguments that say how files are read; they overrule the settings of a data set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mote::{
     Error,
     source::{Reading, dataset},
+    training::Recipe,
 };
 use mote_data::{
+    Overrides, Series, Table,
     overrides::{Constant, Order},
     split::Train,
 };
+use mote_format::Model;
 
 /// How files are read.
 #[derive(Args, Clone, Debug, Default)]
@@ -152,6 +155,21 @@ impl Data {
         };
         Ok(reading)
     }
+
+    /// One file for a model that was trained before: as it is, and as samples.
+    pub(super) fn input(&self, model: &Model<'_>, file: &Path) -> Result<Input, Error> {
+        let recipe = Recipe::of(&model.manifest)?;
+        let reading = self.reading(Some(recipe.reading))?;
+        let (table, series) = reading.table(file, &model.manifest.schema, recipe.rules)?;
+        Ok(Input { table, series, overrides: reading.dataset.read })
+    }
+}
+
+/// A file, the samples that it was aligned to, and how it was read.
+pub(super) struct Input {
+    pub(super) table: Table,
+    pub(super) series: Series,
+    pub(super) overrides: Overrides,
 }
 
 /// How much of each file is for training.

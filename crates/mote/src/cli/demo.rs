@@ -25,7 +25,7 @@ use serde_json::json;
 
 use super::{
     Style, interrupt,
-    run::words,
+    link::words,
     say, say_json,
     train::{Family, Options, train},
 };

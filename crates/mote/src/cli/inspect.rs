@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mote::{Error, files::Mapped};
-use mote_format::{Kind, Model};
+use mote_format::{Kind, Model, manifest::Generator};
 use mote_runtime::{Detector, Loaded, Plan};
 use serde_json::json;
 
@@ -59,6 +59,7 @@ impl Inspect {
             }
         }
         detector(model)?;
+        completion(model)?;
         for program in model.programs.values() {
             let loaded = Loaded::new(model, &program.name)?;
             say(format_args!(
@@ -110,6 +111,27 @@ fn detector(model: &Model<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// How windows are completed, and what forecasts promise.
+fn completion(model: &Model<'_>) -> Result<(), Error> {
+    let m = &model.manifest;
+    match &m.generator {
+        None => return Ok(()),
+        Some(Generator::Direct) => say("completes  windows in one evaluation")?,
+        Some(Generator::Sequential { .. }) => say("completes  windows sample by sample")?,
+        Some(Generator::Iterative { evaluations, .. }) => {
+            say(format_args!("completes  windows in {evaluations} evaluations"))?;
+        }
+    }
+    let Some(margins) = &m.margins else { return Ok(()) };
+    let coverages: Vec<String> =
+        margins.coverages.iter().map(|c| format!("{:.0} %", 100.0 * c)).collect();
+    say(format_args!(
+        "forecasts  of up to {} samples cover {} as promised, measured on held-back data",
+        margins.horizon,
+        coverages.join(", ")
+    ))
+}
+
 fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {
     let mut programs = Vec::new();
     for program in model.programs.values() {
@@ -132,6 +154,8 @@ fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {
         "window": m.window,
         "detector": m.detector,
         "detector_memory_bytes": detector_bytes,
+        "generator": m.generator,
+        "margins": m.margins,
         "programs": programs,
         "lineage": m.lineage,
     }))

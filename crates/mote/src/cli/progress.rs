@@ -24,6 +24,7 @@ impl Bar {
                     self.bar.set_message(self.losses(*loss));
                 }
             }
+            Report::Margins(done, of) => self.margins(*done, *of),
             Report::Progress(Progress::Look { look, .. }) => self.validation = look.validation,
         }
     }
@@ -47,6 +48,18 @@ impl Bar {
         let style = "{spinner} {bar:30} step {pos}/{len}  {msg}  {per_sec}, {eta} left";
         self.bar = ProgressBar::new(outline.steps);
         self.bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
+    }
+
+    fn margins(&mut self, done: usize, of: usize) {
+        if done == 1 {
+            self.bar.finish_and_clear();
+            eprintln!("Comparing forecasts with held-back data.");
+            self.bar = ProgressBar::new(of as u64);
+            let style = "{spinner} {bar:30} {pos}/{len} samples  {per_sec}, {eta} left";
+            self.bar
+                .set_style(ProgressStyle::with_template(style).expect("the template is constant"));
+        }
+        self.bar.set_position(done as u64);
     }
 
     fn losses(&self, loss: f64) -> String {

@@ -13,7 +13,7 @@ use mote::{
     calibration::Alarm,
     files,
     source::Source,
-    training::{FALSE_ALARM_RATE, Finished, Model, Recipe, Report, run},
+    training::{FALSE_ALARM_RATE, Finished, Model, Recipe, Report, Task, run},
 };
 use mote_learn::{
     device::Device,
@@ -55,6 +55,10 @@ pub(super) struct Options {
     /// Which family of models
     #[arg(long, value_name = "MODEL", default_value = "vae")]
     pub(super) model: Family,
+    /// What windows will be asked for: it learns to do without what is hidden then [default: what suits
+    /// the family]
+    #[arg(long = "for", value_name = "TASKS", value_delimiter = ',')]
+    tasks: Vec<Purpose>,
     /// Samples in a window [default: found from the data]
     #[arg(long, value_name = "SAMPLES")]
     window: Option<usize>,
@@ -100,11 +104,33 @@ pub(super) enum Family {
     SplineFlow,
 }
 
+/// What a model will be asked for.
+#[derive(Clone, Copy, ValueEnum)]
+enum Purpose {
+    /// Windows that never were
+    Generate,
+    /// Holes, single ones and stretches
+    Impute,
+    /// The future
+    Forecast,
+}
+
+impl Purpose {
+    fn task(self) -> Task {
+        match self {
+            Self::Generate => Task::Generate,
+            Self::Impute => Task::Impute,
+            Self::Forecast => Task::Forecast,
+        }
+    }
+}
+
 impl Options {
     /// What the demo trains: short, because someone is watching.
     pub(super) fn demo(model: Family, seed: u64) -> Self {
         Self {
             model,
+            tasks: Vec::new(),
             window: None,
             tail: None,
             false_alarms: FALSE_ALARM_RATE,
@@ -138,7 +164,8 @@ impl Options {
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };
-        let usual = Recipe::new(reading, source, model)?;
+        let tasks: Vec<Task> = self.tasks.iter().map(|t| t.task()).collect();
+        let usual = Recipe::for_tasks(reading, source, model, &tasks)?;
         Ok(Recipe {
             train: TrainConfig {
                 seed: self.seed,

@@ -1,7 +1,10 @@
 //! Which family, how large, and what of it decides a training: the list that grows with each family.
 
 use mote_learn::{
-    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
+    families::{
+        AutoregressiveConfig, DiffusionConfig, MafConfig, Prediction, SplineFlowConfig,
+        TimeVaeConfig,
+    },
     train::TrainConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -88,18 +91,75 @@ impl Model {
             Self::SplineFlow(_) => {
                 TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
             }
-            // One step sees one moment of the path, so there have to be more of them; half of the
-            // windows are for generation, the rest for what is asked of known parts.
-            Self::Diffusion(_) => TrainConfig {
-                steps: 5 * usual.steps,
-                evaluate_every: 5 * usual.evaluate_every,
-                patience: u32::MAX,
-                hide: 0.3,
-                hide_all: 0.5,
-                hide_future: 0.2,
-                average: Some(0.999),
-                ..usual
-            },
+            // One step sees one moment of the path, so there have to be more of them where data is
+            // little; half of the windows are for generation, the rest for what is asked of known parts.
+            Self::Diffusion(_) => {
+                let steps = (usual.steps * 6 / 5).max(1000);
+                TrainConfig {
+                    steps,
+                    evaluate_every: steps / 20,
+                    patience: u32::MAX,
+                    hide: 0.3,
+                    hide_all: 0.5,
+                    hide_future: 0.2,
+                    average: Some(0.999),
+                    ..usual
+                }
+            }
         }
     }
+
+    /// The same model, as it does these tasks best; as it is where there are none.
+    #[must_use]
+    pub fn made_for(self, tasks: &[Task]) -> Self {
+        match self {
+            // Where much of the window is known, little is left to say: the window itself is asked for,
+            // and a few evaluations are as good as many without a student.
+            Self::Diffusion(config) if !tasks.is_empty() && !tasks.contains(&Task::Generate) => {
+                let prediction = Prediction::Clean;
+                Self::Diffusion(DiffusionConfig {
+                    prediction,
+                    evaluations: 6,
+                    strides: None,
+                    ..config
+                })
+            }
+            other => other,
+        }
+    }
+
+    /// Whether it can be asked to complete windows.
+    #[must_use]
+    pub fn completes(&self) -> bool {
+        !matches!(self, Self::Flow(_))
+    }
+
+    /// The same training for a model that will be asked to complete windows, if any, for these tasks in
+    /// equal shares: what is hidden from it while it learns is what it will have to do without.
+    #[must_use]
+    pub fn training_for(&self, tasks: &[Task], samples: usize) -> TrainConfig {
+        let usual = self.training(samples);
+        if tasks.is_empty() {
+            return usual;
+        }
+        let share = |task| if tasks.contains(&task) { 1.0 / tasks.len() as f32 } else { 0.0 };
+        TrainConfig {
+            hide: share(Task::Impute),
+            hide_share: 1.0,
+            hide_all: share(Task::Generate),
+            hide_future: share(Task::Forecast),
+            ..usual
+        }
+    }
+}
+
+/// What a model is asked to complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Everything.
+    Generate,
+    /// Holes, single ones and stretches, of any share of the values.
+    Impute,
+    /// The future.
+    Forecast,
 }

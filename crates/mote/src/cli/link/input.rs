@@ -15,7 +15,7 @@ use mote_data::{
 };
 use mote_format::Schema;
 
-use super::{Run, is_mqtt};
+use super::{Link, is_mqtt};
 
 /// Messages handled before the broker is told: no more than brokers leave open at once.
 const BATCH: usize = 16;
@@ -45,17 +45,23 @@ enum Kind {
 }
 
 impl<'s> Input<'s> {
-    pub(super) fn open(run: &Run, schema: &'s Schema, reading: &Reading) -> Result<Self, Error> {
-        let kind = match run.from.as_str() {
+    /// `purpose` is part of the name by which a broker knows us again.
+    pub(super) fn open(
+        link: &Link,
+        schema: &'s Schema,
+        reading: &Reading,
+        purpose: &str,
+    ) -> Result<Self, Error> {
+        let kind = match link.from.as_deref().unwrap_or("stdin") {
             "stdin" | "-" => {
                 Kind::lines("standard input", Box::new(BufReader::new(std::io::stdin())))
             }
             address if is_mqtt(address) => {
-                let mut broker = run.broker(address)?;
+                let mut broker = link.broker(address)?;
                 if broker.client_id().is_none() {
-                    broker = broker.with_client_id(client_id(run));
+                    broker = broker.with_client_id(client_id(address, purpose));
                 }
-                let subscriber = Subscriber::open(&broker, &[], run.options("source"))?;
+                let subscriber = Subscriber::open(&broker, &[], link.options("source"))?;
                 Kind::Mqtt { subscriber, receipts: Vec::new() }
             }
             path => Self::file(path.strip_prefix("file:").unwrap_or(path), schema, reading)?,
@@ -136,8 +142,8 @@ impl Kind {
 }
 
 /// The name by which the broker knows this model on this topic again.
-fn client_id(run: &Run) -> String {
-    let what = format!("{}\0{}", run.from, run.model.display());
+fn client_id(address: &str, purpose: &str) -> String {
+    let what = format!("{address}\0{purpose}");
     format!("mote-{}", &blake3::hash(what.as_bytes()).to_hex()[..12])
 }
 

@@ -1,4 +1,4 @@
-//! Where scores and events go.
+//! Where results go.
 
 use std::{
     fs::File,
@@ -7,10 +7,14 @@ use std::{
     time::Duration,
 };
 
-use mote::{Error, stream::Output};
+use mote::{
+    Error,
+    completion::{Told, Whole},
+    stream::Output,
+};
 use mote_data::mqtt::Publisher;
 
-use super::{Run, is_mqtt};
+use super::{Link, is_mqtt};
 use crate::cli::Style;
 
 /// How long the end waits for a broker to confirm what was published.
@@ -19,7 +23,31 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 /// What an event says whose score was no number.
 const NO_NUMBER: &str = "no number, for an input was out of all bounds";
 
-/// A sink of outputs.
+/// A result that is JSON for programs and words for people.
+pub(in crate::cli) trait Line: serde::Serialize {
+    /// One line.
+    fn words(&self) -> String;
+}
+
+impl Line for Output {
+    fn words(&self) -> String {
+        words(self)
+    }
+}
+
+impl Line for Told {
+    fn words(&self) -> String {
+        Self::words(self)
+    }
+}
+
+impl Line for Whole {
+    fn words(&self) -> String {
+        Self::words(self)
+    }
+}
+
+/// A sink of results.
 pub(super) struct Sink {
     style: Style,
     kind: Kind,
@@ -32,15 +60,15 @@ enum Kind {
 }
 
 impl Sink {
-    pub(super) fn open(run: &Run, style: Style) -> Result<Self, Error> {
-        let kind = match run.to.as_str() {
+    pub(super) fn open(link: &Link, style: Style) -> Result<Self, Error> {
+        let kind = match link.to.as_deref().unwrap_or("stdout") {
             "stdout" | "-" => Kind::Stdout(BufWriter::new(std::io::stdout())),
             address if is_mqtt(address) => {
-                let broker = run.broker(address)?;
+                let broker = link.broker(address)?;
                 let topic = broker.topic().map(str::to_owned).ok_or_else(|| {
                     Error::Usage("wanted a topic to publish on, as in mqtt://host/topic".into())
                 })?;
-                Kind::Mqtt { publisher: Publisher::open(&broker, run.options("sink"))?, topic }
+                Kind::Mqtt { publisher: Publisher::open(&broker, link.options("sink"))?, topic }
             }
             path => {
                 let path = PathBuf::from(path.strip_prefix("file:").unwrap_or(path));
@@ -57,9 +85,9 @@ impl Sink {
     }
 
     /// Puts out one result.
-    pub(super) fn put(&mut self, output: &Output) -> Result<(), Error> {
+    pub(super) fn put(&mut self, output: &impl Line) -> Result<(), Error> {
         let text = match self.style {
-            Style::People => words(output),
+            Style::People => output.words(),
             Style::Json => {
                 serde_json::to_string(output).expect("outputs have no maps with keys but strings")
             }
@@ -83,7 +111,7 @@ impl Sink {
                 // is lost.
                 match publisher.flush(LAST_WORDS) {
                     Err(mote_data::mqtt::Error::Unconfirmed { .. })
-                        if !super::super::interrupt::asked() => {}
+                        if !crate::cli::interrupt::asked() => {}
                     done => return Ok(done?),
                 }
             },
@@ -100,7 +128,7 @@ fn stdout(e: std::io::Error) -> Error {
 }
 
 /// A result in words.
-pub(crate) fn words(output: &Output) -> String {
+pub(in crate::cli) fn words(output: &Output) -> String {
     match output {
         Output::Score(line) => {
             let time = line.time.clone().unwrap_or_else(|| format!("sample {}", line.sample));
