@@ -117,7 +117,7 @@ fn completion(model: &Model<'_>) -> Result<(), Error> {
     match &m.generator {
         None => return Ok(()),
         Some(Generator::Direct) => say("completes  windows in one evaluation")?,
-        Some(Generator::Sequential { .. }) => say("completes  windows sample by sample")?,
+        Some(Generator::Sequential) => say("completes  windows sample by sample")?,
         Some(Generator::Iterative { evaluations, .. }) => {
             say(format_args!("completes  windows in {evaluations} evaluations"))?;
         }
