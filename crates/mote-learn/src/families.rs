@@ -9,12 +9,14 @@ mod diffusion;
 mod maf;
 mod spline_flow;
 mod time_vae;
+mod transformer;
 
 pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
 pub use maf::{Maf, MafConfig};
 pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
+pub use transformer::{Transformer, TransformerConfig};
 
 use burn::{module::Module, tensor::Tensor};
 use mote_format::manifest::Generator;

@@ -4,9 +4,11 @@
 //! matrix product over rows, because that is the form in which a CPU computes gradients fastest;
 //! where nothing is to be learned (validation, capture) the same layer is the canonical operation.
 
+mod attention;
 mod categorical;
 mod causal;
 mod dense;
+mod experts;
 mod gaussian;
 mod masked;
 mod mixer;
@@ -17,10 +19,12 @@ mod patch;
 mod spline;
 mod standardize;
 
+pub use attention::{CausalAttention, attend};
 pub use categorical::{draw_one, log_softmax, log_sum_exp};
 pub(crate) use causal::delayed;
 pub use causal::{CausalConv, CausalStack};
 pub use dense::Dense;
+pub use experts::Experts;
 pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};
 pub use masked::MaskedDense;
 pub use mixer::{Mixer, MixerSize};

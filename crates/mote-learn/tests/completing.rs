@@ -14,7 +14,7 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, Family, SplineFlow,
-        SplineFlowConfig, TimeVae, TimeVaeConfig,
+        SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -111,5 +111,13 @@ fn autoregressive() {
     let config = AutoregressiveConfig { hidden: 8, convolutions: 2, components: 3 };
     let layout = Layout::numbers_only(FEATURES);
     let model = Autoregressive::new(&config, &layout, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Sequential);
+}
+
+#[test]
+fn transformer() {
+    let config = TransformerConfig { hidden: 8, heads: 2, window: 4, ..Default::default() };
+    let layout = Layout::numbers_only(FEATURES);
+    let model = Transformer::new(&config, &layout, &mut rng(1), &Device::flex());
     check(&shaken(model, 0.2), Generator::Sequential);
 }

@@ -11,7 +11,8 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Family,
-        Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
+        Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer,
+        TransformerConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -147,6 +148,21 @@ fn spline_flow() {
         let config = SplineFlowConfig { hidden: 12, bins, ..Default::default() };
         let model = SplineFlow::new(&config, shape[0], shape[1], &mut rng(9), &device);
         check(&shaken(model, 0.2), shape, &["score", "complete"]);
+    }
+}
+
+#[test]
+fn transformer() {
+    let device = Device::flex();
+    for (layout, time, experts, window) in [
+        (Layout::numbers_only(1), 1, 1, 4),
+        (Layout::numbers_only(3), 16, 3, 5),
+        (mixed(), 9, 1, 32),
+    ] {
+        let config =
+            TransformerConfig { hidden: 12, heads: 2, experts, window, ..Default::default() };
+        let model = Transformer::new(&config, &layout, &mut rng(9), &device);
+        check(&shaken(model, 0.2), [time, layout.features()], &["score", "next"]);
     }
 }
 

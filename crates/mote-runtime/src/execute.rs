@@ -253,6 +253,18 @@ fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
             kernels::layer_norm(at.read(*x), at.read(*gain), bias.map(|b| at.read(b)), *epsilon, y);
         }
         Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
+        Op::Attention { q, k, v, bias, before, .. } => {
+            let attention = kernels::Attention {
+                keys: at.read(*k),
+                values: at.read(*v),
+                bias: at.read(*bias),
+                width: at.width(*q),
+                outputs: at.width(*v),
+                heads: at.shape(*q)[1],
+                before: *before,
+            };
+            fast::attention(at.loaded.level(), &attention, at.read(*q), y);
+        }
         Op::Unary { x, f, .. } => fast::unary(at.loaded.level(), *f, at.read(*x), y),
         Op::Affine { x, scale, offset, .. } => kernels::affine(*scale, *offset, at.read(*x), y),
         Op::Clamp { x, low, high, .. } => kernels::clamp(*low, *high, at.read(*x), y),

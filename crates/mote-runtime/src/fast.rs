@@ -5,6 +5,7 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
+mod attention;
 pub(crate) mod bytes;
 mod geometry;
 mod level;
@@ -18,6 +19,7 @@ mod unary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use attention::attention;
 pub use level::Level;
 pub(crate) use product::Product;
 pub(crate) use unary::{unary, unary_in_place};

@@ -15,7 +15,7 @@ use mote_learn::{
     device::Device,
     diagnose,
     entries::{Entries, entries},
-    families::{Autoregressive, Diffusion, Family, Maf, SplineFlow, TimeVae},
+    families::{Autoregressive, Diffusion, Family, Maf, SplineFlow, TimeVae, Transformer},
     layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
@@ -239,6 +239,9 @@ impl Task<'_> {
             }
             Model::Diffusion(config) => {
                 self.fit(Diffusion::new(config, length, features, &mut rng, &cpu), resume, observe)
+            }
+            Model::Transformer(config) => {
+                self.fit(Transformer::new(config, self.layout, &mut rng, &cpu), resume, observe)
             }
             Model::SplineFlow(config) => {
                 self.fit(SplineFlow::new(config, length, features, &mut rng, &cpu), resume, observe)

@@ -67,7 +67,7 @@ impl SplineFlow {
         rng: &mut Random,
         device: &Device,
     ) -> Self {
-        let halvings: &[Split] = match (length % 2 == 0, features > 1) {
+        let halvings: &[Split] = match (length.is_multiple_of(2), features > 1) {
             (true, true) => &[Split::Time, Split::Features],
             (true, false) => &[Split::Time],
             (false, true) => &[Split::Features],

@@ -17,7 +17,10 @@ use mote::{
 };
 use mote_learn::{
     device::Device,
-    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
+    families::{
+        AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
+        TransformerConfig,
+    },
     train::{Checkpoint, End, Progress, TrainConfig},
 };
 use serde_json::json;
@@ -80,6 +83,9 @@ pub(super) struct Options {
     /// Peak of the learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// Networks of which each sample takes one, for the transformer (mixture of experts) [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    experts: Option<usize>,
     /// Where to train
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
@@ -98,6 +104,9 @@ pub(super) enum Family {
     Autoregressive,
     /// A coupling flow with splines: exact scores, and generates, imputes and forecasts in one evaluation
     SplineFlow,
+    /// Sample by sample, causal attention with a mixture density: what `autoregressive` does, of a longer
+    /// past
+    Transformer,
 }
 
 impl Options {
@@ -113,6 +122,7 @@ impl Options {
             steps: Some(1000),
             batch: None,
             learning_rate: None,
+            experts: None,
             device: "cpu".into(),
         }
     }
@@ -131,10 +141,20 @@ impl Options {
         if self.batch == Some(0) || self.steps == Some(0) {
             return Err(Error::Usage("wanted at least one step and one window in a batch".into()));
         }
+        if self.experts == Some(0) {
+            return Err(Error::Usage("wanted at least one expert".into()));
+        }
+        if self.experts.is_some() && !matches!(self.model, Family::Transformer) {
+            return Err(Error::Usage("--experts are for --model transformer".into()));
+        }
         let model = match self.model {
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
             Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
+            Family::Transformer => Model::Transformer(TransformerConfig {
+                experts: self.experts.unwrap_or(1),
+                ..TransformerConfig::default()
+            }),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };

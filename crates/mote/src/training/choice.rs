@@ -1,7 +1,10 @@
 //! Which family, how large, and what of it decides a training: the list that grows with each family.
 
 use mote_learn::{
-    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
+    families::{
+        AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
+        TransformerConfig,
+    },
     train::TrainConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,8 @@ pub enum Model {
     Autoregressive(AutoregressiveConfig),
     /// A coupling flow with splines, conditional on what is shown.
     SplineFlow(SplineFlowConfig),
+    /// Sample by sample: causal attention and a mixture density.
+    Transformer(TransformerConfig),
 }
 
 impl Model {
@@ -32,6 +37,7 @@ impl Model {
             Self::Diffusion(_) => "Diffusion",
             Self::Autoregressive(_) => "Autoregressive",
             Self::SplineFlow(_) => "SplineFlow",
+            Self::Transformer(_) => "Transformer",
         }
     }
 
@@ -40,15 +46,22 @@ impl Model {
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
             Self::Vae(_) | Self::Diffusion(_) => [16, 64],
-            Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => [16, 32],
+            Self::Flow(_)
+            | Self::Autoregressive(_)
+            | Self::SplineFlow(_)
+            | Self::Transformer(_) => [16, 32],
         }
     }
 
     /// Whether it tells how improbable a window is. Then held-back data has to choose a threshold.
     pub(super) fn has_scores(&self) -> bool {
         match self {
-            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => true,
             Self::Diffusion(_) => false,
+            Self::Vae(_)
+            | Self::Flow(_)
+            | Self::Autoregressive(_)
+            | Self::SplineFlow(_)
+            | Self::Transformer(_) => true,
         }
     }
 
@@ -58,7 +71,9 @@ impl Model {
             Self::Vae(config) => 1 << config.halvings,
             // Even and odd samples are its halves.
             Self::SplineFlow(_) => 2,
-            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) => 1,
+            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) | Self::Transformer(_) => {
+                1
+            }
         }
     }
 
@@ -67,7 +82,7 @@ impl Model {
     pub fn training(&self, samples: usize) -> TrainConfig {
         let usual = TrainConfig::for_samples(samples);
         match self {
-            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) => usual,
+            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::Transformer(_) => usual,
             // Half of the windows are for scores and generation, the rest for what is asked of known
             // parts.
             Self::SplineFlow(_) => {
