@@ -34,7 +34,7 @@ impl Ranges {
                 ranges.widen(program, i, port.value, instance.output(port.value))?;
             }
             for (at, op) in program.ops.iter().enumerate() {
-                instance.run_operation(at);
+                instance.run_apart(at);
                 let y = op.result();
                 ranges.widen(program, i, y, instance.output(y))?;
             }

@@ -105,6 +105,12 @@ fn header(firmware: &Firmware, names: &Names) -> String {
         let _ = writeln!(text, "{} *{prefix}_input_{name}(void);", type_of(&port.place));
     }
     let _ = writeln!(text, "void {prefix}_run(void);");
+    if !firmware.states.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n/* Forgets all samples, as at the beginning of a stream. */\nvoid {prefix}_reset(void);\n"
+        );
+    }
     for (port, name) in firmware.outputs.iter().zip(&names.outputs) {
         let _ = writeln!(text, "const {} *{prefix}_output_{name}(void);", type_of(&port.place));
     }
@@ -146,11 +152,10 @@ fn readme(name: &str, firmware: &Firmware, names: &Names) -> String {
         "# {name}\n\nThe program `{}`, exported by Mote as C99: {} multiplications with weights, {} \
          bytes of values. It allocates nothing, cannot fail, depends on the standard library alone, and \
          contains the kernels that it uses and no others. Processors are little endian.\n\n\
-         `{prefix}.h` declares `{prefix}_{}`.\n\n## Build\n\nCompile all `.c` and `.S` files, with `kernels` \
-         among the folders of headers, and link `-lm`:\n\n```sh\ncc -std=c99 -O2 -Ikernels -c *.c \
-         kernels/*.[cS]\n```\n\nThe compiler's target chooses the kernels: `-mcpu=cortex-m4` (also M7, M33) those \
-         with DSP instructions, `-mcpu=cortex-m55` (also M85) those with vectors, all others plain ones, with the \
-         same results bit for bit.\n\n## Self-test\n\n`{prefix}_self_test.c` holds vectors whose results the runtime \
+         `{prefix}.h` declares `{prefix}_{}`.\n\n## Build\n\nCompile all `.c` and `.S` files, and link \
+         `-lm`:\n\n```sh\ncc -std=c99 -O2 -c *.c kernels/*.[cS]\n```\n\nThe compiler's target chooses the \
+         kernels: `-mcpu=cortex-m4` (also M7, M33) those with DSP instructions, `-mcpu=cortex-m55` (also M85) \
+         those with vectors, all others plain ones, with the same results bit for bit.\n\n## Self-test\n\n`{prefix}_self_test.c` holds vectors whose results the runtime \
          on the host computed before. It is needed by nothing else and may be left out.\n\n\
          ## Several models\n\nAll names of this one begin with `{prefix}_`. What is in `kernels` is the same for all \
          models and is compiled once.\n",

@@ -1,6 +1,7 @@
 //! From a verified program to steps.
 
 mod layers;
+mod rings;
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,10 @@ use mote_format::{
 };
 use mote_runtime::{LoadError, Plan};
 
+use self::rings::Ring;
 use crate::{
     error::Error,
-    steps::{Addend, At, Axes, Blocks, Firmware, Place, Port, Step, What},
+    steps::{Addend, At, Axes, Blocks, Firmware, Place, Port, State, Step, What},
     tables::{Table, TableId, Tables},
 };
 
@@ -34,21 +36,33 @@ pub(crate) fn lower(
             shape: program.values[value].shape.clone(),
         });
     }
+    let (program, rings) = rings::find(program, tensors);
+    let program = &program;
     let mut lowering = Lowering {
         program,
         tensors,
         plan: Plan::new(program),
+        rings: &rings,
         tables: Tables::default(),
         steps: Vec::new(),
         gathered_bytes: 0,
     };
+    for port in &program.inputs {
+        lowering.remember(port.value)?;
+    }
     for op in &program.ops {
         lowering.op(op)?;
+        lowering.remember(op.result())?;
+    }
+    for (input, output) in program.states().filter(|(input, output)| input != output) {
+        lowering.carry(input, output)?;
     }
     Ok(Firmware {
         program: program.name.clone(),
         inputs: lowering.ports(&program.inputs)?,
         outputs: lowering.ports(&program.outputs)?,
+        states: lowering.states()?,
+        rings: lowering.rings.len(),
         arena_bytes: lowering.plan.bytes(),
         gathered_bytes: lowering.gathered_bytes,
         tables: lowering.tables,
@@ -61,6 +75,7 @@ struct Lowering<'p, 'm> {
     program: &'p Verified,
     tensors: &'p BTreeMap<String, Tensor<'m>>,
     plan: Plan,
+    rings: &'p [Ring],
     tables: Tables,
     steps: Vec<Step>,
     gathered_bytes: usize,
@@ -96,6 +111,47 @@ impl<'m> Lowering<'_, 'm> {
         let y = self.place(op.result())?;
         self.steps.push(Step { comment: self.comment(op), xs, y, what });
         Ok(())
+    }
+
+    /// Puts a row that was just written into the rings of its kind, before anything else is written
+    /// over it.
+    fn remember(&mut self, row: ValueId) -> Result<(), Error> {
+        let rings = self.rings;
+        for (ring, &Ring { row: kind, rows }) in rings.iter().enumerate() {
+            if kind == row {
+                let (from, to) = (self.program.shape(row), self.program.shape(rows));
+                let comment = format!("push: {from:?} -> {to:?}");
+                let (xs, y) = (vec![self.place(row)?], self.place(rows)?);
+                self.steps.push(Step { comment, xs, y, what: What::Push { ring } });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a state that lies in no ring to where the next run reads it.
+    fn carry(&mut self, input: ValueId, output: ValueId) -> Result<(), Error> {
+        let (xs, y) = (vec![self.place(output)?], self.place(input)?);
+        // A reshaped state may lie where it is read.
+        if xs[0] != y {
+            let comment = format!("carry: {:?}", self.program.shape(input));
+            let what = What::CopyBlocks(Blocks::one(y.elements));
+            self.steps.push(Step { comment, xs, y, what });
+        }
+        Ok(())
+    }
+
+    fn states(&mut self) -> Result<Vec<State>, Error> {
+        let program = self.program;
+        let state = |(input, _): (ValueId, ValueId)| {
+            let of = program.values[input.index()].quantization;
+            Ok(State { place: self.place(input)?, zero: of.map_or(0, |q| q.zero_point) })
+        };
+        program.states().map(state).collect()
+    }
+
+    /// The ring that the rows of `x` lie in.
+    fn ring_of(&self, x: ValueId) -> Option<usize> {
+        self.rings.iter().position(|ring| ring.rows == x)
     }
 
     fn comment(&self, op: &Op) -> String {
@@ -167,6 +223,9 @@ impl<'m> Lowering<'_, 'm> {
 
     fn move_numbers(&mut self, op: &Op) -> Result<(), Error> {
         match op {
+            Op::Slice { x, .. } if let Some(ring) = self.ring_of(*x) => {
+                self.push(op, &[*x], What::Oldest { ring })
+            }
             Op::Slice { x, axis, start, end, .. } => {
                 let (outer, length, inner) = around(self.program.shape(*x), *axis);
                 let n = (end - start) * inner;
@@ -192,8 +251,7 @@ impl<'m> Lowering<'_, 'm> {
                 if self.program.values[x.index()].tensor.is_none() {
                     return Ok(());
                 }
-                let n = self.program.elements(*x);
-                let blocks = Blocks { x_start: 0, x_step: n, y_start: 0, y_step: n, blocks: 1, n };
+                let blocks = Blocks::one(self.program.elements(*x));
                 self.push(op, &[*x], What::CopyBlocks(blocks))
             }
             Op::Permute { x, axes, .. } => {
@@ -205,9 +263,13 @@ impl<'m> Lowering<'_, 'm> {
         }
     }
 
+    /// Those that the caller fills or reads: states stay inside.
     fn ports(&mut self, ports: &[ProgramPort]) -> Result<Vec<Port>, Error> {
+        let states: Vec<ValueId> =
+            self.program.states().flat_map(|(input, output)| [input, output]).collect();
         ports
             .iter()
+            .filter(|port| !states.contains(&port.value))
             .map(|port| {
                 let value = &self.program.values[port.value.index()];
                 let (shape, quantization) = (value.shape.clone(), value.quantization);

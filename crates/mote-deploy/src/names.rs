@@ -1,9 +1,10 @@
 //! Names of ports and programs as identifiers of C and Rust.
 
 /// Words that neither language takes for a name, and what the firmware itself is called by.
-const TAKEN: [&str; 24] = [
+const TAKEN: [&str; 25] = [
     "as", "break", "const", "continue", "do", "else", "enum", "fn", "for", "if", "impl", "in",
-    "let", "loop", "match", "mod", "mut", "new", "pub", "ref", "run", "self", "type", "while",
+    "let", "loop", "match", "mod", "mut", "new", "pub", "ref", "reset", "run", "self", "type",
+    "while",
 ];
 
 /// `name` in lower case, with `_` for what no identifier has, and a letter first.

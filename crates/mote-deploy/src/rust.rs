@@ -12,7 +12,7 @@ use crate::{
     files::Files,
     golden::Golden,
     names,
-    steps::{Firmware, Order, Place, Port, Product, What},
+    steps::{Firmware, Order, Place, Port, Product, State, What, Windows},
 };
 
 /// The files of the crate `name`.
@@ -69,8 +69,14 @@ impl Needs {
     fn step(&mut self, what: &What) {
         match what {
             What::Layer(layer) => {
-                if !matches!(layer.windows, crate::steps::Windows::Rows { .. }) {
-                    self.files.insert("window.rs");
+                match layer.windows {
+                    Windows::Rows { .. } => {}
+                    Windows::Conv(_) | Windows::Transposed(_) => {
+                        self.files.insert("window.rs");
+                    }
+                    Windows::Ring { .. } => {
+                        self.files.insert("ring.rs");
+                    }
                 }
                 match layer.product {
                     Product::Real => self.files.extend(["real.rs", "fpu.s"]),
@@ -99,6 +105,9 @@ impl Needs {
             }
             What::CopyBlocks(_) | What::Permute { .. } => {
                 self.files.insert("layout.rs");
+            }
+            What::Push { .. } | What::Oldest { .. } => {
+                self.files.insert("ring.rs");
             }
         }
         self.libm |= self.files.contains("normalize.rs");
@@ -182,6 +191,15 @@ fn library(firmware: &Firmware, needs: &Needs) -> String {
             format!("kernels::integer::larger({}, {})", words("Native"), words("Native4"))
         }
     };
+    let rings = firmware.rings;
+    let (fields, values) = if firmware.states.is_empty() {
+        (String::new(), String::new())
+    } else {
+        (
+            format!("    oldest: [usize; {rings}],\n    started: bool,\n"),
+            format!(", oldest: [0; {rings}], started: false"),
+        )
+    };
     let mut text = format!(
         "//! The program `{program}`, exported by Mote.\n//!\n\
          //! [`Model`] holds all memory that it needs, and runs it. Nothing here allocates or fails.\n\
@@ -189,13 +207,16 @@ fn library(firmware: &Firmware, needs: &Needs) -> String {
          mod tables;\n\n\
          /// The memory of the program: its values, and what kernels use.\n\
          #[derive(Clone, Debug)]\n#[allow(dead_code)]\npub struct Model {{\n    arena: [u32; {arena}],\n    \
-         gathered: [u32; {gathered}],\n    scratch: [i32; {scratch}],\n}}\n\n\
+         gathered: [u32; {gathered}],\n    scratch: [i32; {scratch}],\n{fields}}}\n\n\
          impl Default for Model {{\n    fn default() -> Self {{\n        Self::new()\n    }}\n}}\n\n\
          impl Model {{\n    /// All zeros; may stand in a `static`.\n    #[must_use]\n    \
          pub const fn new() -> Self {{\n        Self {{ arena: [0; {arena}], \
-         gathered: [0; {gathered}], scratch: [0; {scratch}] }}\n    }}\n\n",
+         gathered: [0; {gathered}], scratch: [0; {scratch}]{values} }}\n    }}\n\n",
         program = firmware.program,
     );
+    if !firmware.states.is_empty() {
+        text.push_str(&begin(&firmware.states));
+    }
     text.push_str(&call(firmware, &inputs, &outputs));
     for (port, name) in firmware.inputs.iter().zip(&inputs) {
         text.push_str(&input(port, name));
@@ -205,6 +226,22 @@ fn library(firmware: &Firmware, needs: &Needs) -> String {
     }
     text.push_str(&body::run(firmware));
     text.push_str("}\n");
+    text
+}
+
+/// How what the program remembers begins.
+fn begin(states: &[State]) -> String {
+    let mut text = String::from(
+        "    /// Forgets all samples, as at the beginning of a stream.\n    pub fn reset(&mut self) {\n        \
+         self.started = false;\n    }\n\n    fn begin(&mut self) {\n",
+    );
+    for State { place, zero } in states {
+        let words = place.words().expect("verified: inputs are written, so they are no tensors");
+        let view = view_mut(place, &format!("&mut self.arena[{words:?}]"));
+        let zero = if place.real { "0.0".into() } else { zero.to_string() };
+        let _ = writeln!(text, "        {view}.fill({zero});");
+    }
+    text.push_str("        self.oldest.fill(0);\n        self.started = true;\n    }\n\n");
     text
 }
 

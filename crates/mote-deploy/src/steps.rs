@@ -15,6 +15,10 @@ pub(crate) struct Firmware {
     pub(crate) program: String,
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
+    /// What is remembered from one run to the next.
+    pub(crate) states: Vec<State>,
+    /// Rings among the states; where the oldest row of each lies is known when it runs.
+    pub(crate) rings: usize,
     pub(crate) arena_bytes: usize,
     /// The largest window of a layer whose rows do not always lie side by side.
     pub(crate) gathered_bytes: usize,
@@ -30,6 +34,14 @@ pub(crate) struct Port {
     pub(crate) shape: Vec<usize>,
     pub(crate) quantization: Option<Quantization>,
     pub(crate) place: Place,
+}
+
+/// What begins as real zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(crate) place: Place,
+    /// The byte for zero.
+    pub(crate) zero: i8,
 }
 
 /// Where the elements of a value lie.
@@ -83,19 +95,62 @@ pub(crate) enum What {
     Layer(Layer),
     Activate(Unary),
     Map(Unary),
-    Affine { scale: f32, offset: f32 },
-    Clamp { low: f32, high: f32 },
-    Zip { f: Binary },
-    Broadcast { f: Binary, lengths: Axes, a: Axes, b: Axes },
-    Fold { f: Reduction, outer: usize, length: usize, inner: usize },
-    Softmax { width: usize },
-    LayerNorm { width: usize, gain: TableId, bias: TableId, epsilon: f32 },
+    Affine {
+        scale: f32,
+        offset: f32,
+    },
+    Clamp {
+        low: f32,
+        high: f32,
+    },
+    Zip {
+        f: Binary,
+    },
+    Broadcast {
+        f: Binary,
+        lengths: Axes,
+        a: Axes,
+        b: Axes,
+    },
+    Fold {
+        f: Reduction,
+        outer: usize,
+        length: usize,
+        inner: usize,
+    },
+    Softmax {
+        width: usize,
+    },
+    LayerNorm {
+        width: usize,
+        gain: TableId,
+        bias: TableId,
+        epsilon: f32,
+    },
     Quantize(Quantization),
     Dequantize(Quantization),
-    Lookup { table: TableId },
-    Add { a: Addend, b: Addend, zero_point: i8, clamp: [i8; 2] },
+    Lookup {
+        table: TableId,
+    },
+    Add {
+        a: Addend,
+        b: Addend,
+        zero_point: i8,
+        clamp: [i8; 2],
+    },
     CopyBlocks(Blocks),
-    Permute { lengths: Axes, steps: Axes },
+    Permute {
+        lengths: Axes,
+        steps: Axes,
+    },
+    /// A row takes the place of the oldest one of a ring.
+    Push {
+        ring: usize,
+    },
+    /// The oldest row of a ring.
+    Oldest {
+        ring: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +168,13 @@ pub(crate) struct Blocks {
     pub(crate) y_step: usize,
     pub(crate) blocks: usize,
     pub(crate) n: usize,
+}
+
+impl Blocks {
+    /// All of a value.
+    pub(crate) fn one(n: usize) -> Self {
+        Self { x_start: 0, x_step: n, y_start: 0, y_step: n, blocks: 1, n }
+    }
 }
 
 /// A matrix that meets windows of a series.
@@ -133,6 +195,11 @@ pub(crate) enum Windows {
     },
     Conv(Geometry),
     Transposed(Geometry),
+    /// One window, from the oldest row of a ring on.
+    Ring {
+        ring: usize,
+        geometry: Geometry,
+    },
 }
 
 /// As `mote_runtime::micro::window::Geometry`.

@@ -57,6 +57,13 @@ impl<'a> Tensor<'a> {
     pub fn stored(&self) -> Stored<'_> {
         Stored { dtype: self.dtype, shape: &self.shape }
     }
+
+    /// A copy for another file.
+    #[must_use]
+    pub fn to_array(&self) -> Array {
+        let words = words(self.bytes);
+        Array { dtype: self.dtype, shape: self.shape.clone(), words }
+    }
 }
 
 /// A number that tensors hold.
@@ -103,10 +110,7 @@ impl Array {
     pub fn new<T: Element>(shape: impl Into<Vec<usize>>, data: &[T]) -> Self {
         let shape = shape.into();
         assert_eq!(shape::elements(&shape), Some(data.len()), "elements of a tensor {shape:?}");
-        let bytes: &[u8] = bytemuck::cast_slice(data);
-        let mut words = vec![0; bytes.len().div_ceil(4)];
-        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Self { dtype: T::DTYPE, shape, words }
+        Self { dtype: T::DTYPE, shape, words: words(bytemuck::cast_slice(data)) }
     }
 
     /// As it will lie in a file: from here its elements can be read.
@@ -124,13 +128,10 @@ impl Array {
     }
 }
 
-impl From<&Tensor<'_>> for Array {
-    /// A copy of what lies in a file.
-    fn from(tensor: &Tensor<'_>) -> Self {
-        let mut words = vec![0; tensor.bytes.len().div_ceil(4)];
-        bytemuck::cast_slice_mut(&mut words)[..tensor.bytes.len()].copy_from_slice(tensor.bytes);
-        Self { dtype: tensor.dtype, shape: tensor.shape.clone(), words }
-    }
+fn words(bytes: &[u8]) -> Vec<u32> {
+    let mut words = vec![0; bytes.len().div_ceil(4)];
+    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+    words
 }
 
 /// The container, read and checked, with its digest.

@@ -52,6 +52,9 @@ pub enum Solver {
     /// (Lu et al. 2022).
     #[default]
     Multistep,
+    /// As [`Self::Ddim`], by a network that was taught to go so and no other way: the number of
+    /// evaluations is part of it (Salimans and Ho 2022).
+    Distilled,
     /// With fresh noise at each time: the Markov chain of DDPM (Ho et al. 2020).
     Ancestral,
 }

@@ -14,6 +14,9 @@ pub const OPS: usize = 1 << 16;
 pub const RANK: usize = 4;
 /// Elements of one value, per sample: one gigabyte of `f32`.
 pub const ELEMENTS: usize = 1 << 28;
+/// Bytes of all values that are no tensors of the file, per sample, as if none took the place of another:
+/// two of the largest. No memory plan needs more, so the arena of a run is bounded before it is planned.
+pub const VALUE_BYTES: usize = 2 * 4 * ELEMENTS;
 /// Columns of a schema.
 pub const COLUMNS: usize = 1 << 14;
 /// Products in a sum of `i8` weights: 255 · 127 · this stays below 2³¹, with room for the bias.

@@ -128,6 +128,7 @@ impl Check<'_> {
     /// Checks ranks, sizes, types and tensors; returns which values are there before anything runs.
     fn values<'a>(&self, tensor: impl Fn(&str) -> Option<Stored<'a>>) -> Result<Vec<bool>, Error> {
         let mut written = vec![false; self.program.values.len()];
+        let mut bytes = 0;
         for (i, (value, written)) in self.program.values.iter().zip(&mut written).enumerate() {
             limit("axes of a value", limits::RANK, value.shape.len())?;
             if shape::elements(&value.shape).is_none() {
@@ -135,6 +136,9 @@ impl Check<'_> {
                 return Err(self.fault(None, why));
             }
             types::value(self.program, ValueId(i as u32)).map_err(|why| self.fault(None, why))?;
+            if value.tensor.is_none() {
+                bytes += value.bytes() as u64;
+            }
             if let Some(name) = &value.tensor {
                 let (dtype, shape) = value.dtype.stored(&value.shape);
                 let wanted = Stored { dtype, shape: &shape };
@@ -144,6 +148,11 @@ impl Check<'_> {
                 }
                 *written = true;
             }
+        }
+        let what = "bytes of values in a program";
+        let limit = limits::VALUE_BYTES as u64;
+        if bytes > limit {
+            return Err(Error::Limit { what, limit, found: bytes });
         }
         Ok(written)
     }

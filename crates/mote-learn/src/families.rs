@@ -6,6 +6,7 @@
 
 mod autoregressive;
 mod diffusion;
+mod distilled;
 mod maf;
 mod spline_flow;
 mod time_vae;
@@ -13,6 +14,7 @@ mod transformer;
 
 pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
+pub use distilled::Distilled;
 pub use maf::{Maf, MafConfig};
 pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};

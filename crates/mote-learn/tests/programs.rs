@@ -160,7 +160,7 @@ fn transformer() {
         (mixed(), 9, 1, 32),
     ] {
         let config =
-            TransformerConfig { hidden: 12, heads: 2, experts, window, ..Default::default() };
+            TransformerConfig { hidden: 12, heads: 2, window, experts, ..Default::default() };
         let model = Transformer::new(&config, &layout, &mut rng(9), &device);
         check(&shaken(model, 0.2), [time, layout.features()], &["score", "next"]);
     }

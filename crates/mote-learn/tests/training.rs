@@ -259,6 +259,7 @@ fn a_transformer_learns_the_chain_of_words_with_and_without_experts() {
             blocks: 1,
             window: 4,
             experts,
+            active: experts.div_ceil(2),
             components: 3,
         };
         let mut rng = Random::new(5, Purpose::Weights, 0);

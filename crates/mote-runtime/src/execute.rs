@@ -1,19 +1,18 @@
 //! A loaded program with its arena: fill the inputs, run, read the outputs.
 
+pub(crate) mod fuse;
+mod general;
+mod task;
+
 use alloc::{vec, vec::Vec};
 
-use mote_format::{
-    Dtype, Op, Quantization, ValueId, Verified, container::Element, program::Unary,
-    program::Weights,
-};
+use mote_format::{ValueId, Verified, container::Element};
 
+use self::task::Task;
 use crate::{
-    fast,
-    kernels::{
-        self, Window,
-        quantized::{self, Integers, Layer, Results},
-    },
-    load::{Loaded, Place, Prepared},
+    fast::{Aligned, Level},
+    load::{Loaded, Place},
+    plan::Plan,
 };
 
 /// A loaded program with its arena.
@@ -21,17 +20,44 @@ use crate::{
 pub struct Instance<'m> {
     loaded: Loaded<'m>,
     batch: usize,
+    /// Where each value is: in the arena its first byte, and how many it has in one sample.
+    places: Vec<Place<'m>>,
+    /// What a run does, each with the operation that it begins with.
+    tasks: Vec<(usize, Task<'m>)>,
+    /// For each operation how it is run by itself.
+    apart: Vec<Task<'m>>,
     /// As words of eight bytes, so that numbers of any type can be read in place.
-    arena: Vec<u64>,
-    scratch: Vec<u64>,
+    arena: Aligned<u64>,
+    arena_bytes: usize,
+    scratch: Aligned<u64>,
 }
 
 impl<'m> Instance<'m> {
     pub(crate) fn new(loaded: Loaded<'m>, batch: usize) -> Self {
         assert!(batch > 0, "a batch of no samples");
-        let arena = vec![0; (loaded.arena_bytes() * batch).div_ceil(8)];
-        let scratch = vec![0; loaded.scratch_bytes().div_ceil(8)];
-        Self { loaded, batch, arena, scratch }
+        let alone = batch == 1 && loaded.level() != Level::Plain;
+        let fused = if alone { fuse::fuse(&loaded) } else { Vec::new() };
+        let alone = alone.then(|| Plan::alone(loaded.program(), Aligned::<u64>::LINE, &fused));
+        let plan = alone.as_ref().unwrap_or(loaded.plan());
+        let place = |(i, place): (usize, &Place<'m>)| match *place {
+            Place::File(bytes) => Place::File(bytes),
+            Place::Arena(..) => {
+                let place = plan.place(ValueId(i as u32));
+                Place::Arena(place.start * batch, place.len())
+            }
+        };
+        let places: Vec<_> = loaded.places().iter().enumerate().map(place).collect();
+        let arena_bytes = plan.bytes() * batch;
+        let task = |i| Task::new(&loaded, &places, batch, i);
+        let apart: Vec<_> = (0..loaded.program().ops.len()).map(task).collect();
+        let mut tasks = Vec::with_capacity(apart.len());
+        for (i, task) in apart.iter().enumerate() {
+            let fused = fused.get(i).and_then(|f| Task::fused(&loaded, &places, i, *f));
+            Task::push(&mut tasks, i, fused.unwrap_or_else(|| task.clone()));
+        }
+        let arena = Aligned::new(&vec![0; arena_bytes.div_ceil(8)]);
+        let scratch = Aligned::new(&vec![0; loaded.scratch_bytes().div_ceil(8)]);
+        Self { loaded, batch, places, tasks, apart, arena, arena_bytes, scratch }
     }
 
     /// The program that it runs.
@@ -55,7 +81,7 @@ impl<'m> Instance<'m> {
     /// Bytes of the arena and of what kernels use beside it.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
-        self.loaded.arena_bytes() * self.batch + self.loaded.scratch_bytes()
+        self.arena_bytes + self.loaded.scratch_bytes()
     }
 
     /// The memory of an `f32` input, `(batch, ..)`, to be filled before each run: running may
@@ -109,8 +135,14 @@ impl<'m> Instance<'m> {
 
     /// Runs every operation once, in order. Allocates nothing, cannot fail.
     pub fn run(&mut self) {
-        for i in 0..self.program().ops.len() {
-            self.run_operation(i);
+        let arena = bytemuck::cast_slice_mut(&mut self.arena);
+        for (i, task) in &self.tasks {
+            match task {
+                Task::General => {
+                    general::run(&self.loaded, &self.places, self.batch, *i, arena);
+                }
+                task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
+            }
         }
     }
 
@@ -127,266 +159,45 @@ impl<'m> Instance<'m> {
         bytemuck::cast_slice_mut::<u64, u8>(&mut self.arena).copy_within(from, to.start);
     }
 
-    /// The bytes of a value, for the whole batch.
+    /// The bytes of a value in the arena, for the whole batch; none of a tensor.
     fn place(&self, id: ValueId) -> core::ops::Range<usize> {
-        let place = self.loaded.plan().place(id);
-        place.start * self.batch..place.end * self.batch
+        match self.places[id.index()] {
+            Place::Arena(first, length) => first..first + length * self.batch,
+            Place::File(_) => 0..0,
+        }
     }
 
-    /// Runs one operation, for profilers; the ones before it have to have run.
+    /// Runs what a run does of one operation, for profilers; the ones before it have to have run. What
+    /// a run does together it does with the first of them.
     ///
     /// # Panics
     ///
     /// If there is no such operation.
     pub fn run_operation(&mut self, i: usize) {
-        let op = &self.program().ops[i];
-        let (arena, scratch) = (bytemuck::cast_slice_mut(&mut self.arena), &mut self.scratch);
-        let Place::Arena(first, length) = self.loaded.place(op.result()) else {
-            unreachable!("verified: no operation writes a tensor of the file")
+        self.run_task(i, false);
+    }
+
+    /// Runs one operation by itself, so that its result can be looked at; a run leaves results out that
+    /// only one other operation reads.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such operation.
+    pub fn run_apart(&mut self, i: usize) {
+        self.run_task(i, true);
+    }
+
+    fn run_task(&mut self, i: usize, apart: bool) {
+        assert!(i < self.apart.len(), "an operation of the program");
+        let task = match self.tasks.binary_search_by_key(&i, |(first, _)| *first) {
+            _ if apart => &self.apart[i],
+            Ok(at) => &self.tasks[at].1,
+            Err(_) => return,
         };
-        let (start, end) = (first * self.batch, (first + length) * self.batch);
-        let (before, rest) = arena.split_at_mut(start);
-        let (y, after) = rest.split_at_mut(end - start);
-        let loaded = &self.loaded;
-        let mut at =
-            Around { loaded, before, after, after_start: end, batch: self.batch, sample: None };
-        if let Prepared::Packed(product) = &loaded.prepared[i] {
-            return product.run(loaded.level(), self.batch, at.bytes(product.x), y, scratch);
-        }
-        if loaded.at_once[i] {
-            return step(&at, op, &loaded.prepared[i], y);
-        }
-        for (sample, y) in y.chunks_exact_mut(length.max(1)).enumerate() {
-            at.sample = Some(sample);
-            step(&at, op, &loaded.prepared[i], y);
+        let arena = bytemuck::cast_slice_mut(&mut self.arena);
+        match task {
+            Task::General => general::run(&self.loaded, &self.places, self.batch, i, arena),
+            task => task.run(&self.loaded, self.batch, arena, &mut self.scratch),
         }
     }
-}
-
-/// The arena around the result that is being written: everything else can be read.
-struct Around<'a, 'm> {
-    loaded: &'a Loaded<'m>,
-    before: &'a [u8],
-    after: &'a [u8],
-    after_start: usize,
-    batch: usize,
-    /// Which sample of the batch is read; all of them without.
-    sample: Option<usize>,
-}
-
-impl<'a> Around<'a, '_> {
-    /// The bytes of a value other than the result.
-    fn bytes(&self, id: ValueId) -> &'a [u8] {
-        let (first, length) = match self.loaded.place(id) {
-            Place::File(bytes) => return bytes,
-            Place::Arena(first, length) => (first, length),
-        };
-        let start = first * self.batch;
-        let (start, length) = match self.sample {
-            Some(sample) => (start + sample * length, length),
-            None => (start, length * self.batch),
-        };
-        match start.checked_sub(self.after_start) {
-            Some(start) if length > 0 => &self.after[start..start + length],
-            _ => &self.before[start.min(self.before.len())..][..length],
-        }
-    }
-
-    /// The elements of a value other than the result, as its type says.
-    fn read<T: Element>(&self, id: ValueId) -> &'a [T] {
-        bytemuck::cast_slice(self.bytes(id))
-    }
-
-    fn shape(&self, id: ValueId) -> &'a [usize] {
-        self.loaded.program().shape(id)
-    }
-
-    /// The length of an axis and the number of elements behind it.
-    fn axis(&self, id: ValueId, axis: usize) -> (usize, usize) {
-        let shape = self.shape(id);
-        (shape[axis], shape[axis + 1..].iter().product())
-    }
-
-    /// The length of the last axis.
-    fn width(&self, id: ValueId) -> usize {
-        self.shape(id).last().copied().unwrap_or(1)
-    }
-
-    fn quantization(&self, id: ValueId) -> Quantization {
-        let quantization = self.loaded.program().values[id.index()].quantization;
-        quantization.expect("verified: activations in bytes say what they stand for")
-    }
-
-    fn results<'y>(&self, id: ValueId, y: &'y mut [u8]) -> Results<'y> {
-        match self.loaded.program().dtype(id) {
-            Dtype::F32 => Results::F32(bytemuck::cast_slice_mut(y)),
-            _ => Results::I8(bytemuck::cast_slice_mut(y), self.quantization(id)),
-        }
-    }
-}
-
-/// Runs `op` for one sample.
-fn step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u8]) {
-    match op {
-        Op::Slice { .. } | Op::Concat { .. } | Op::Reshape { .. } | Op::Permute { .. } => {
-            match at.loaded.program().dtype(op.result()) {
-                Dtype::F32 => move_numbers::<f32>(at, op, bytemuck::cast_slice_mut(y)),
-                _ => move_numbers::<i8>(at, op, bytemuck::cast_slice_mut(y)),
-            }
-        }
-        Op::Quantize { .. }
-        | Op::Dequantize { .. }
-        | Op::QuantizedAdd { .. }
-        | Op::Lookup { .. } => bytes_step(at, op, y),
-        Op::QuantizedLinear { .. }
-        | Op::QuantizedConv1d { .. }
-        | Op::QuantizedConvTranspose1d { .. } => quantized_layer(at, op, prepared, y),
-        _ => real_step(at, op, bytemuck::cast_slice_mut(y)),
-    }
-}
-
-/// Operations on real numbers.
-fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
-    match op {
-        Op::Linear { .. } | Op::Conv1d { .. } | Op::ConvTranspose1d { .. } => real_layer(at, op, y),
-        Op::LayerNorm { x, gain, bias, epsilon, .. } => {
-            kernels::layer_norm(at.read(*x), at.read(*gain), bias.map(|b| at.read(b)), *epsilon, y);
-        }
-        Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
-        Op::Attention { q, k, v, bias, before, .. } => {
-            let attention = kernels::Attention {
-                keys: at.read(*k),
-                values: at.read(*v),
-                bias: at.read(*bias),
-                width: at.width(*q),
-                outputs: at.width(*v),
-                heads: at.shape(*q)[1],
-                before: *before,
-            };
-            fast::attention(at.loaded.level(), &attention, at.read(*q), y);
-        }
-        Op::Unary { x, f, .. } => fast::unary(at.loaded.level(), *f, at.read(*x), y),
-        Op::Affine { x, scale, offset, .. } => kernels::affine(*scale, *offset, at.read(*x), y),
-        Op::Clamp { x, low, high, .. } => kernels::clamp(*low, *high, at.read(*x), y),
-        Op::Binary { a, b, f, y: id } => {
-            let (a, b) = ((at.read(*a), at.shape(*a)), (at.read(*b), at.shape(*b)));
-            kernels::binary(*f, a, b, (y, at.shape(*id)));
-        }
-        Op::Reduce { x, f, axis, .. } => {
-            let (length, inner) = at.axis(*x, *axis);
-            kernels::reduce(*f, at.read(*x), length, inner, y);
-        }
-        _ => unreachable!("verified: `{}` does not write real numbers", op.name()),
-    }
-}
-
-/// Layers with weights in the order of the file.
-fn real_layer(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
-    let activation = match op {
-        Op::Linear { x, w, bias, activation, .. } => {
-            kernels::linear(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), at.width(*x), y);
-            activation
-        }
-        Op::Conv1d { x, w, bias, stride, dilation, padding, activation, .. } => {
-            let g = conv_window(at.shape(*w), *stride, *dilation, padding[0]);
-            kernels::conv1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
-            activation
-        }
-        Op::ConvTranspose1d { x, w, bias, stride, trim, activation, .. } => {
-            let g = transposed_window(at.shape(*w), *stride, trim[0]);
-            kernels::conv_transpose1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
-            activation
-        }
-        _ => unreachable!("only layers come here"),
-    };
-    activation.iter().for_each(|f: &Unary| fast::unary_in_place(at.loaded.level(), *f, y));
-}
-
-/// Layers of integers with weights in the order of the file.
-fn quantized_layer(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u8]) {
-    let layer = |x: ValueId, weights: &Weights, clamp: [i8; 2]| Layer {
-        w: match prepared {
-            Prepared::Unpacked(w) => Integers::I16(w),
-            _ => Integers::I8(at.read(weights.w)),
-        },
-        x: at.quantization(x),
-        scale: at.read(weights.scale),
-        bias: weights.bias.map(|b| at.read(b)),
-        clamp,
-    };
-    let y = &mut at.results(op.result(), y);
-    match op {
-        Op::QuantizedLinear { x, weights, clamp, .. } => {
-            quantized::quantized_linear(at.read(*x), &layer(*x, weights, *clamp), at.width(*x), y);
-        }
-        Op::QuantizedConv1d { x, weights, y: id, clamp, stride, dilation, padding } => {
-            let g = conv_window(at.shape(weights.w), *stride, *dilation, padding[0]);
-            let (layer, rows) = (layer(*x, weights, *clamp), at.shape(*id)[0]);
-            quantized::quantized_conv1d(at.read(*x), &layer, g, rows, y);
-        }
-        Op::QuantizedConvTranspose1d { x, weights, y: id, clamp, stride, trim } => {
-            let g = transposed_window(at.shape(weights.w), *stride, trim[0]);
-            let (layer, rows) = (layer(*x, weights, *clamp), at.shape(*id)[0]);
-            quantized::quantized_conv_transpose1d(at.read(*x), &layer, g, rows, y);
-        }
-        _ => unreachable!("only layers of integers come here"),
-    }
-}
-
-/// Operations on bytes, or from and to them, without weights.
-fn bytes_step(at: &Around<'_, '_>, op: &Op, y: &mut [u8]) {
-    let (level, q) = (at.loaded.level(), |id: &ValueId| at.quantization(*id));
-    match op {
-        Op::Quantize { x, y: id } => {
-            fast::bytes::quantize(level, at.read(*x), q(id), bytemuck::cast_slice_mut(y));
-        }
-        Op::Dequantize { x, .. } => {
-            fast::bytes::dequantize(level, at.read(*x), q(x), bytemuck::cast_slice_mut(y));
-        }
-        Op::QuantizedAdd { a, b, y: id, clamp } => {
-            let (a, b) = ((at.read(*a), q(a)), (at.read(*b), q(b)));
-            fast::bytes::add(level, a, b, (bytemuck::cast_slice_mut(y), q(id)), *clamp);
-        }
-        Op::Lookup { x, table, .. } => {
-            quantized::lookup(at.read(*x), at.read(*table), bytemuck::cast_slice_mut(y));
-        }
-        _ => unreachable!("only operations on bytes come here"),
-    }
-}
-
-/// Operations that only move numbers.
-fn move_numbers<T: Element>(at: &Around<'_, '_>, op: &Op, y: &mut [T]) {
-    match op {
-        Op::Slice { x, axis, start, end, .. } => {
-            let (length, inner) = at.axis(*x, *axis);
-            kernels::slice(at.read(*x), length, inner, *start, end - start, y);
-        }
-        Op::Concat { xs, axis, y: id } => {
-            let (length, inner) = at.axis(*id, *axis);
-            let mut start = 0;
-            for x in xs {
-                let (taken, _) = at.axis(*x, *axis);
-                kernels::concat(at.read(*x), taken, inner, start, length, y);
-                start += taken;
-            }
-        }
-        // The plan gave both the same memory, unless a tensor of the file is reshaped.
-        Op::Reshape { x, .. } => {
-            if let Place::File(_) = at.loaded.place(*x) {
-                y.copy_from_slice(at.read(*x));
-            }
-        }
-        Op::Permute { x, axes, .. } => kernels::permute(at.read(*x), at.shape(*x), axes, y),
-        _ => unreachable!("only operations that move come here"),
-    }
-}
-
-fn conv_window(w: &[usize], stride: usize, dilation: usize, before: usize) -> Window {
-    let &[outputs, kernel, inputs] = w else { unreachable!("verified") };
-    Window { inputs, outputs, kernel, stride, dilation, before }
-}
-
-fn transposed_window(w: &[usize], stride: usize, before: usize) -> Window {
-    let &[kernel, outputs, inputs] = w else { unreachable!("verified") };
-    Window { inputs, outputs, kernel, stride, dilation: 1, before }
 }

@@ -6,7 +6,9 @@
 
 mod aligned;
 mod attention;
-pub(crate) mod bytes;
+mod bytes;
+pub(crate) mod chain;
+mod elements;
 mod geometry;
 mod level;
 #[cfg(target_arch = "aarch64")]
@@ -14,12 +16,15 @@ mod neon;
 mod pack;
 pub mod peak;
 mod product;
+mod registers;
 mod tile;
 mod unary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use attention::attention;
+pub(crate) use elements::layer_norm;
 pub use level::Level;
-pub(crate) use product::Product;
-pub(crate) use unary::{unary, unary_in_place};
+pub(crate) use product::{Beside, Product};
+pub(crate) use unary::unary_in_place;

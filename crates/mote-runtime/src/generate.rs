@@ -8,7 +8,10 @@ mod sequential;
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{Model, ValueId, Verified, manifest::Generator};
+use mote_format::{
+    Model, ValueId, Verified,
+    manifest::{Generator, Solver},
+};
 
 pub use schedule::{Moment, Schedule};
 
@@ -28,6 +31,7 @@ pub struct Completer<'m> {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a model, and it is seldom moved")]
 enum Way<'m> {
     Direct { complete: Instance<'m>, noise: ValueId, window: Ports },
     Iterative(Iterative<'m>),
@@ -64,7 +68,8 @@ impl<'m> Completer<'m> {
     /// # Errors
     ///
     /// [`LoadError::NoProgram`] if the model completes no windows, [`LoadError::Port`] if a program
-    /// does not have the ports that its generator needs.
+    /// does not have the ports that its generator needs, [`LoadError::Evaluations`] if the model was
+    /// distilled to another number of them.
     ///
     /// # Panics
     ///
@@ -77,7 +82,11 @@ impl<'m> Completer<'m> {
         let shape = [model.manifest.window.length, model.manifest.schema.features()];
         let way = match model.manifest.generator {
             Some(Generator::Iterative { path, solver, evaluations: usual }) => {
-                let schedule = Schedule::new(path, solver, evaluations.unwrap_or(usual));
+                let evaluations = evaluations.unwrap_or(usual);
+                if solver == Solver::Distilled && evaluations != usual {
+                    return Err(LoadError::Evaluations { wanted: usual, found: evaluations });
+                }
+                let schedule = Schedule::new(path, solver, evaluations);
                 Way::Iterative(Iterative::new(model, shape, batch, schedule)?)
             }
             Some(Generator::Sequential) => Way::Sequential(Sequential::new(model, shape, batch)?),

@@ -23,6 +23,7 @@ pub mod micro;
 mod noise;
 mod plan;
 mod step;
+mod views;
 
 pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;

@@ -1,6 +1,6 @@
 //! A verified program, loaded: its weights found, its memory planned, its kernels chosen.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
 use mote_format::{
     Dtype, Model, Op, ValueId, Verified,
@@ -45,6 +45,14 @@ pub enum LoadError {
         /// The shape that it has, or `None` if there is no such port.
         found: Option<Vec<usize>>,
     },
+    /// The model was distilled to one number of evaluations and cannot take another.
+    #[error("the model was distilled to {wanted} evaluations, found {found}")]
+    Evaluations {
+        /// The number that it takes.
+        wanted: usize,
+        /// The number that was asked for.
+        found: usize,
+    },
 }
 
 fn names(found: &[String]) -> String {
@@ -86,7 +94,7 @@ pub(crate) enum Prepared {
     /// `i4` times the factors of their groups, in the order of the file.
     Unpacked(Vec<i16>),
     /// In the order in which a fast kernel reads them.
-    Packed(Product),
+    Packed(Box<Product>),
 }
 
 impl<'m> Loaded<'m> {
@@ -164,7 +172,8 @@ impl<'m> Loaded<'m> {
         self.level
     }
 
-    /// Bytes of the arena for one sample.
+    /// Bytes of the arena for one sample, as planned; [`Instance::arena_bytes`] tells what one takes
+    /// that runs a single sample fast.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
         self.plan.bytes()
@@ -215,9 +224,9 @@ impl<'m> Loaded<'m> {
         }
     }
 
-    /// Where a value is while the program runs.
-    pub(crate) fn place(&self, id: ValueId) -> Place<'m> {
-        self.places[id.index()]
+    /// Where values are while the program runs.
+    pub(crate) fn places(&self) -> &[Place<'m>] {
+        &self.places
     }
 
     fn prepare(&self, op: &Op) -> Prepared {
@@ -227,7 +236,7 @@ impl<'m> Loaded<'m> {
             _ => Product::new(self, op, unpacked.as_deref()),
         };
         match (packed, unpacked) {
-            (Some(product), _) => Prepared::Packed(product),
+            (Some(product), _) => Prepared::Packed(Box::new(product)),
             (None, Some(w)) => Prepared::Unpacked(w),
             (None, None) => Prepared::InPlace,
         }

@@ -18,6 +18,7 @@ pub mod mve4;
 pub mod nibbles;
 pub mod normalize;
 pub mod real;
+pub mod ring;
 pub mod rows;
 pub mod window;
 
@@ -57,6 +58,7 @@ pub const SOURCES: &[Source] = sources![
     "nibbles.rs",
     "normalize.rs",
     "real.rs",
+    "ring.rs",
     "rows.rs",
     "window.rs",
 ];

@@ -10,7 +10,12 @@
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-use mote_format::{Op, Program, ValueId, Verified};
+use mote_format::{Program, ValueId, Verified};
+
+use crate::{
+    execute::fuse::Fused,
+    views::{self, Home},
+};
 
 /// Where each value lies, and how large the arena is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +30,7 @@ pub struct Plan {
 struct Life {
     first: usize,
     last: usize,
-    /// A multiple of [`ALIGNMENT`].
+    /// A multiple of the alignment.
     bytes: usize,
     offset: usize,
 }
@@ -39,12 +44,24 @@ impl Plan {
     /// Quadratic in the number of values that are computed, at worst.
     #[must_use]
     pub fn new(program: &Verified) -> Self {
-        let owner = owners(program);
-        let mut lives = lives(program, &owner);
+        Self::of(program, &views::reshaped(program), &[], ALIGNMENT)
+    }
+
+    /// Plans `program` for a single sample, where [`views::parts`] share memory too, and every block
+    /// begins at a multiple of `alignment`.
+    pub(crate) fn alone(program: &Verified, alignment: usize, fused: &[Fused]) -> Self {
+        Self::of(program, &views::parts(program, fused), fused, alignment)
+    }
+
+    fn of(program: &Program, homes: &[Home], fused: &[Fused], alignment: usize) -> Self {
+        let mut lives = lives(program, homes, fused, alignment);
         place(&mut lives);
         let places = (0..program.values.len())
-            .map(|i| match &lives[owner[i]] {
-                Some(life) => life.offset..life.offset + program.values[i].bytes(),
+            .map(|i| match &lives[homes[i].of] {
+                Some(life) => {
+                    let start = life.offset + homes[i].offset;
+                    start..start + program.values[i].bytes()
+                }
                 None => 0..0,
             })
             .collect();
@@ -67,7 +84,7 @@ impl Plan {
     /// The least bytes that any plan needs: the most that is alive during one operation.
     #[must_use]
     pub fn lower_bound(program: &Verified) -> usize {
-        let lives = lives(program, &owners(program));
+        let lives = lives(program, &views::reshaped(program), &[], ALIGNMENT);
         (0..=program.ops.len())
             .map(|t| {
                 let alive = lives.iter().flatten().filter(|l| l.first <= t && t <= l.last);
@@ -78,29 +95,22 @@ impl Plan {
     }
 }
 
-/// For each value the one whose memory it uses: itself, or through reshapes another.
-fn owners(program: &Program) -> Vec<usize> {
-    let mut owner: Vec<usize> = (0..program.values.len()).collect();
-    for op in &program.ops {
-        if let Op::Reshape { x, y } = op
-            && program.values[x.index()].tensor.is_none()
-        {
-            owner[y.index()] = owner[x.index()];
-        }
-    }
-    owner
-}
-
-/// The life of each owner; `None` for tensors, which need no memory, and for what owns nothing.
-fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
+/// The life of each home; `None` for tensors, which need no memory, and for what owns nothing.
+fn lives(
+    program: &Program,
+    homes: &[Home],
+    fused: &[Fused],
+    alignment: usize,
+) -> Vec<Option<Life>> {
     let mut lives: Vec<Option<Life>> = vec![None; program.values.len()];
     let mut touch = |id: ValueId, t: usize| {
         if program.values[id.index()].tensor.is_some() {
             return;
         }
-        let bytes = program.values[id.index()].bytes().next_multiple_of(ALIGNMENT);
+        let home = homes[id.index()].of;
+        let bytes = program.values[home].bytes().next_multiple_of(alignment);
         let fresh = Life { first: t, last: t, bytes, offset: 0 };
-        let life = lives[owner[id.index()]].get_or_insert(fresh);
+        let life = lives[home].get_or_insert(fresh);
         life.first = life.first.min(t);
         life.last = life.last.max(t);
     };
@@ -110,6 +120,9 @@ fn lives(program: &Program, owner: &[usize]) -> Vec<Option<Life>> {
     for (i, op) in program.ops.iter().enumerate() {
         op.for_each_operand(|x| touch(x, i + 1));
         touch(op.result(), i + 1);
+    }
+    for (i, fused) in fused.iter().enumerate() {
+        fused.halves.into_iter().chain(fused.add).flatten().for_each(|x| touch(x, i + 1));
     }
     for port in &program.outputs {
         touch(port.value, program.ops.len() + 1);
@@ -147,7 +160,10 @@ fn place(lives: &mut [Option<Life>]) {
 mod tests {
     use alloc::string::ToString;
 
-    use mote_format::program::{Port, Unary, Value};
+    use mote_format::{
+        Op,
+        program::{Port, Unary, Value},
+    };
 
     use super::*;
 

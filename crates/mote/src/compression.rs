@@ -3,7 +3,8 @@
 
 use mote_compress::{Bits, Fidelity, Found, Sample, fidelity, merge, quantize};
 use mote_data::{Runs, Windows, split::split, windows::Cut};
-use mote_format::{Array, Model, Tensors, Verified, model};
+use mote_format::{Array, Model, Program, Tensors, Verified, model, program::Port};
+use mote_runtime::Noise;
 use serde::Serialize;
 
 use crate::{
@@ -41,10 +42,10 @@ const OBSERVED: usize = 512;
 /// Held-back windows on which programs are compared, at most.
 const COMPARED: usize = 256;
 
-/// Quantizes the programs of `model` that read windows to weights of `bits`, with ranges from the
-/// training part of `runs` and everything that is measured from its held-back part: the data that it was
-/// trained on, or more of the same kind. Programs that complete windows stay as they are: what they read
-/// beside windows, noise and states, no data shows the ranges of.
+/// Quantizes the programs of `model` to weights of `bits`, with ranges from the training part of
+/// `runs` and everything that is measured from its held-back part: the data that it was trained on,
+/// or more of the same kind. Programs that read more than windows and noise, as those of diffusion do,
+/// stay as they are.
 ///
 /// # Errors
 ///
@@ -65,12 +66,14 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
     let mut manifest = model.manifest.clone();
     let (mut programs, mut tensors, mut changes) = (Vec::new(), Tensors::new(), Vec::new());
     for program in model.programs.values().filter(|p| p.name != STEP) {
-        if !reads_windows(program) {
-            let mut same = (**program).clone();
-            merge(&mut same, held_by(program, model), &mut tensors);
+        let (Some(observed), Some(compared)) =
+            (shown(program, &observed), shown(program, &compared))
+        else {
+            let mut same = Program::clone(program);
+            merge(&mut same, tensors_of(program, model), &mut tensors);
             programs.push(same);
             continue;
-        }
+        };
         let (small, made) = quantize(program, &model.tensors, &observed, bits)?;
         let found: Found<'_> = made.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
         let near = fidelity((program, &model.tensors), (&small, &found), &compared)?;
@@ -106,17 +109,6 @@ pub fn compress(model: &Model<'_>, runs: &Runs, bits: Bits) -> Result<Compressed
     })
 }
 
-/// Whether values and mask of a window are all that `program` reads.
-fn reads_windows(program: &Verified) -> bool {
-    program.inputs.iter().all(|port| matches!(&*port.name, "x" | "mask"))
-}
-
-/// The tensors of `program`, copied.
-fn held_by(program: &Verified, model: &Model<'_>) -> Tensors {
-    let names = program.values.iter().filter_map(|value| value.tensor.as_ref());
-    names.map(|name| (name.clone(), Array::from(&model.tensors[name]))).collect()
-}
-
 fn change(before: &Verified, after: &Verified, near: Vec<Fidelity>) -> Change {
     let arena = |program| mote_runtime::Plan::new(program).bytes();
     Change {
@@ -124,6 +116,37 @@ fn change(before: &Verified, after: &Verified, near: Vec<Fidelity>) -> Change {
         signal_to_noise_db: near.into_iter().map(|f| (f.name, f.signal_to_noise_db)).collect(),
         arena_bytes: [arena(before), arena(after)],
     }
+}
+
+/// `windows` as the inputs of a program, or nothing if it reads more than windows and noise. What
+/// draws is shown windows of which nothing is known, the first half, and everything.
+fn shown(program: &Program, windows: &[Sample]) -> Option<Vec<Sample>> {
+    let draws = program.inputs.iter().any(|port| port.name == "noise");
+    let sample = |(i, window): (usize, &Sample)| {
+        let input = |port: &Port| match port.name.as_str() {
+            "x" => Some(window[0].clone()),
+            "mask" if draws => {
+                let known = window[1].len() * (i % 3) / 2;
+                let known = |(at, &mask): (usize, &f32)| if at < known { mask } else { 0.0 };
+                Some(window[1].iter().enumerate().map(known).collect())
+            }
+            "mask" => Some(window[1].clone()),
+            "noise" => {
+                let mut noise = vec![0.0; program.elements(port.value)];
+                Noise::new(0, i as u64).fill(&mut noise);
+                Some(noise)
+            }
+            _ => None,
+        };
+        program.inputs.iter().map(input).collect()
+    };
+    windows.iter().enumerate().map(sample).collect()
+}
+
+/// The tensors that a program reads.
+fn tensors_of(program: &Program, model: &Model<'_>) -> Tensors {
+    let names = program.values.iter().filter_map(|value| value.tensor.as_ref());
+    names.map(|name| (name.clone(), model.tensors[name].to_array())).collect()
 }
 
 /// At most `most` windows, evenly chosen: values in their own units, and masks.

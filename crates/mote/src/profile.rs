@@ -88,7 +88,7 @@ pub struct Operation {
     pub weight_bytes: usize,
     /// Bytes that it reads and writes, weights included.
     pub touched_bytes: usize,
-    /// Nanoseconds, less those of the clock.
+    /// Nanoseconds, less those of the clock; none where an operation before it does it on its way.
     pub ns: f64,
     /// The least time that the machine would take.
     pub limit_ns: f64,

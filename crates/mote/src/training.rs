@@ -15,7 +15,9 @@ use mote_learn::{
     device::Device,
     diagnose,
     entries::{Entries, entries},
-    families::{Autoregressive, Diffusion, Family, Maf, SplineFlow, TimeVae, Transformer},
+    families::{
+        Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae, Transformer,
+    },
     layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
@@ -104,8 +106,23 @@ pub struct Outline {
     pub validation_windows: usize,
     /// Numbers that are learned.
     pub parameters: usize,
-    /// Whether this is a second training, because the latent space of the first one collapsed.
-    pub repair: bool,
+    /// Steps at most.
+    pub steps: u64,
+    /// Which training of the model it is.
+    pub stage: Stage,
+}
+
+/// Which training of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The first, and for most models the only one.
+    #[default]
+    First,
+    /// Once more, because the latent space of the first one collapsed.
+    Repair,
+    /// A student learns to do in a few evaluations what the first one does in many.
+    Distillation,
 }
 
 /// What the observer of a training is told.
@@ -115,6 +132,9 @@ pub enum Report<'a> {
     /// A step or a look.
     Progress(Progress<'a>),
 }
+
+/// Whom a training tells; `Break` asks it to end.
+pub type Observer<'o> = &'o mut dyn FnMut(Report<'_>) -> ControlFlow<()>;
 
 /// A finished model.
 #[derive(Clone, Debug)]
@@ -152,7 +172,7 @@ pub fn run(
     recipe: &Recipe,
     device: Device,
     resume: Option<Checkpoint>,
-    observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
+    observe: Observer<'_>,
 ) -> Result<Finished, Error> {
     let parts = split(&source.runs, &recipe.reading.dataset.split)?;
     let held = match &parts.validation {
@@ -173,7 +193,7 @@ pub fn run(
     let layout = Layout::of(&source.plan.schema);
     let mut model = recipe.model.clone();
     let mut resume = resume;
-    let mut repair = false;
+    let mut stage = Stage::First;
     loop {
         let task = Task {
             recipe,
@@ -181,17 +201,17 @@ pub fn run(
             layout: &layout,
             window,
             device,
-            repair,
+            stage,
             training: &training,
             validation: &validation,
             standardize: &standardize,
         };
         let outcome = task.train(resume.take(), observe)?;
         let collapsed = outcome.posterior.as_ref().is_some_and(|p| p.verdict == Verdict::Collapsed);
-        if let (true, false, Model::Vae(config)) = (collapsed, repair, &mut model) {
+        if let (true, Stage::First, Model::Vae(config)) = (collapsed, stage, &mut model) {
             config.free_bits = REPAIR_FREE_BITS;
             config.annealing = 0.5;
-            repair = true;
+            stage = Stage::Repair;
             continue;
         }
         return finish(source, recipe, model, outcome, held);
@@ -205,7 +225,7 @@ struct Task<'t> {
     layout: &'t Layout,
     window: Window,
     device: Device,
-    repair: bool,
+    stage: Stage,
     training: &'t Standardized<'t>,
     validation: &'t Standardized<'t>,
     standardize: &'t Standardize,
@@ -222,11 +242,7 @@ struct Outcome {
 }
 
 impl Task<'_> {
-    fn train(
-        &self,
-        resume: Option<Checkpoint>,
-        observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, Error> {
+    fn train(&self, resume: Option<Checkpoint>, observe: Observer<'_>) -> Result<Outcome, Error> {
         let [length, features] = self.training.shape();
         let mut rng = Random::new(self.recipe.train.seed, Purpose::Weights, 0);
         let cpu = mote_learn::cpu();
@@ -238,7 +254,13 @@ impl Task<'_> {
                 self.fit(Maf::new(config, features, &mut rng, &cpu), resume, observe)
             }
             Model::Diffusion(config) => {
-                self.fit(Diffusion::new(config, length, features, &mut rng, &cpu), resume, observe)
+                let model = Diffusion::new(config, length, features, &mut rng, &cpu);
+                match self.model.distillation(&self.recipe.train) {
+                    None => self.fit(model, resume, observe),
+                    Some((strides, second)) => {
+                        self.distill(model, strides, &second, resume, observe)
+                    }
+                }
             }
             Model::Transformer(config) => {
                 self.fit(Transformer::new(config, self.layout, &mut rng, &cpu), resume, observe)
@@ -253,33 +275,67 @@ impl Task<'_> {
         }
     }
 
+    /// Trains a diffusion model, and then a student of it.
+    fn distill(
+        &self,
+        model: Diffusion,
+        strides: usize,
+        second: &TrainConfig,
+        resume: Option<Checkpoint>,
+        observe: Observer<'_>,
+    ) -> Result<Outcome, Error> {
+        let (teacher, resume) = match resume {
+            // The teacher is in there too.
+            Some(checkpoint) if checkpoint.config() == second => (model, Some(checkpoint)),
+            resume => {
+                let trained = self.learn(model, &self.recipe.train, self.stage, resume, observe)?;
+                if trained.1.end == End::Interrupted {
+                    return self.outcome(trained);
+                }
+                (trained.1.model, None)
+            }
+        };
+        let student = Distilled::new(teacher, strides);
+        self.outcome(self.learn(student, second, Stage::Distillation, resume, observe)?)
+    }
+
     fn fit<M: Family>(
         &self,
         model: M,
         resume: Option<Checkpoint>,
-        observe: &mut dyn FnMut(Report<'_>) -> ControlFlow<()>,
+        observe: Observer<'_>,
     ) -> Result<Outcome, Error> {
+        self.outcome(self.learn(model, &self.recipe.train, self.stage, resume, observe)?)
+    }
+
+    fn learn<M: Family>(
+        &self,
+        model: M,
+        config: &TrainConfig,
+        stage: Stage,
+        resume: Option<Checkpoint>,
+        observe: Observer<'_>,
+    ) -> Result<(Outline, Trained<M>), Error> {
         let outline = Outline {
             window: self.window,
             training_windows: self.training.len(),
             validation_windows: self.validation.len(),
             parameters: model.num_params(),
-            repair: self.repair,
+            steps: config.steps,
+            stage,
         };
         let _ = observe(Report::Begin(&outline));
-        let trained = train(
-            model,
-            self.device,
-            self.training,
-            self.validation,
-            &self.recipe.train,
-            resume,
-            |progress| observe(Report::Progress(progress)),
-        )?;
-        let Trained { model, history, best, end } = trained;
-        if end == End::Interrupted && history.is_empty() {
+        let (training, validation) = (self.training, self.validation);
+        let watch = |progress: Progress<'_>| observe(Report::Progress(progress));
+        let trained = train(model, self.device, training, validation, config, resume, watch)?;
+        if trained.end == End::Interrupted && trained.history.is_empty() {
             return Err(Error::Interrupted(" before anything was learned".into()));
         }
+        Ok((outline, trained))
+    }
+
+    fn outcome<M: Family>(&self, trained: (Outline, Trained<M>)) -> Result<Outcome, Error> {
+        let (outline, Trained { model, history, best, end }) = trained;
         Ok(Outcome {
             entries: entries(&model, self.standardize, self.training.shape())?,
             posterior: diagnose::posterior(&model, self.validation),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use mote_format::program::{Binary, Reduction, Unary};
 
 use super::{Names, call, pointer, type_of};
-use crate::steps::{Finish, Firmware, Layer, Order, Product, Step, What, Windows};
+use crate::steps::{Finish, Firmware, Layer, Order, Product, State, Step, What, Windows};
 
 /// The text of `model.c`.
 pub(super) fn model(
@@ -20,18 +20,27 @@ pub(super) fn model(
         prefix = names.prefix,
     );
     for header in kernels.keys().filter(|name| name.ends_with(".h")) {
-        let _ = writeln!(text, "#include \"{header}\"");
+        let _ = writeln!(text, "#include \"kernels/{header}\"");
     }
     let arena = firmware.arena_bytes.div_ceil(4).max(1);
     let _ = write!(text, "\n/* All values, placed by lifetime. */\nstatic float arena[{arena}];\n");
-    if kernels.contains_key("window.c") {
+    if firmware.gathered_bytes > 0 {
         let gathered = firmware.gathered_bytes.div_ceil(4).max(1);
         let _ = writeln!(text, "static float gathered[{gathered}];");
     }
     if kernels.contains_key("integer.c") {
         text.push_str("static int32_t scratch[MOTE_SCRATCH_WORDS];\n");
     }
+    if firmware.rings > 0 {
+        let _ = writeln!(text, "static size_t oldest[{}];", firmware.rings);
+    }
+    if !firmware.states.is_empty() {
+        text.push_str(&begin(firmware, names));
+    }
     let _ = write!(text, "\nvoid {}_run(void) {{\n", names.prefix);
+    if !firmware.states.is_empty() {
+        text.push_str("    if (!started) {\n        begin();\n    }\n");
+    }
     for (i, step) in firmware.steps.iter().enumerate() {
         let _ = writeln!(text, "    /* {i}. {} */", step.comment);
         for line in lines(i, step, names) {
@@ -40,6 +49,23 @@ pub(super) fn model(
     }
     text.push_str("}\n");
     text.push_str(&ports(firmware, names));
+    text
+}
+
+/// How what the program remembers begins.
+fn begin(firmware: &Firmware, names: &Names) -> String {
+    let mut text = String::from("static int started;\n\nstatic void begin(void) {\n");
+    for State { place, zero } in &firmware.states {
+        let _ = writeln!(text, "    memset({}, {zero}, {});", pointer(place, names), place.bytes());
+    }
+    if firmware.rings > 0 {
+        text.push_str("    memset(oldest, 0, sizeof oldest);\n");
+    }
+    let _ = write!(
+        text,
+        "    started = 1;\n}}\n\nvoid {}_reset(void) {{\n    started = 0;\n}}\n",
+        names.prefix
+    );
     text
 }
 
@@ -157,6 +183,15 @@ fn byte_or_move(step: &Step, what: &What, names: &Names) -> String {
         What::Permute { lengths, steps } => {
             format!("mote_permute({}, {size}, {}, {}, {y});", x(0), axes(lengths), axes(steps))
         }
+        What::Push { ring } => format!(
+            "oldest[{ring}] = mote_push({}, {}, {y}, {}, oldest[{ring}]);",
+            x(0),
+            step.xs[0].bytes(),
+            step.y.bytes()
+        ),
+        What::Oldest { ring } => {
+            format!("memcpy({y}, (const char *)({}) + oldest[{ring}], {});", x(0), step.y.bytes())
+        }
         _ => unreachable!("real numbers have lines of their own"),
     }
 }
@@ -173,6 +208,16 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer, names: &Names) -> Vec<
         }
         Windows::Rows { inputs } => {
             (vec![], vec![format!("const {of} *x = {x} + t * {inputs};")], "0")
+        }
+        Windows::Ring { ring, geometry: g } => {
+            let row_bytes = g.inputs * if step.xs[0].real { 4 } else { 1 };
+            let (ring_bytes, taps, apart) = (step.xs[0].bytes(), g.taps, g.dilation * row_bytes);
+            let window = format!(
+                "const {of} *x = mote_ring_window({x}, {ring_bytes}, oldest[{ring}], {row_bytes}, \
+                 {taps}, {apart}, gathered);"
+            );
+            let product = product(layer, names, "x", &matrix("0"), &y);
+            return vec!["{".into(), format!("    {window}"), format!("    {product}"), "}".into()];
         }
         Windows::Conv(g) | Windows::Transposed(g) => {
             let row_bytes = g.inputs * if step.xs[0].real { 4 } else { 1 };

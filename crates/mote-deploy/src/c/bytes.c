@@ -1,7 +1,7 @@
 /* From real numbers to bytes and back, and what is done with bytes alone. */
 #include "bytes.h"
 
-static int32_t clamp(int64_t q, int32_t low, int32_t high) {
+static int32_t clamp(int32_t q, int32_t low, int32_t high) {
     return q < low ? low : q > high ? high : (int32_t)q;
 }
 
@@ -39,12 +39,12 @@ void mote_lookup(const int8_t *x, size_t n, const int8_t *table, int8_t *y) {
 
 void mote_add(const int8_t *a, mote_addend of_a, const int8_t *b, mote_addend of_b, size_t n,
               int32_t zero_point, int32_t low, int32_t high, int8_t *y) {
-    /* Made positive before the shift, because one of a negative number is not defined in C99. */
-    const int64_t away = (int64_t)1 << 60;
     for (size_t i = 0; i < n; i++) {
         const int64_t sum = (int64_t)(a[i] - of_a.zero_point) * of_a.multiplier +
                             (int64_t)(b[i] - of_b.zero_point) * of_b.multiplier + (1 << 19);
-        const int64_t steps = ((sum + away) >> 20) - (away >> 20);
+        /* Below 2^51, so that 32 bits hold what is left; unsigned, because a shift of a negative
+           number is not defined in C99. */
+        const int32_t steps = (int32_t)(uint32_t)((uint64_t)sum >> 20);
         y[i] = (int8_t)clamp(steps + zero_point, low, high);
     }
 }

@@ -20,10 +20,10 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
     let layers = || layers(firmware);
     let integer = layers().any(|(_, l)| matches!(l.product, Product::Integer { .. }));
     if integer {
-        text.push_str("\n#include \"integer.h\"\n");
+        text.push_str("\n#include \"kernels/integer.h\"\n");
     }
     if layers().any(|(_, l)| matches!(l.product, Product::Real)) {
-        text.push_str("\n#include \"real.h\"\n");
+        text.push_str("\n#include \"kernels/real.h\"\n");
     }
     text.push('\n');
     for (id, table) in firmware.tables.iter() {
@@ -33,7 +33,7 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
             Table::I8(x) => ("int8_t", x.len()),
             Table::Bytes(_) | Table::Native(_) => continue,
         };
-        let _ = writeln!(text, "extern const {of} {prefix}_t{id}[{n}];");
+        let _ = writeln!(text, "extern const {of} {prefix}_t{id}[{}];", n.max(1));
     }
     for (i, layer) in layers() {
         let of = matrix_type(layer);
@@ -118,8 +118,6 @@ fn words(text: &mut String, prefix: &str, id: usize, bytes: &[u8]) {
         let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
         format!("{:#x}u", u32::from_le_bytes([byte(0), byte(1), byte(2), byte(3)]))
     };
-    let empty = [0; 4];
-    let bytes = if bytes.is_empty() { &empty } else { bytes };
     array(text, &format!("static const uint32_t {prefix}_t{id}"), bytes.chunks(4).map(word));
 }
 
@@ -129,7 +127,11 @@ fn word(x: &i32) -> String {
 }
 
 fn array(text: &mut String, name: &str, numbers: impl ExactSizeIterator<Item = impl ToString>) {
-    let _ = write!(text, "\n{name}[{}] = {{", numbers.len());
+    // An array of C has at least one element.
+    let _ = write!(text, "\n{name}[{}] = {{", numbers.len().max(1));
+    if numbers.len() == 0 {
+        text.push('0');
+    }
     lines(text, numbers);
     text.push_str("};\n");
 }
@@ -174,7 +176,12 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> 
     text.push_str(if bytes { steps } else { "" });
     let _ = write!(
         text,
-        "\nint {prefix}_self_test(void) {{\n    for (int i = 0; i < {count}; i++) {{\n"
+        "\nint {prefix}_self_test(void) {{\n{reset}    for (int i = 0; i < {count}; i++) {{\n",
+        reset = if firmware.states.is_empty() {
+            String::new()
+        } else {
+            format!("    {prefix}_reset();\n")
+        },
     );
     for (i, name) in names.inputs.iter().enumerate() {
         let _ = writeln!(
@@ -212,9 +219,12 @@ fn vectors<'a>(text: &mut String, name: &str, samples: impl Iterator<Item = &'a 
 fn comparison(tolerance: Tolerance) -> (&'static str, &'static str) {
     match tolerance {
         Tolerance::Exact => (
-            "\n/* Bit for bit. */\n\
+            "\n/* Bit for bit; which NaN it is does not matter. */\n\
              static int near_reals(const float *found, const float *wanted, size_t n) {\n    \
-             return memcmp(found, wanted, n * sizeof *found) == 0;\n}\n",
+             for (size_t i = 0; i < n; i++) {\n        \
+             const int nan = found[i] != found[i] && wanted[i] != wanted[i];\n        \
+             if (!nan && memcmp(found + i, wanted + i, sizeof *found) != 0) {\n            \
+             return 0;\n        }\n    }\n    return 1;\n}\n",
             "\n/* Bit for bit. */\n\
              static int near_bytes(const int8_t *found, const int8_t *wanted, size_t n) {\n    \
              return memcmp(found, wanted, n) == 0;\n}\n",

@@ -12,7 +12,7 @@ macro_rules! source {
     };
 }
 
-const SOURCES: [(&str, &str); 19] = [
+const SOURCES: [(&str, &str); 21] = [
     source!("bytes.c"),
     source!("bytes.h"),
     source!("dsp.c"),
@@ -29,6 +29,8 @@ const SOURCES: [(&str, &str); 19] = [
     source!("normalize.h"),
     source!("real.c"),
     source!("real.h"),
+    source!("ring.c"),
+    source!("ring.h"),
     source!("rows.c"),
     source!("window.c"),
     source!("window.h"),
@@ -40,8 +42,10 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
     for step in &firmware.steps {
         match &step.what {
             What::Layer(layer) => {
-                if !matches!(layer.windows, Windows::Rows { .. }) {
-                    stems.push("window");
+                match layer.windows {
+                    Windows::Rows { .. } => {}
+                    Windows::Conv(_) | Windows::Transposed(_) => stems.push("window"),
+                    Windows::Ring { .. } => stems.push("ring"),
                 }
                 stems.extend_from_slice(match layer.product {
                     Product::Real => &["real", "fpu"],
@@ -60,6 +64,7 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
                 stems.push("bytes");
             }
             What::CopyBlocks(_) | What::Permute { .. } => stems.push("layout"),
+            What::Push { .. } | What::Oldest { .. } => stems.push("ring"),
             What::Activate(_)
             | What::Map(_)
             | What::Affine { .. }
@@ -84,7 +89,11 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
             let source = micro::SOURCES.iter().find(|source| source.name == name);
             let text = source.expect("the runtime has all assembly").text;
             // The upper case asks the compiler to look at conditions first.
-            files.insert(name.replace(".s", ".S"), format!("#if {condition}\n{text}#endif\n"));
+            // What says nothing of its stack gets one that can be executed, and a warning.
+            let note =
+                "#if defined(__ELF__)\n        .section .note.GNU-stack, \"\", %progbits\n#endif\n";
+            let text = format!("#if {condition}\n{text}#endif\n{note}");
+            files.insert(name.replace(".s", ".S"), text);
         }
     }
     files

@@ -219,7 +219,11 @@ impl Lowering<'_, '_> {
                 let (stride, dilation, before) = (*stride, *dilation, padding[0]);
                 let geometry = Geometry { time, inputs, taps, stride, dilation, before, fill };
                 let phases = vec![Phase::whole(taps * inputs)];
-                Form { windows: Windows::Conv(geometry), outputs, phases }
+                let windows = match self.ring_of(x) {
+                    Some(ring) => Windows::Ring { ring, geometry },
+                    None => Windows::Conv(geometry),
+                };
+                Form { windows, outputs, phases }
             }
             (
                 Op::ConvTranspose1d { stride, trim, .. }
@@ -229,7 +233,9 @@ impl Lowering<'_, '_> {
                 let (stride, before) = (*stride, trim[0]);
                 let geometry = Geometry { time, inputs, taps, stride, dilation: 1, before, fill };
                 let phase = |phase| Phase::transposed(phase, taps, stride, outputs, inputs);
-                let phases = (0..stride).map(phase).collect();
+                // A stride may be longer than all that comes out.
+                let last = before.saturating_add(self.program.shape(op.result())[0]);
+                let phases = (0..stride.min(last)).map(phase).collect();
                 Form { windows: Windows::Transposed(geometry), outputs, phases }
             }
             _ => {

@@ -18,6 +18,9 @@ pub(super) fn run(firmware: &Firmware) -> String {
         "    /// Runs every operation once, in order.\n    pub fn run(&mut self) {\n        \
          #[allow(unused_imports)]\n        use kernels::*;\n",
     );
+    if !firmware.states.is_empty() {
+        text.push_str("        if !self.started {\n            self.begin();\n        }\n");
+    }
     for (i, step) in firmware.steps.iter().enumerate() {
         let _ = write!(text, "\n        // {i}. {}\n        {{\n", step.comment);
         for line in lines(i, step) {
@@ -41,9 +44,13 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
     let ranges = list(&|_, x| format!("{:?}", x.words().expect("filtered")));
     let mut lines =
         vec![format!("let (y, [{names}]) = arena::split(&mut self.arena, {y:?}, [{ranges}]);")];
-    lines.push(format!("let y = {};", view_mut(&step.y, "y").replace("kernels::", "")));
+    let (of_words_y, of_words_x) = in_words(step);
+    if !of_words_y {
+        lines.push(format!("let y = {};", view_mut(&step.y, "y").replace("kernels::", "")));
+    }
     for (i, x) in step.xs.iter().enumerate() {
         lines.push(match x.at {
+            At::Arena(_) if of_words_x => continue,
             At::Table(id) => format!("let x{i} = &tables::T{}[..];", id.0),
             At::Arena(_) if x.real => format!("let x{i} = arena::reals(x{i});"),
             At::Arena(_) => format!("let x{i} = arena::bytes(x{i}, {});", x.elements),
@@ -54,6 +61,20 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
         what => lines.push(call(what)),
     }
     lines
+}
+
+/// Whether a step writes and reads words, whatever they hold: rows of whole words are copied to and
+/// from rings as such, which takes a quarter of the instructions.
+fn in_words(step: &Step) -> (bool, bool) {
+    let whole = |row_bytes: usize| row_bytes.is_multiple_of(4);
+    match &step.what {
+        What::Push { .. } => (whole(step.xs[0].bytes()), whole(step.xs[0].bytes())),
+        What::Oldest { .. } => (whole(step.y.bytes()), whole(step.y.bytes())),
+        What::Layer(Layer { windows: Windows::Ring { geometry, .. }, .. }) => {
+            (false, whole(step.xs[0].dtype().bytes(geometry.inputs)))
+        }
+        _ => (false, false),
+    }
 }
 
 fn call(what: &What) -> String {
@@ -113,6 +134,12 @@ fn call(what: &What) -> String {
         What::Permute { lengths, steps } => {
             format!("layout::permute(x0, {lengths:?}, {steps:?}, y);")
         }
+        What::Push { ring } => {
+            format!("self.oldest[{ring}] = ring::push(x0, y, self.oldest[{ring}]);")
+        }
+        What::Oldest { ring } => {
+            format!("y.copy_from_slice(&x0[self.oldest[{ring}]..][..y.len()]);")
+        }
         What::Layer(_) => unreachable!("layers have lines of their own"),
     }
 }
@@ -129,6 +156,27 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
         Windows::Rows { inputs } => {
             let rows = format!("x0.chunks_exact({inputs}).zip(y.chunks_exact_mut({outputs}))");
             (format!("for (x, y) in {rows} {{"), None, format!("{matrix}[0]"))
+        }
+        Windows::Ring { ring, geometry: g } => {
+            let n = g.taps * g.inputs;
+            let (gathered, inputs) = match in_words(step).1 {
+                true => {
+                    let words = |n: usize| step.xs[0].dtype().bytes(n) / 4;
+                    (format!("&mut self.gathered[..{}]", words(n)), words(g.inputs))
+                }
+                false => (format!("arena::bytes_mut(&mut self.gathered, {n})"), g.inputs),
+            };
+            let (oldest, apart) = (format!("self.oldest[{ring}]"), g.dilation * inputs);
+            lines.push(format!(
+                "let x = ring::window(x0, {oldest}, {inputs}, {apart}, {gathered});"
+            ));
+            match (step.xs[0].real, in_words(step).1) {
+                (true, _) => lines.push("let x = arena::reals(x);".into()),
+                (false, true) => lines.push(format!("let x = arena::bytes(x, {n});")),
+                (false, false) => {}
+            }
+            lines.push(product(layer, "x", &format!("{matrix}[0]"), "y"));
+            return lines;
         }
         Windows::Conv(g) | Windows::Transposed(g) => {
             let gathered = if step.xs[0].real {

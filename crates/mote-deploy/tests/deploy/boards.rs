@@ -4,57 +4,47 @@
 use mote_deploy::Language;
 
 use crate::{
-    cases,
     support::{
         bare::{Board, Firmware, M4, M55},
-        draft::{Bits, autoencoder},
+        draft::{Bits, WINDOW, autoencoder, causal},
     },
+    table,
 };
 
+/// The networks and the table in one firmware, because a build takes longer than what it builds
+/// runs.
 #[track_caller]
-fn check_c(board: Board) {
-    for (name, draft) in cases::all() {
-        let firmware = Firmware::build(&draft.export(Language::C), Language::C, board, name);
-        let run = firmware.run();
-        assert_eq!(run.status, 0, "`{name}` in C on a {}: {run:?}", board.name);
-    }
-}
-
-/// All in one firmware, because a build of Rust takes longer than what it builds runs.
-#[track_caller]
-fn check_rust(board: Board) {
-    let cases = cases::all();
-    let names: Vec<_> = cases.iter().map(|(name, _)| *name).collect();
-    let crates: Vec<_> =
-        cases.iter().map(|(name, draft)| (*name, draft.export(Language::Rust))).collect();
-    let run = Firmware::build_all(&crates, board).run();
-    let failed = run.status.checked_sub(1).and_then(|i| names.get(i as usize / 10));
-    assert_eq!(run.status, 0, "{failed:?} in Rust on a {}: {run:?}", board.name);
+fn check(language: Language, board: Board) {
+    let models = table::exported(language);
+    let run = Firmware::build_all(&models, language, board).run();
+    let failed = run.status.checked_sub(1).and_then(|i| models.get(i as usize));
+    let failed = failed.map(|(name, _)| name);
+    assert_eq!(run.status, 0, "{failed:?} in {language:?} on a {}: {run:?}", board.name);
 }
 
 #[test]
 fn c_agrees_on_a_cortex_m4() {
-    check_c(M4);
+    check(Language::C, M4);
 }
 
 #[test]
 fn c_agrees_on_a_cortex_m55() {
-    check_c(M55);
+    check(Language::C, M55);
 }
 
 #[test]
 fn rust_agrees_on_a_cortex_m4() {
-    check_rust(M4);
+    check(Language::Rust, M4);
 }
 
 #[test]
 fn rust_agrees_on_a_cortex_m55() {
-    check_rust(M55);
+    check(Language::Rust, M55);
 }
 
 #[test]
 fn plain_kernels_agree_on_a_cortex_m4() {
-    check_rust(M4.plain());
+    check(Language::Rust, M4.plain());
 }
 
 /// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,
@@ -71,6 +61,27 @@ fn the_autoencoder_is_fast_and_small() {
             assert!(run.instructions <= instructions, "{what}");
             assert!(sizes.code <= 8 << 10, "{what}");
             assert!(sizes.ram - 768 + run.stack_bytes <= 1 << 10, "{what}");
+        }
+    }
+}
+
+/// The bar: a causal model that is advanced sample by sample costs at most 1.2 times what the sample
+/// costs in a window.
+#[test]
+fn a_step_costs_little_more_than_a_row_of_the_window() {
+    for bits in [Bits::Eight, Bits::Real] {
+        let window = causal(bits);
+        let step = window.step();
+        for (board, language) in
+            [(M4, Language::C), (M4, Language::Rust), (M55, Language::C), (M55, Language::Rust)]
+        {
+            let [step, window] = [&step, &window].map(|draft| {
+                let files = draft.export(language);
+                Firmware::build(&files, language, board, "causal").run()
+            });
+            let what = format!("{} {language:?} {bits:?}: {step:?} {window:?}", board.name);
+            assert_eq!((step.status, window.status), (0, 0), "{what}");
+            assert!(step.instructions * WINDOW as u64 * 10 <= window.instructions * 12, "{what}");
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) fn all() -> Vec<(&'static str, Draft)> {
         ("elements", elements()),
         ("shapes", shapes()),
         ("folds", folds()),
+        ("steps", steps()),
+        ("integer_steps", integer_steps()),
     ]
 }
 
@@ -231,4 +233,71 @@ fn folds() -> Draft {
         }
     }
     d
+}
+
+/// `x`, so many samples late.
+fn delayed(d: &mut Draft, x: ValueId, steps: usize, of: Option<Quantization>) -> ValueId {
+    let &[time, width] = d.program.shape(x) else { unreachable!("series have two axes") };
+    let push = |d: &mut Draft, op: &dyn Fn(ValueId) -> Op| match of {
+        Some(q) => d.push_i8(q, op),
+        None => d.push(op),
+    };
+    let zeros = d.zeros([steps, width], of);
+    let early = push(d, &|y| Op::Slice { x, y, axis: 0, start: 0, end: time - steps });
+    push(d, &|y| Op::Concat { xs: vec![zeros, early], y, axis: 0 })
+}
+
+/// One sample at a time: what is remembered lies in rings, one of them read twice, and a mean that
+/// does not.
+fn steps() -> Draft {
+    let mut d = Draft::new("window");
+    let x = d.input("x", Value::f32([9, 3]));
+    let late = delayed(&mut d, x, 2, None);
+    let (w, bias) = (d.reals(&[4, 3, 3]), Some(d.reals(&[4])));
+    let (stride, dilation, padding, activation) = (1, 2, [4, 0], Some(Unary::Silu));
+    let y = d.push(|y| Op::Conv1d { x: late, w, bias, y, stride, dilation, padding, activation });
+    let w = d.reals(&[2, 4]);
+    let y = d.push(|z| Op::Linear { x: y, w, bias: None, y: z, activation: None });
+    d.output("y", y);
+    let mut d = d.step();
+    let before = d.input("state.mean", Value::f32([1, 3]));
+    let sum = d.push(|y| Op::Binary { a: before, b: x, y, f: Binary::Add });
+    let mean = d.push(|y| Op::Affine { x: sum, y, scale: 0.5, offset: 0.0 });
+    d.output("sum", sum);
+    d.output("state.mean", mean);
+    d
+}
+
+/// The same on bytes, in rows of whole words and in others, with zeros that are no zero bytes.
+fn integer_steps() -> Draft {
+    let mut d = Draft::new("window");
+    let (of_x, of_y) = (q(0.02, 7), q(0.5, -11));
+    let x = d.input("x", Value::i8([9, 4], of_x));
+    let weights = d.weights(&[3, 2, 4], 3);
+    let (stride, clamp) = (1, [-128, 127]);
+    let (dilation, padding) = (3, [3, 0]);
+    let y = d.push_i8(of_y, |y| Op::QuantizedConv1d {
+        x,
+        weights,
+        y,
+        clamp,
+        stride,
+        dilation,
+        padding,
+    });
+    let late = delayed(&mut d, y, 1, Some(of_y));
+    let weights = d.weights(&[5, 3, 3], 5);
+    let (dilation, padding) = (1, [2, 0]);
+    let y = d.push_i8(of_y, |y| Op::QuantizedConv1d {
+        x: late,
+        weights,
+        y,
+        clamp,
+        stride,
+        dilation,
+        padding,
+    });
+    d.output("late", late);
+    d.output("y", y);
+    d.step()
 }

@@ -9,44 +9,59 @@ use std::{
 use mote_deploy::{Files, Language};
 
 use crate::{
-    cases,
     support::{
-        bare::{cargo, write_as},
-        tools::{files_with, output, succeed, target_folder},
+        bare::{c_sources, cargo, write_part},
+        tools::{output, succeed, target_folder},
     },
+    table,
 };
 
 /// The main function of exported C: its exit code is what failed.
-const MAIN: &str = "#include \"model.h\"\nint main(void) { return model_self_test(); }\n";
+const MAIN: &str =
+    "int firmware_self_test(void);\nint main(void) { return firmware_self_test(); }\n";
 
 #[track_caller]
-fn folder(files: &Files, kind: &str, case: &str) -> PathBuf {
-    let folder = target_folder().join("firmware").join(format!("{case}-{kind}"));
+fn fresh(kind: &str) -> PathBuf {
+    let folder = target_folder().join("firmware").join(kind);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder in target");
-    files.write(&folder.join("model")).expect("written");
     folder
 }
 
-/// Builds exported C with `compiler` and the strictest warnings; the program.
+/// Builds all models in C with `compiler` into one program.
 #[track_caller]
-fn build_c(folder: &Path, compiler: &str, package: &str) -> PathBuf {
-    let model = folder.join("model");
-    fs::write(folder.join("main.c"), MAIN).expect("written");
+fn build_c(kind: &str, models: &[(String, Files)], compiler: &[&str], package: &str) -> PathBuf {
+    let folder = fresh(kind);
+    let mut sources = c_sources(&folder, models);
+    let main = folder.join("main.c");
+    fs::write(&main, MAIN).expect("written");
+    sources.push(main);
     let program = folder.join("test");
-    let mut cc = Command::new(compiler);
-    cc.args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]);
-    cc.arg("-I").arg(&model).arg("-I").arg(model.join("kernels")).arg(folder.join("main.c"));
-    cc.args(files_with(&model, &["c", "S"])).args(["-lm", "-o"]).arg(&program);
+    let mut cc = Command::new(compiler[0]);
+    cc.args(&compiler[1..]).args(sources).args(["-lm", "-o"]).arg(&program);
     succeed(&mut cc, package);
     program
 }
 
+/// The strictest warnings.
+const STRICT: [&str; 8] = [
+    "-Wl,--fatal-warnings",
+    "-std=c99",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Werror",
+];
+
 #[track_caller]
-fn check(mut command: Command, package: &str, case: &str) {
+fn check(mut command: Command, package: &str, models: &[(String, Files)]) {
     let output = output(&mut command, package);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "`{case}`: {said}");
+    let failed = output.status.code().and_then(|i| models.get((i as usize).wrapping_sub(1)));
+    let failed = failed.map(|(name, _)| name);
+    assert_eq!(output.status.code(), Some(0), "{failed:?}: {said}");
 }
 
 /// A command that runs `program` for 64-bit Arm.
@@ -58,48 +73,37 @@ fn emulated(program: &Path) -> Command {
 
 #[test]
 fn c_agrees_on_this_machine() {
-    for (case, draft) in cases::all() {
-        let folder = folder(&draft.export(Language::C), "host-c", case);
-        let program = build_c(&folder, "cc", "build-essential");
-        check(Command::new(program), "build-essential", case);
-    }
+    let models = table::exported(Language::C);
+    let compiler = [&["cc"], &STRICT[..]].concat();
+    let program = build_c("host-c", &models, &compiler, "build-essential");
+    check(Command::new(program), "build-essential", &models);
 }
 
 #[test]
 fn c_has_no_undefined_behaviour() {
-    for (case, draft) in cases::all() {
-        let folder = folder(&draft.export(Language::C), "sanitized-c", case);
-        let model = folder.join("model");
-        fs::write(folder.join("main.c"), MAIN).expect("written");
-        let program = folder.join("test");
-        let mut cc = Command::new("cc");
-        cc.args(["-std=c99", "-O1", "-g", "-fsanitize=address,undefined"]);
-        cc.arg("-fno-sanitize-recover=all").arg("-I").arg(&model);
-        cc.arg("-I").arg(model.join("kernels")).arg(folder.join("main.c"));
-        cc.args(files_with(&model, &["c", "S"])).args(["-lm", "-o"]).arg(&program);
-        succeed(&mut cc, "build-essential");
-        check(Command::new(program), "build-essential", case);
-    }
+    let models = table::exported(Language::C);
+    let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let compiler = [&["cc", "-std=c99", "-O1", "-g"], &sanitizers[..]].concat();
+    let program = build_c("sanitized-c", &models, &compiler, "build-essential");
+    check(Command::new(program), "build-essential", &models);
 }
 
 #[test]
 fn c_agrees_on_64_bit_arm() {
-    for (case, draft) in cases::all() {
-        let folder = folder(&draft.export(Language::C), "aarch64-c", case);
-        let program = build_c(&folder, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu");
-        check(emulated(&program), "qemu-user", case);
-    }
+    let models = table::exported(Language::C);
+    let compiler = [&["aarch64-linux-gnu-gcc"], &STRICT[..]].concat();
+    let program = build_c("aarch64-c", &models, &compiler, "gcc-aarch64-linux-gnu");
+    check(emulated(&program), "qemu-user", &models);
 }
 
 /// Exported Rust with a `main` of its own, as one crate that tests every case.
 #[track_caller]
 fn rust_tests(kind: &str) -> PathBuf {
-    let folder = target_folder().join("firmware").join(kind);
-    let _ = fs::remove_dir_all(&folder);
+    let folder = fresh(kind);
     fs::create_dir_all(folder.join("src")).expect("a folder in target");
     let (mut dependencies, mut main) = (String::new(), String::new());
-    for (case, draft) in cases::all() {
-        write_as(&draft.export(Language::Rust), &folder.join(case), case);
+    for (case, files) in table::exported(Language::Rust) {
+        write_part(&files, &folder.join(&case));
         dependencies += &format!("{case} = {{ path = \"{case}\", features = [\"self-test\"] }}\n");
         main += &format!(
             "    assert_eq!({case}::self_test::run(&mut {case}::Model::new()), Ok(()), \"{case}\");\n"
@@ -129,5 +133,5 @@ fn rust_agrees_on_64_bit_arm() {
     let mut cargo = cargo(&folder, triple, &target);
     cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
     succeed(&mut cargo, "gcc-aarch64-linux-gnu");
-    check(emulated(&target.join(triple).join("release/tests")), "qemu-user", "all");
+    check(emulated(&target.join(triple).join("release/tests")), "qemu-user", &[]);
 }

@@ -22,6 +22,7 @@ pub(crate) struct Board {
     /// What exported Rust has to be told.
     features: &'static str,
     flash_bytes: usize,
+    ram_at: usize,
     ram_bytes: usize,
 }
 
@@ -33,6 +34,7 @@ pub(crate) const M4: Board = Board {
     target: "thumbv7em-none-eabihf",
     features: "self-test,dsp",
     flash_bytes: 4 << 20,
+    ram_at: 0x2000_0000,
     ram_bytes: 4 << 20,
 };
 
@@ -44,7 +46,8 @@ pub(crate) const M55: Board = Board {
     target: "thumbv8m.main-none-eabihf",
     features: "self-test,mve",
     flash_bytes: 512 << 10,
-    ram_bytes: 512 << 10,
+    ram_at: 0x1100_0000,
+    ram_bytes: 2 << 20,
 };
 
 impl Board {
@@ -94,7 +97,9 @@ impl Firmware {
         let _guard = BUILD.lock().unwrap_or_else(|e| e.into_inner());
         let folder = fresh(&format!("{case}-{language:?}"), board);
         let library = match language {
-            Language::Rust => vec![rust_library(&folder, board, &[("model", files.clone())])],
+            Language::Rust => {
+                vec![rust_library(&folder, board, &[("model".into(), files.clone())])]
+            }
             Language::C => {
                 files.write(&folder.join("model")).expect("written");
                 let mut sources = files_with(&folder.join("model"), &["c", "S"]);
@@ -105,14 +110,18 @@ impl Firmware {
         Self::link(&folder, board, library)
     }
 
-    /// Builds several exported crates into one firmware, which tests all and runs none.
+    /// Builds several exports, each under its own name, into one firmware, which tests all and runs
+    /// the first; its status is the number of the one that failed, from one.
     #[track_caller]
     #[allow(dead_code)]
-    pub(crate) fn build_all(crates: &[(&str, Files)], board: Board) -> Self {
+    pub(crate) fn build_all(models: &[(String, Files)], language: Language, board: Board) -> Self {
         let _guard = BUILD.lock().unwrap_or_else(|e| e.into_inner());
-        let folder = fresh("all", board);
-        let library = rust_library(&folder, board, crates);
-        Self::link(&folder, board, vec![library])
+        let folder = fresh(&format!("all-{language:?}"), board);
+        let inputs = match language {
+            Language::Rust => vec![rust_library(&folder, board, models)],
+            Language::C => c_sources(&folder, models),
+        };
+        Self::link(&folder, board, inputs)
     }
 
     #[track_caller]
@@ -125,8 +134,9 @@ impl Firmware {
         gcc.arg(format!("-mcpu={}", board.cpu))
             .args((board.cpu == M4.cpu).then_some("-mfpu=fpv4-sp-d16"));
         gcc.arg(format!("-Wl,--no-warn-rwx-segments,--defsym=flash_bytes={}", board.flash_bytes));
+        gcc.arg(format!("-Wl,--defsym=ram_at={}", board.ram_at));
         gcc.arg(format!("-Wl,--defsym=ram_bytes={}", board.ram_bytes));
-        gcc.arg("-I").arg(folder.join("model")).arg("-I").arg(folder.join("model/kernels"));
+        gcc.arg("-I").arg(folder.join("model"));
         gcc.arg("-T").arg(support().join("bare/memory.ld"));
         gcc.arg(support().join("bare/start.c")).args(inputs).args(["-lm", "-o"]).arg(&elf);
         succeed(&mut gcc, "gcc-arm-none-eabi libnewlib-arm-none-eabi");
@@ -233,19 +243,19 @@ fn fresh(case: &str, board: Board) -> PathBuf {
 
 /// Exported Rust as a library for the harness, which runs the first crate.
 #[track_caller]
-fn rust_library(folder: &Path, board: Board, crates: &[(&str, Files)]) -> PathBuf {
+fn rust_library(folder: &Path, board: Board, crates: &[(String, Files)]) -> PathBuf {
     let firmware = folder.join("firmware");
     fs::create_dir_all(firmware.join("src")).expect("a folder in target");
     let features = board.features.replace(',', "\", \"");
     let (mut dependencies, mut tests) = (String::new(), String::new());
     for (i, (name, files)) in crates.iter().enumerate() {
-        write_as(files, &folder.join(name), name);
+        write_part(files, &folder.join(name));
         dependencies +=
             &format!("{name} = {{ path = \"../{name}\", features = [\"{features}\"] }}\n");
-        tests += &format!("    test!({name}, {});\n", 10 * i);
+        tests += &format!("    test!({name}, {});\n", i + 1);
     }
     let template = fs::read_to_string(support().join("bare/firmware.rs.in")).expect("committed");
-    let source = template.replace("FIRST", crates[0].0).replace("TESTS", tests.trim());
+    let source = template.replace("FIRST", &crates[0].0).replace("TESTS", tests.trim());
     fs::write(firmware.join("src/lib.rs"), source).expect("written");
     let manifest = format!(
         "[package]\nname = \"firmware\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
@@ -261,13 +271,35 @@ fn rust_library(folder: &Path, board: Board, crates: &[(&str, Files)]) -> PathBu
     target.join(board.target).join("release/libfirmware.a")
 }
 
-/// Writes an exported crate under another name, as a part of a larger build.
-pub(crate) fn write_as(files: &Files, folder: &Path, name: &str) {
+/// Writes an exported crate as a part of a larger build.
+pub(crate) fn write_part(files: &Files, folder: &Path) {
     files.write(folder).expect("written");
     let path = folder.join("Cargo.toml");
     let manifest = fs::read_to_string(&path).expect("written");
-    let manifest = manifest.replace("name = \"model\"", &format!("name = \"{name}\""));
     fs::write(path, manifest.replace("[workspace]", "")).expect("written");
+}
+
+/// Exported C of several models, the kernels of all once, and a test of each in turn: what a build
+/// takes. `firmware_self_test` says which failed, as that of Rust does.
+pub(crate) fn c_sources(folder: &Path, models: &[(String, Files)]) -> Vec<PathBuf> {
+    fs::create_dir_all(folder.join("kernels")).expect("a folder in target");
+    let (mut includes, mut tests) = (String::new(), String::new());
+    for (i, (name, files)) in models.iter().enumerate() {
+        for (path, content) in files.iter().filter(|(path, _)| *path != "README.md") {
+            fs::write(folder.join(path), content).expect("written");
+        }
+        includes += &format!("#include \"{name}.h\"\n");
+        tests +=
+            &format!("    if ({name}_self_test() != 0) {{\n        return {};\n    }}\n", i + 1);
+    }
+    let source = format!(
+        "{includes}\nint firmware_self_test(void);\nvoid firmware_run(void);\n\n\
+         int firmware_self_test(void) {{\n{tests}    return 0;\n}}\n\n\
+         void firmware_run(void) {{\n    {}_run();\n}}\n",
+        models[0].0
+    );
+    fs::write(folder.join("firmware.c"), source).expect("written");
+    files_with(folder, &["c", "S"])
 }
 
 /// `cargo build` of the toolchain for `triple`, in `folder`.

@@ -153,6 +153,15 @@ fn sizes_stay_within_the_limits() {
         |p| p.ops.resize(limits::OPS + 1, relu(3, 4)),
         "wanted at most 65536 operations in a program, found 65537",
     );
+    let computed = sample::program().values.into_iter().filter(|v| v.tensor.is_none());
+    let found = computed.map(|v| v.bytes()).sum::<usize>() + limits::VALUE_BYTES;
+    let largest = |p: &mut Program| {
+        p.values.extend([value(&[limits::ELEMENTS], None), value(&[limits::ELEMENTS], None)]);
+    };
+    check(
+        largest,
+        &format!("wanted at most 2147483648 bytes of values in a program, found {found}"),
+    );
 }
 
 #[test]

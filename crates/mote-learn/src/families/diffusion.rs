@@ -8,7 +8,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{Device, Tensor, activation::sigmoid},
 };
 use mote_format::manifest::{Generator, Path, Solver};
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,14 @@ pub struct DiffusionConfig {
     pub path: Path,
     /// What the network says.
     pub prediction: Prediction,
-    /// Evaluations for a window, by default.
+    /// Times of training are the logistic function of a normal number with this deviation. Narrow (Esser
+    /// et al. 2024 take 1), the middle of the path is learned best, where a window as a whole is
+    /// decided; beyond 1.6, its ends, where details are: a grid of narrow Gaussians wants that.
+    pub time_deviation: f32,
+    /// Evaluations for a window, by default, of a model that was not distilled.
     pub evaluations: usize,
+    /// Evaluations that it is distilled to once it is trained, if it is.
+    pub strides: Option<usize>,
 }
 
 impl Default for DiffusionConfig {
@@ -54,15 +60,12 @@ impl Default for DiffusionConfig {
             blocks: 3,
             path: Path::Straight,
             prediction: Prediction::Velocity,
-            evaluations: 10,
+            time_deviation: 1.0,
+            evaluations: 20,
+            strides: Some(5),
         }
     }
 }
-
-/// Times of training are the logistic function of a normal number with this deviation: nearly uniform.
-/// Narrower ones (Esser et al. 2024 take 1) see too little of the end of the path, where details are
-/// decided: with 1, a grid of narrow Gaussians came out blurred.
-const TIME_DEVIATION: f32 = 1.7;
 
 /// A diffusion model of windows `(time, features)`.
 #[derive(Module, Debug)]
@@ -106,6 +109,54 @@ impl Diffusion {
     pub fn diffuse(&self, x: Tensor<3>, noise: Tensor<3>, time: Tensor<2>) -> Tensor<3> {
         let moments = self.moments(time);
         x * moments.signal + noise * moments.noise
+    }
+
+    /// The state at `next` of one that is `state` at `time`, both `(batch, 1)`, on the way to the clean
+    /// window `estimate`: DDIM (Song et al. 2021), exact where the estimate stays.
+    pub(super) fn advance(
+        &self,
+        state: Tensor<3>,
+        estimate: Tensor<3>,
+        time: Tensor<2>,
+        next: Tensor<2>,
+    ) -> Tensor<3> {
+        let (now, next) = (self.moments(time), self.moments(next));
+        let kept = next.noise / now.noise;
+        state * kept.clone() + estimate * (next.signal - now.signal * kept)
+    }
+
+    /// The estimate that leads from `state` at `time` to `end` at `next`.
+    pub(super) fn estimate_between(
+        &self,
+        state: Tensor<3>,
+        end: Tensor<3>,
+        time: Tensor<2>,
+        next: Tensor<2>,
+    ) -> Tensor<3> {
+        let (now, next) = (self.moments(time), self.moments(next));
+        let kept = next.noise / now.noise;
+        (end - state * kept.clone()) / (next.signal - now.signal * kept)
+    }
+
+    /// How much of a clean window, in deviations, its state at `time` leaves open: `(batch, 1, 1)`.
+    pub(super) fn open(&self, time: Tensor<2>) -> Tensor<3> {
+        let Moments { noise, inverse_deviation, .. } = self.moments(time);
+        (noise * inverse_deviation).clamp_min(LEAST_OPEN)
+    }
+
+    /// Noise `(batch, time, features)` of a training step, and one more normal number `(batch, 1)` to
+    /// choose the time by.
+    pub(super) fn noise_and_time(&self, noise: Tensor<2>) -> (Tensor<3>, Tensor<2>) {
+        let [windows, width] = noise.dims();
+        let [length, features] = self.shape;
+        let time = noise.clone().slice([0..windows, width - 1..width]);
+        let noise = noise.slice([0..windows, 0..width - 1]);
+        (noise.reshape([windows, length, features]), time)
+    }
+
+    /// From noise to data.
+    pub(super) fn path(&self) -> Path {
+        self.config.path
     }
 
     /// What the network says, `(batch, time, features)`; `time` is `(batch, 1)`.
@@ -177,21 +228,17 @@ impl Family for Diffusion {
 
     fn objective(&self, batch: Batch, _progress: f32) -> Objective {
         let Batch { x, mask, shown, noise } = batch;
-        let [windows, length, features] = x.dims();
-        let n = length * features;
-        let drawn = noise.clone().slice([0..windows, n..n + 1]);
-        let time = burn::tensor::activation::sigmoid(drawn * TIME_DEVIATION);
-        let noise = noise.slice([0..windows, 0..n]).reshape([windows, length, features]);
-        let Moments { signal, noise: sigma, inverse_deviation } = self.moments(time.clone());
+        let (noise, drawn) = self.noise_and_time(noise);
+        let time = sigmoid(drawn * self.config.time_deviation);
         let state = self.diffuse(x.clone(), noise.clone(), time.clone());
-        let said = self.predict(state, time, x.clone(), shown.clone());
+        let said = self.predict(state, time.clone(), x.clone(), shown.clone());
         // In units of what `x_t` leaves open, both predictions have the same loss.
         let error = match self.config.prediction {
-            Prediction::Velocity => said - (x * sigma - noise * signal) * inverse_deviation,
-            Prediction::Clean => {
-                let open = (sigma * inverse_deviation).clamp_min(LEAST_OPEN);
-                (said - x) / open
+            Prediction::Velocity => {
+                let Moments { signal, noise: sigma, inverse_deviation } = self.moments(time);
+                said - (x * sigma - noise * signal) * inverse_deviation
             }
+            Prediction::Clean => (said - x) / self.open(time),
         };
         // What was shown has not to be told.
         let asked = mask * (shown * -1.0 + 1.0);

@@ -1,6 +1,7 @@
 //! `Transformer`: each sample given those before it, by causal attention (Vaswani et al. 2017, arXiv
 //! 1706.03762; layers normalized at their inputs, Xiong et al. 2020, arXiv 2002.04745) and a mixture
-//! density (Bishop 1994), with a mixture of experts where it is asked for (Fedus et al. 2022).
+//! density (Bishop 1994), with a mixture of experts where it is asked for (Fedus et al. 2022, arXiv
+//! 2101.03961).
 //!
 //! A sample is a token. `-ln p(x) = Σ_t -ln p(x[t] | x[..t])` is exact, where a sample sees so many
 //! before it in each layer as the window of attention has; on a stream the keys and values of these are
@@ -31,15 +32,17 @@ pub struct TransformerConfig {
     pub blocks: usize,
     /// Samples that a layer of attention sees, the present one among them.
     pub window: usize,
-    /// Networks of which each token takes one; 1 for the usual transformer.
+    /// Networks of which each token takes a few; 1 for the usual transformer.
     pub experts: usize,
+    /// How many of them it takes.
+    pub active: usize,
     /// Components of the mixture.
     pub components: usize,
 }
 
 impl Default for TransformerConfig {
     fn default() -> Self {
-        Self { hidden: 48, heads: 4, blocks: 2, window: 32, experts: 1, components: 8 }
+        Self { hidden: 48, heads: 4, blocks: 2, window: 32, experts: 1, active: 1, components: 8 }
     }
 }
 
@@ -68,7 +71,8 @@ impl Transformer {
     ///
     /// # Panics
     ///
-    /// If `hidden` is no multiple of `heads`, or anything of its size is zero.
+    /// If `hidden` is no multiple of `heads`, anything of its size is zero, or more experts are taken than
+    /// there are.
     #[must_use]
     pub fn new(
         config: &TransformerConfig,
@@ -76,13 +80,14 @@ impl Transformer {
         rng: &mut Random,
         device: &Device,
     ) -> Self {
-        let TransformerConfig { hidden, heads, blocks, window, experts, components } = *config;
+        let TransformerConfig { hidden, heads, blocks, window, experts, active, components } =
+            *config;
         let embed = Dense::new(2 * layout.features(), hidden, rng, device);
         let mut block = || Block {
             attention_norm: LayerNorm::new(hidden, device),
             attention: CausalAttention::new(hidden, heads, window, rng, device),
             experts_norm: LayerNorm::new(hidden, device),
-            experts: Experts::new(hidden, experts, rng, device),
+            experts: Experts::new(hidden, [experts, active], rng, device),
         };
         let blocks = (0..blocks).map(|_| block()).collect();
         let norm = LayerNorm::new(hidden, device);

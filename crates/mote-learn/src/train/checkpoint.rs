@@ -46,6 +46,12 @@ impl Checkpoint {
         self.head.step
     }
 
+    /// How the training that it is of was to go.
+    #[must_use]
+    pub fn config(&self) -> &TrainConfig {
+        &self.head.config
+    }
+
     /// Names what the training is of (a digest of data, model and schema, say).
     #[must_use]
     pub fn for_purpose(mut self, purpose: &str) -> Self {

@@ -1,12 +1,9 @@
 //! Numbers that begin with a cache line, so that no vector of them lies across two.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Deref;
+use core::ops::{Deref, DerefMut};
 
-/// Bytes of a cache line, and of the widest vector.
-const LINE: usize = 64;
-
-/// A list that begins at a multiple of [`LINE`] bytes.
+/// A list that begins at a multiple of [`Aligned::LINE`] bytes.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {
     /// A little longer than needed.
@@ -16,11 +13,14 @@ pub(crate) struct Aligned<T> {
 }
 
 impl<T: bytemuck::Pod> Aligned<T> {
+    /// Bytes of a cache line, and of the widest vector.
+    pub(crate) const LINE: usize = 64;
+
     pub(crate) fn new(numbers: &[T]) -> Self {
-        let mut storage = vec![T::zeroed(); numbers.len() + LINE / size_of::<T>()];
-        let start = storage.as_ptr().align_offset(LINE);
+        let mut storage = vec![T::zeroed(); numbers.len() + Self::LINE / size_of::<T>()];
+        let start = storage.as_ptr().align_offset(Self::LINE);
         // Where an address cannot be aligned, the list is merely slower.
-        let start = if start <= LINE / size_of::<T>() { start } else { 0 };
+        let start = if start <= Self::LINE / size_of::<T>() { start } else { 0 };
         storage[start..start + numbers.len()].copy_from_slice(numbers);
         Self { storage, start, length: numbers.len() }
     }
@@ -36,8 +36,16 @@ impl<T: bytemuck::Pod> Clone for Aligned<T> {
 impl<T> Deref for Aligned<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         &self.storage[self.start..self.start + self.length]
+    }
+}
+
+impl<T> DerefMut for Aligned<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.storage[self.start..self.start + self.length]
     }
 }
 
@@ -52,7 +60,7 @@ mod tests {
             let aligned = Aligned::new(&numbers);
             let copies = [aligned.clone(), aligned.clone(), aligned];
             for copy in copies {
-                assert_eq!(copy.as_ptr() as usize % LINE, 0);
+                assert_eq!(copy.as_ptr() as usize % Aligned::<f32>::LINE, 0);
                 assert_eq!(&*copy, &numbers[..]);
             }
         }

@@ -131,12 +131,24 @@ fn transposed(kernel: usize, stride: usize, before: usize, first: usize, out_tim
 }
 
 impl Phase {
-    /// The windows that lie inside an input of `time` rows, without a hole between their rows.
-    pub(crate) fn contiguous(&self, time: usize) -> core::ops::Range<usize> {
-        let span = self.taps.len() as isize;
-        if span == 0 || (self.dilation > 1 && span > 1) {
+    /// Whether the rows of a window lie side by side in the input.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.dilation == 1 || self.taps.len() == 1
+    }
+
+    /// The runs of numbers that a window is, and how long they are.
+    pub(crate) fn runs(&self, channels: usize) -> (usize, usize) {
+        let taps = self.taps.len();
+        if self.is_dense() { (1, taps * channels) } else { (taps, channels) }
+    }
+
+    /// The windows that lie inside an input of `time` rows; none if they have no rows.
+    pub(crate) fn inside(&self, time: usize) -> core::ops::Range<usize> {
+        let taps = self.taps.len();
+        if taps == 0 {
             return 0..0;
         }
+        let span = ((taps - 1) * self.dilation) as isize + 1;
         let step = self.step as isize;
         let begin = (-self.first).max(0).unsigned_abs().div_ceil(self.step);
         let last = time as isize - span - self.first;

@@ -22,7 +22,10 @@ pub enum Level {
 
 /// That the instructions were looked for and found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Proof(());
+pub struct Proof {
+    /// Whether there are also shuffles of bytes from two whole registers (AVX-512 VBMI).
+    pub(super) shuffles: bool,
+}
 
 impl Level {
     /// The fastest one that this machine has.
@@ -33,7 +36,8 @@ impl Level {
 
     /// All that this machine has, the slowest first. Without `std` only what the compiler was told.
     pub fn available() -> impl Iterator<Item = Self> {
-        let (proof, found) = (Proof(()), found());
+        let found = found();
+        let proof = Proof { shuffles: found.avx512_vbmi };
         [
             (true, Self::Plain),
             (found.avx2, Self::Avx2(proof)),
@@ -92,7 +96,8 @@ macro_rules! has {
 fn found() -> Found {
     let avx2 = has!("avx2", "fma");
     let avx512 = has!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni");
-    Found { avx2, avx512: avx2 && avx512, ..Found::default() }
+    let avx512_vbmi = has!("avx512vbmi");
+    Found { avx2, avx512: avx2 && avx512, avx512_vbmi, ..Found::default() }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -110,6 +115,7 @@ fn found() -> Found {
 struct Found {
     avx2: bool,
     avx512: bool,
+    avx512_vbmi: bool,
     neon: bool,
     neon_dot: bool,
 }

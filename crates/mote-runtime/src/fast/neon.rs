@@ -65,9 +65,10 @@ unsafe fn real_tile<const M: usize, const U: usize>(
     let mut sums = [[[vdupq_n_f32(0.0); PARTS]; M]; U];
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
-        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        let steps = job.taps * job.inputs;
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let (mut w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         for p in 0..PARTS {
             let bias = vld1q_f32(job.bias.as_ptr().add(panel * LANES + p * WIDTH));
             for sum in &mut sums[0] {
@@ -75,15 +76,19 @@ unsafe fn real_tile<const M: usize, const U: usize>(
             }
         }
         let whole = job.inputs / U * U;
-        for i in 0..job.inputs {
-            let u = if i < whole { i % U } else { 0 };
-            for p in 0..PARTS {
-                let w = vld1q_f32(w.add(i * stride + p * WIDTH));
-                for m in 0..M {
-                    let x = *x.add(m * job.x_stride + i);
-                    sums[u][m][p] = vfmaq_n_f32(sums[u][m][p], w, x);
+        for _ in 0..job.taps {
+            for i in 0..job.inputs {
+                let u = if i < whole { i % U } else { 0 };
+                for p in 0..PARTS {
+                    let w = vld1q_f32(w.add(i * stride + p * WIDTH));
+                    for m in 0..M {
+                        let x = *x.add(m * job.x_stride + i);
+                        sums[u][m][p] = vfmaq_n_f32(sums[u][m][p], w, x);
+                    }
                 }
             }
+            x = job.next_run(x);
+            w = w.wrapping_add(job.inputs * stride);
         }
         for m in 0..M {
             let mut sum = sums[0][m];
@@ -109,7 +114,12 @@ fn put_real(job: &Real<'_>, sum: [float32x4_t; PARTS], row: usize, panel: usize,
         unsafe { vst1q_f32(whole.as_mut_ptr().add(p * WIDTH), part) };
     }
     let count = (job.outputs - panel * LANES).min(LANES);
-    y[row * job.y_stride + panel * LANES..][..count].copy_from_slice(&whole[..count]);
+    let at = row * job.y_stride + panel * LANES;
+    let y = &mut y[at..][..count];
+    y.copy_from_slice(&whole[..count]);
+    if let Some(add) = job.add {
+        y.iter_mut().zip(&add[at..]).for_each(|(y, add)| *y += add);
+    }
 }
 
 /// # Safety

@@ -1,5 +1,7 @@
-//! A layer, packed: windows of its input are taken in place where they lie side by side, gathered
-//! where they do not, and multiplied.
+//! A layer, packed: windows of its input are taken in place where kernels can, gathered where they
+//! cannot, and multiplied.
+
+mod way;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -19,6 +21,7 @@ use super::{
     unary_in_place,
 };
 use crate::load::Loaded;
+use way::Way;
 
 /// A layer whose weights are packed for the level that it was made for.
 #[derive(Clone, Debug)]
@@ -31,6 +34,31 @@ pub(crate) struct Product {
     kind: Kind,
     /// The rows of a batch lie side by side, so that it is one product.
     joined: bool,
+    /// Where the layer is one product of windows that all lie in the input as they are wanted.
+    short: Option<Short>,
+}
+
+/// The way of a layer that is one product.
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    /// Rows of one sample.
+    rows: usize,
+    first: usize,
+    x_stride: usize,
+    taps: usize,
+    tap_stride: usize,
+    /// Numbers in a run.
+    inputs: usize,
+    outputs: usize,
+}
+
+/// What a short product may do beside what its layer says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside<'a> {
+    /// The second half of the only row of the input, where what is read is the first one.
+    pub(crate) second: Option<&'a [f32]>,
+    /// What is added to real results.
+    pub(crate) add: Option<&'a [f32]>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,8 +120,30 @@ impl Product {
             _ => return None,
         };
         let joined = matches!(op, Op::Linear { .. } | Op::QuantizedLinear { .. });
-        let inside = geometry.phases.iter().map(|p| p.contiguous(geometry.time)).collect();
-        Some(Self { x, geometry, inside, kind, joined })
+        let level = loaded.level();
+        let inside: Vec<_> =
+            geometry.phases.iter().map(|p| inside(level, p, &kind, &geometry)).collect();
+        let simple = match &kind {
+            Kind::Real { activation, .. } => matches!(activation, None | Some(Unary::Relu)),
+            Kind::Integer { numbers, .. } => *numbers == Numbers::Bytes,
+        };
+        let short = match &geometry.phases[..] {
+            [phase] if simple && inside[0].len() == geometry.out_time => {
+                Some(Short::new(&geometry, phase))
+            }
+            _ => None,
+        };
+        Some(Self { x, geometry, inside, kind, joined, short })
+    }
+
+    /// Whether one sample is one product of real numbers, to which [`Beside`] applies.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.is_some() && matches!(self.kind, Kind::Real { .. })
+    }
+
+    /// Numbers of the only row that it reads from one sample, where there is but one.
+    pub(crate) fn row(&self) -> Option<usize> {
+        (self.geometry.time == 1).then_some(self.geometry.channels)
     }
 
     /// Bytes of the packed weights, biases and scales.
@@ -110,9 +160,9 @@ impl Product {
 
     /// Bytes that gathered windows take.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        let windows = |phase: &Phase| {
+        let windows = |(phase, inside): (&Phase, &Range<usize>)| {
             let inputs = phase.taps.len() * self.geometry.channels;
-            let everything = phase.contiguous(self.geometry.time).len() == phase.rows;
+            let everything = inside.len() == phase.rows;
             match self.kind {
                 Kind::Real { .. } if everything => 0,
                 Kind::Real { .. } => ROWS * inputs * 4,
@@ -120,7 +170,7 @@ impl Product {
                 Kind::Integer { numbers, .. } => ROWS * pack::window_bytes(numbers, inputs),
             }
         };
-        self.geometry.phases.iter().map(windows).max().unwrap_or(0)
+        self.geometry.phases.iter().zip(&self.inside).map(windows).max().unwrap_or(0)
     }
 
     /// Runs the layer for `batch` samples, one after the other in `x` and `y`.
@@ -132,8 +182,13 @@ impl Product {
         y: &mut [u8],
         scratch: &mut [u64],
     ) {
-        if self.joined && self.whole(level, batch, x, y) {
-            return;
+        if let Some(short) = &self.short {
+            if self.joined || batch == 1 {
+                return self.run_short(short, level, batch, x, y, Beside::default());
+            }
+            let samples = x.chunks_exact(x.len() / batch).zip(y.chunks_exact_mut(y.len() / batch));
+            return samples
+                .for_each(|(x, y)| self.run_short(short, level, 1, x, y, Beside::default()));
         }
         let scratch = bytemuck::cast_slice_mut(scratch);
         if self.joined {
@@ -143,45 +198,67 @@ impl Product {
         samples.for_each(|(x, y)| self.sample(level, 1, x, y, scratch));
     }
 
-    /// The short way of a layer whose windows are the rows of its input: one product and nothing
-    /// around it. Says whether it could be gone.
-    fn whole(&self, level: Level, batch: usize, x: &[u8], y: &mut [u8]) -> bool {
-        let Geometry { channels, outputs, time, .. } = self.geometry;
-        let rows = time * batch;
+    /// Runs one sample with what is beside it.
+    ///
+    /// # Panics
+    ///
+    /// If it [is not short](Self::is_short).
+    pub(crate) fn run_beside(&self, level: Level, x: &[u8], y: &mut [u8], beside: Beside<'_>) {
+        let short = self.short.as_ref().expect("the caller asked");
+        self.run_short(short, level, 1, x, y, beside);
+    }
+
+    /// One product and nothing around it.
+    #[inline(always)]
+    fn run_short(
+        &self,
+        short: &Short,
+        level: Level,
+        batch: usize,
+        x: &[u8],
+        y: &mut [u8],
+        beside: Beside<'_>,
+    ) {
+        let Short { first, x_stride, taps, tap_stride, inputs, outputs, .. } = *short;
+        let rows = short.rows * batch;
         match &self.kind {
-            Kind::Real { phases, activation: activation @ (None | Some(Unary::Relu)) } => {
-                let [phase] = &phases[..] else { return false };
+            Kind::Real { phases, activation } => {
+                let halved = beside.second.is_some();
+                let (taps, inputs) = if halved { (2, inputs / 2) } else { (taps, inputs) };
                 let job = Real {
-                    x: bytemuck::cast_slice(x),
-                    x_stride: channels,
+                    x: &bytemuck::cast_slice(x)[first..],
+                    second: beside.second,
+                    x_stride,
                     rows,
-                    inputs: channels,
+                    taps,
+                    tap_stride,
+                    inputs,
                     outputs,
-                    w: &phase.w,
-                    bias: &phase.bias,
+                    w: &phases[0].w,
+                    bias: &phases[0].bias,
                     relu: activation.is_some(),
+                    add: beside.add,
                     y_stride: outputs,
                 };
                 tile::real(level, &job, bytemuck::cast_slice_mut(y));
             }
-            Kind::Integer { phases, numbers: Numbers::Bytes, results, .. } => {
-                let [phase] = &phases[..] else { return false };
+            Kind::Integer { phases, numbers, results, .. } => {
                 let job = Integer {
-                    numbers: Numbers::Bytes,
-                    x,
-                    x_stride: channels,
+                    numbers: *numbers,
+                    x: &x[first..],
+                    x_stride,
                     rows,
-                    bytes: channels,
+                    taps,
+                    tap_stride,
+                    bytes: inputs,
                     outputs,
-                    w: &phase.w,
-                    bias: &phase.bias,
+                    w: &phases[0].w,
+                    bias: &phases[0].bias,
                     y_stride: outputs,
                 };
                 tile::integer(level, &job, &mut results.store(y, 0));
             }
-            _ => return false,
         }
-        true
     }
 
     /// Runs one sample, or `times` of them where all their rows are alike.
@@ -273,148 +350,31 @@ fn integer_kind(
     Kind::Integer { phases, numbers, zero_point: x.zero_point, results }
 }
 
-/// The windows of one phase, those of them that lie `inside` the input in one piece.
-struct Way<'a> {
-    g: &'a Geometry,
-    phase: &'a Phase,
-    rows: usize,
-    inside: Range<usize>,
+impl Short {
+    /// All windows of `phase`, the only one, are inside.
+    fn new(g: &Geometry, phase: &Phase) -> Self {
+        let (taps, inputs) = phase.runs(g.channels);
+        Self {
+            rows: phase.rows,
+            first: phase.first.unsigned_abs() * g.channels,
+            x_stride: phase.step * g.channels,
+            taps,
+            tap_stride: phase.dilation * g.channels,
+            inputs,
+            outputs: g.outputs,
+        }
+    }
 }
 
-impl Way<'_> {
-    fn inputs(&self) -> usize {
-        self.phase.taps.len() * self.g.channels
-    }
-
-    fn y_stride(&self) -> usize {
-        self.phase.out_step * self.g.outputs
-    }
-
-    /// Where result `row` begins in the output.
-    fn result(&self, row: usize) -> usize {
-        (self.phase.out_first + row * self.phase.out_step) * self.g.outputs
-    }
-
-    /// Where window `row`, which is inside, begins in the input.
-    fn window(&self, row: usize) -> usize {
-        let start = self.phase.first + (row * self.phase.step) as isize;
-        start as usize * self.g.channels
-    }
-
-    /// The windows that are not inside, in runs of at most [`ROWS`].
-    fn outside(&self) -> impl Iterator<Item = (usize, usize)> {
-        let runs = [0..self.inside.start, self.inside.end..self.rows];
-        runs.into_iter().flat_map(|run| {
-            let end = run.end;
-            run.step_by(ROWS).map(move |row| (row, ROWS.min(end - row)))
-        })
-    }
-
-    /// Copies windows from `row` on into rows of `stride`; what is outside the input is `zero`.
-    fn gather<T: Copy, U: Copy>(
-        &self,
-        (row, rows): (usize, usize),
-        (x, windows): (&[T], &mut [U]),
-        stride: usize,
-        zero: U,
-        convert: impl Fn(T) -> U,
-    ) {
-        let channels = self.g.channels;
-        for (r, window) in windows.chunks_exact_mut(stride.max(1)).take(rows).enumerate() {
-            for (tap, to) in
-                window.chunks_exact_mut(channels).take(self.phase.taps.len()).enumerate()
-            {
-                let at = self.phase.first + ((row + r) * self.phase.step) as isize;
-                let at = at + (tap * self.phase.dilation) as isize;
-                let from =
-                    usize::try_from(at).ok().and_then(|at| x.get(at * channels..)?.get(..channels));
-                match from {
-                    Some(from) => to.iter_mut().zip(from).for_each(|(to, &x)| *to = convert(x)),
-                    None => to.fill(zero),
-                }
-            }
+/// The windows that kernels find in the input as it is.
+fn inside(level: Level, phase: &Phase, kind: &Kind, g: &Geometry) -> Range<usize> {
+    match kind {
+        Kind::Integer { numbers, .. }
+            if !phase.is_dense() && !tile::joins_runs(level, *numbers, g.channels) =>
+        {
+            0..0
         }
-    }
-
-    fn real(
-        &self,
-        level: Level,
-        part: &RealPhase,
-        relu: bool,
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        let inputs = self.inputs();
-        let job = Real {
-            x,
-            x_stride: self.phase.step * self.g.channels,
-            rows: self.inside.len(),
-            inputs,
-            outputs: self.g.outputs,
-            w: &part.w,
-            bias: &part.bias,
-            relu,
-            y_stride: self.y_stride(),
-        };
-        if job.rows > 0 {
-            let x = &x[self.window(self.inside.start)..];
-            tile::real(level, &Real { x, ..job }, &mut y[self.result(self.inside.start)..]);
-        }
-        if job.rows == self.rows {
-            return;
-        }
-        for (row, rows) in self.outside() {
-            self.gather((row, rows), (x, &mut *scratch), inputs, 0.0, |x| x);
-            let job = Real { x: scratch, x_stride: inputs, rows, ..job };
-            tile::real(level, &job, &mut y[self.result(row)..]);
-        }
-    }
-
-    fn integer(
-        &self,
-        level: Level,
-        (part, numbers, zero_point): (&IntegerPhase, Numbers, i8),
-        results: &Results,
-        x: &[u8],
-        y: &mut [u8],
-        scratch: &mut [u8],
-    ) {
-        let bytes = pack::window_bytes(numbers, self.inputs());
-        let job = Integer {
-            numbers,
-            x,
-            x_stride: self.phase.step * self.g.channels,
-            rows: self.inside.len(),
-            bytes,
-            outputs: self.g.outputs,
-            w: &part.w,
-            bias: &part.bias,
-            y_stride: self.y_stride(),
-        };
-        if job.rows > 0 {
-            let x = &x[self.window(self.inside.start)..];
-            let mut store = results.store(y, self.result(self.inside.start));
-            tile::integer(level, &Integer { x, ..job }, &mut store);
-        }
-        if job.rows == self.rows {
-            return;
-        }
-        for (row, rows) in self.outside() {
-            match numbers {
-                Numbers::Bytes => {
-                    self.gather((row, rows), (x, &mut *scratch), bytes, zero_point as u8, |x| x);
-                }
-                Numbers::Words => {
-                    let scratch: &mut [i16] = bytemuck::cast_slice_mut(scratch);
-                    let to = |x: u8| i16::from(x as i8);
-                    let zero = i16::from(zero_point);
-                    self.gather((row, rows), (x, scratch), bytes / 2, zero, to);
-                }
-            }
-            let job = Integer { x: scratch, x_stride: bytes, rows, ..job };
-            tile::integer(level, &job, &mut results.store(y, self.result(row)));
-        }
+        _ => phase.inside(g.time),
     }
 }
 

@@ -29,22 +29,41 @@ pub(crate) const STEP_BYTES: usize = 4;
 /// Rows that are computed together; callers gain nothing from more.
 pub(crate) const ROWS: usize = 8;
 
-/// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`.
+/// `y[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]`, perhaps `max(.., 0)`, perhaps `.. + add[r, o]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Real<'a> {
-    /// Row `r` is `x[r · x_stride..][..inputs]`.
+    /// Row `r` is all runs `x[r · x_stride + tap · tap_stride..][..inputs]`.
     pub(crate) x: &'a [f32],
+    /// The second of two runs of a single row, where it lies by itself.
+    pub(crate) second: Option<&'a [f32]>,
     pub(crate) x_stride: usize,
     pub(crate) rows: usize,
+    /// Runs that a row is made of.
+    pub(crate) taps: usize,
+    pub(crate) tap_stride: usize,
+    /// Numbers in a run.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// `(groups, inputs, panels of the group, LANES)`
+    /// `(groups, taps · inputs, panels of the group, LANES)`
     pub(crate) w: &'a [f32],
     /// `(panels, LANES)`
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
+    /// Row `r` is `add[r · y_stride..][..outputs]`.
+    pub(crate) add: Option<&'a [f32]>,
     /// Row `r` is `y[r · y_stride..][..outputs]`.
     pub(crate) y_stride: usize,
+}
+
+impl Real<'_> {
+    /// Where the run behind the one at `x` begins; nowhere, behind the last one.
+    #[inline(always)]
+    pub(crate) fn next_run(&self, x: *const f32) -> *const f32 {
+        match self.second {
+            Some(second) => second.as_ptr(),
+            None => x.wrapping_add(self.tap_stride),
+        }
+    }
 }
 
 /// How integers are multiplied.
@@ -60,13 +79,17 @@ pub(crate) enum Numbers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Integer<'a> {
     pub(crate) numbers: Numbers,
-    /// Row `r` is `x[r · x_stride..][..bytes]`.
+    /// Row `r` is all runs `x[r · x_stride + tap · tap_stride..][..bytes]`.
     pub(crate) x: &'a [u8],
     pub(crate) x_stride: usize,
     pub(crate) rows: usize,
+    /// Runs that a row is made of: one, or what [`joins_runs`] allows.
+    pub(crate) taps: usize,
+    pub(crate) tap_stride: usize,
+    /// Bytes of a run.
     pub(crate) bytes: usize,
     pub(crate) outputs: usize,
-    /// `(groups, ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
+    /// `(groups, taps · ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
     pub(crate) w: &'a [u8],
     /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
     pub(crate) bias: &'a [i32],
@@ -91,6 +114,12 @@ pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
     }
 }
 
+/// Whether the kernel of integers reads rows of several runs of `bytes`: then no step lies in two.
+pub(crate) fn joins_runs(level: Level, numbers: Numbers, bytes: usize) -> bool {
+    let reads = matches!(level, Level::Avx512(_)) && numbers == Numbers::Bytes;
+    reads && bytes.is_multiple_of(STEP_BYTES)
+}
+
 /// Whether `rows` rows of `length`, `stride` apart, lie within `size`.
 fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
     rows == 0 || (rows - 1) * stride + length <= size
@@ -101,11 +130,22 @@ fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
 /// # Panics
 ///
 /// If a slice is shorter than the job says, or the level is `Plain`, which has no packed products.
+#[inline]
 pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
     let panels = job.outputs.div_ceil(LANES);
-    assert!(within(job.rows, job.x_stride, job.inputs, job.x.len()), "rows of x");
+    let length = match job.second {
+        Some(second) => {
+            assert!(job.taps == 2 && job.rows == 1, "two runs of one row");
+            assert!(second.len() >= job.inputs, "the second run");
+            job.inputs
+        }
+        None => job.taps.saturating_sub(1) * job.tap_stride + job.inputs,
+    };
+    assert!(within(job.rows, job.x_stride, length, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y.len()), "rows of y");
-    assert!(job.w.len() >= panels * job.inputs * LANES, "panels");
+    let add = job.add.is_none_or(|add| within(job.rows, job.y_stride, job.outputs, add.len()));
+    assert!(add, "rows of what is added");
+    assert!(job.w.len() >= panels * job.taps * job.inputs * LANES, "panels");
     assert!(job.bias.len() >= panels * LANES, "bias");
     #[cfg(target_arch = "x86_64")]
     match level {
@@ -128,15 +168,19 @@ pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
 /// # Panics
 ///
 /// As [`real`].
+#[inline]
 pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
     let panels = job.outputs.div_ceil(LANES);
     let (y, parameters) = match store {
         Store::Bytes { y, multiplier, .. } => (y.len(), multiplier.len()),
         Store::Real { y, scale } => (y.len(), scale.len()),
     };
-    assert!(within(job.rows, job.x_stride, job.bytes, job.x.len()), "rows of x");
+    let joined = job.taps == 1 || joins_runs(level, job.numbers, job.bytes);
+    assert!(job.taps > 0 && joined, "runs of x");
+    let length = (job.taps - 1) * job.tap_stride + job.bytes;
+    assert!(within(job.rows, job.x_stride, length, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y), "rows of y");
-    let steps = job.bytes.div_ceil(STEP_BYTES);
+    let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
     assert!(job.w.len() >= panels * steps * LANES * STEP_BYTES, "panels");
     assert!(job.bias.len() >= panels * LANES && parameters >= panels * LANES, "bias and scale");
     #[cfg(target_arch = "x86_64")]

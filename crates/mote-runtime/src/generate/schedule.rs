@@ -70,7 +70,7 @@ fn moment(path: Path, solver: Solver, now: f64, next: f64, first: bool) -> Momen
             let kept = signal * next_noise / (next_signal * noise);
             next_noise * libm::sqrt((1.0 - kept * kept).max(0.0))
         }
-        Solver::Ddim | Solver::Multistep => 0.0,
+        Solver::Ddim | Solver::Distilled | Solver::Multistep => 0.0,
     };
     let state = libm::sqrt((next_noise * next_noise - fresh * fresh).max(0.0)) / noise;
     let estimate = next_signal - signal * state;

@@ -2,6 +2,8 @@
 
 use mote_format::program::Reduction;
 
+use super::{LANES, sum_lanes};
+
 /// Folds an axis of `length` with `inner` elements behind it. A NaN stays.
 pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
     if length * inner == 0 {
@@ -38,14 +40,32 @@ pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
 }
 
 /// `y = (x - mean) / √(variance + epsilon) · gain + bias` over rows as long as `gain`.
+#[inline(always)]
 pub fn layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
     let n = gain.len().max(1);
     for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-        let mean = x.iter().sum::<f32>() / n as f32;
-        let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / n as f32;
+        let mean = sum(x, |x| x) / n as f32;
+        let variance = sum(x, |x| (x - mean) * (x - mean)) / n as f32;
         let scale = 1.0 / libm::sqrtf(variance + epsilon);
-        for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-            *y = (x - mean) * scale * gain[i] + bias.map_or(0.0, |b| b[i]);
+        let normal = y.iter_mut().zip(x.iter().zip(gain));
+        match bias {
+            Some(bias) => normal
+                .zip(bias)
+                .for_each(|((y, (&x, &gain)), &bias)| *y = (x - mean) * scale * gain + bias),
+            None => normal.for_each(|(y, (&x, &gain))| *y = (x - mean) * scale * gain),
         }
     }
+}
+
+/// `Σ f(x[i])`, in lanes as [`dot`](super::dot).
+#[inline(always)]
+fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (x, rest) = x.as_chunks::<LANES>();
+    for x in x {
+        for (lane, &x) in lanes.iter_mut().zip(x) {
+            *lane += f(x);
+        }
+    }
+    sum_lanes(lanes) + rest.iter().map(|&x| f(x)).sum::<f32>()
 }

@@ -178,37 +178,80 @@ pub fn dequantize(x: &[i8], q: Quantization, y: &mut [f32]) {
     }
 }
 
-/// One operand of a sum: its bytes, and what they stand for.
-pub type Addend<'a> = (&'a [i8], Quantization);
+/// A sum of two bytes of different scales, its factors found.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum {
+    factors: [i32; 2],
+    /// Of both operands and of the result.
+    zero_points: [i32; 3],
+    clamp: [i32; 2],
+}
+
+impl Sum {
+    /// The sum of what stands for `operands` in what stands for `y`, within `clamp`.
+    #[must_use]
+    pub fn new(operands: [Quantization; 2], y: Quantization, clamp: [i8; 2]) -> Self {
+        let [a, b] = operands;
+        Self {
+            factors: operands.map(|q| dtype::addend_multiplier(q.scale, y.scale)),
+            zero_points: [a, b, y].map(|q| i32::from(q.zero_point)),
+            clamp: clamp.map(i32::from),
+        }
+    }
+
+    /// The same in 32 bits, where both products and their sum fit.
+    #[inline(always)]
+    #[must_use]
+    pub fn narrow(&self) -> Option<NarrowSum> {
+        let ([ma, mb], [za, zb, zero_point]) = (self.factors, self.zero_points);
+        let offset = (1 << 19) - i64::from(za) * i64::from(ma) - i64::from(zb) * i64::from(mb);
+        // Only the sum of everything has to fit, so the offset may wrap around.
+        let offset = offset as i32;
+        (ma <= 1 << 22 && mb <= 1 << 22).then_some(NarrowSum {
+            factors: self.factors,
+            offset,
+            zero_point,
+            clamp: self.clamp,
+        })
+    }
+
+    /// The sum of two bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(&self, a: i8, b: i8) -> i8 {
+        let ([ma, mb], [za, zb, zy], [low, high]) = (self.factors, self.zero_points, self.clamp);
+        let product = |x: i8, z: i32, m: i32| i64::from(i32::from(x) - z) * i64::from(m);
+        let sum = product(a, za, ma) + product(b, zb, mb);
+        let steps = ((sum + (1 << 19)) >> 20) + i64::from(zy);
+        steps.clamp(i64::from(low), i64::from(high)) as i8
+    }
+}
+
+/// A [`Sum`] in 32 bits: `((a · factors[0] + b · factors[1] + offset) >> 20) + zero_point`.
+#[derive(Clone, Copy, Debug)]
+pub struct NarrowSum {
+    pub(crate) factors: [i32; 2],
+    pub(crate) offset: i32,
+    pub(crate) zero_point: i32,
+    pub(crate) clamp: [i32; 2],
+}
+
+impl NarrowSum {
+    /// The sum of two bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(&self, a: i8, b: i8) -> i8 {
+        let [ma, mb] = self.factors;
+        let products = i32::from(a).wrapping_mul(ma).wrapping_add(i32::from(b).wrapping_mul(mb));
+        let steps = (products.wrapping_add(self.offset) >> 20) + self.zero_point;
+        steps.clamp(self.clamp[0], self.clamp[1]) as i8
+    }
+}
 
 /// `y = a + b` on bytes of different scales.
-#[inline(always)]
-pub fn quantized_add(
-    (a, qa): Addend<'_>,
-    (b, qb): Addend<'_>,
-    (y, qy): (&mut [i8], Quantization),
-    clamp: [i8; 2],
-) {
-    let (ma, mb) = (
-        dtype::addend_multiplier(qa.scale, qy.scale),
-        dtype::addend_multiplier(qb.scale, qy.scale),
-    );
-    let [za, zb, zy] = [qa, qb, qy].map(|q| i32::from(q.zero_point));
-    let [low, high] = clamp.map(i32::from);
-    // Both products and their sum fit into 32 bits then, and give the same.
-    const NARROW: i32 = 1 << 22;
-    if ma <= NARROW && mb <= NARROW {
-        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            let sum = (i32::from(a) - za) * ma + (i32::from(b) - zb) * mb;
-            *y = (((sum + (1 << 19)) >> 20) + zy).clamp(low, high) as i8;
-        }
-        return;
-    }
-    let wide = |x: i8, z: i32, m: i32| i64::from(i32::from(x) - z) * i64::from(m);
+pub fn quantized_add(sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        let sum = wide(a, za, ma) + wide(b, zb, mb);
-        let steps = ((sum + (1 << 19)) >> 20) + i64::from(zy);
-        *y = steps.clamp(i64::from(low), i64::from(high)) as i8;
+        *y = sum.of(a, b);
     }
 }
 

@@ -1,19 +1,18 @@
 //! Progress bars of a training, on standard error and only where a person watches.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mote::training::{Outline, Report};
+use mote::training::{Outline, Report, Stage};
 use mote_learn::train::Progress;
 
 /// Shows the course of trainings.
 pub(super) struct Bar {
     bar: ProgressBar,
-    steps: u64,
     validation: f64,
 }
 
 impl Bar {
-    pub(super) fn new(steps: u64) -> Self {
-        Self { bar: ProgressBar::hidden(), steps, validation: f64::NAN }
+    pub(super) fn new() -> Self {
+        Self { bar: ProgressBar::hidden(), validation: f64::NAN }
     }
 
     pub(super) fn show(&mut self, report: &Report<'_>) {
@@ -31,10 +30,12 @@ impl Bar {
 
     fn begin(&mut self, outline: &Outline) {
         self.bar.finish_and_clear();
-        if outline.repair {
-            eprintln!(
+        match outline.stage {
+            Stage::First => {}
+            Stage::Repair => eprintln!(
                 "The latent space collapsed: training again with free bits and longer annealing."
-            );
+            ),
+            Stage::Distillation => eprintln!("Teaching it to generate in few evaluations."),
         }
         eprintln!(
             "Learning {} numbers from {} windows of {} samples ({} held back).",
@@ -44,7 +45,7 @@ impl Bar {
             outline.validation_windows
         );
         let style = "{spinner} {bar:30} step {pos}/{len}  {msg}  {per_sec}, {eta} left";
-        self.bar = ProgressBar::new(self.steps);
+        self.bar = ProgressBar::new(outline.steps);
         self.bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
     }
 

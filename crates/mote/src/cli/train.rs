@@ -83,9 +83,12 @@ pub(super) struct Options {
     /// Peak of the learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Networks of which each sample takes one, for the transformer (mixture of experts) [default: 1]
+    /// Networks of which each sample takes a few, for the transformer (mixture of experts) [default: 1]
     #[arg(long, value_name = "COUNT")]
     experts: Option<usize>,
+    /// Experts that each sample takes [default: 1]
+    #[arg(long, value_name = "COUNT", requires = "experts")]
+    active_experts: Option<usize>,
     /// Where to train
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
@@ -123,6 +126,7 @@ impl Options {
             batch: None,
             learning_rate: None,
             experts: None,
+            active_experts: None,
             device: "cpu".into(),
         }
     }
@@ -141,8 +145,10 @@ impl Options {
         if self.batch == Some(0) || self.steps == Some(0) {
             return Err(Error::Usage("wanted at least one step and one window in a batch".into()));
         }
-        if self.experts == Some(0) {
-            return Err(Error::Usage("wanted at least one expert".into()));
+        let (experts, active) = (self.experts.unwrap_or(1), self.active_experts.unwrap_or(1));
+        if active == 0 || active > experts {
+            let why = format!("wanted 1 to {experts} active experts, found {active}");
+            return Err(Error::Usage(why));
         }
         if self.experts.is_some() && !matches!(self.model, Family::Transformer) {
             return Err(Error::Usage("--experts are for --model transformer".into()));
@@ -152,7 +158,8 @@ impl Options {
             Family::Flow => Model::Flow(MafConfig::default()),
             Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
             Family::Transformer => Model::Transformer(TransformerConfig {
-                experts: self.experts.unwrap_or(1),
+                experts,
+                active,
                 ..TransformerConfig::default()
             }),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
@@ -235,7 +242,7 @@ pub(super) fn train(
     store: Option<&Store>,
 ) -> Result<Finished, Error> {
     let interrupted = interrupt::flag();
-    let mut bar = Bar::new(recipe.train.steps);
+    let mut bar = Bar::new();
     let mut failure = None;
     let finished = run(source, recipe, device, resume, &mut |report| {
         bar.show(&report);
@@ -348,7 +355,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
-            "repaired": outline.repair,
+            "stage": outline.stage,
             "seconds": seconds,
         }));
     }

@@ -65,6 +65,21 @@ impl Model {
         }
     }
 
+    /// What comes after a training that is the `first`: into how many evaluations the model is
+    /// distilled, and how. The student begins where its teacher is, so it needs less.
+    pub(super) fn distillation(&self, first: &TrainConfig) -> Option<(usize, TrainConfig)> {
+        let Self::Diffusion(DiffusionConfig { strides: Some(strides), .. }) = self else {
+            return None;
+        };
+        let second = TrainConfig {
+            steps: first.steps.div_ceil(2),
+            evaluate_every: first.evaluate_every.div_ceil(2),
+            learning_rate: 0.5 * first.learning_rate,
+            ..first.clone()
+        };
+        Some((*strides, second))
+    }
+
     /// Windows must be a multiple of this.
     pub(super) fn granularity(&self) -> usize {
         match self {

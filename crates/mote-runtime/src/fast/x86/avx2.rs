@@ -60,6 +60,19 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     }
 }
 
+/// The first weight of a panel, and how far apart two of its steps are.
+///
+/// # Safety
+///
+/// As [`real`], and the panel exists.
+#[inline(always)]
+unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
+    let steps = job.taps * job.inputs;
+    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    // SAFETY: the panel lies within the weights.
+    (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
+}
+
 /// One row, `P` panels, `U` steps in flight. Returns `P`.
 ///
 /// # Safety
@@ -74,24 +87,27 @@ unsafe fn real_row<const P: usize, const U: usize>(
     let mut sums = [[[_mm256_setzero_ps(); 2]; P]; U];
     // SAFETY: `panel + p` is a panel; a step reads LANES weights of it, and there are `inputs`.
     unsafe {
-        let x = job.x.as_ptr();
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
-        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
+        let mut x = job.x.as_ptr();
+        let (mut w, stride) = panels_of(job, panel);
         let whole = job.inputs / U * U;
-        for i in (0..whole).step_by(U) {
-            for u in 0..U {
-                let x = _mm256_set1_ps(*x.add(i + u));
-                for p in 0..P {
-                    let w = w.add((i + u) * stride + p * LANES);
-                    accumulate(&mut sums[u][p], x, w);
+        for _ in 0..job.taps {
+            for i in (0..whole).step_by(U) {
+                for u in 0..U {
+                    let x = _mm256_set1_ps(*x.add(i + u));
+                    for p in 0..P {
+                        let w = w.add((i + u) * stride + p * LANES);
+                        accumulate(&mut sums[u][p], x, w);
+                    }
                 }
             }
-        }
-        for i in whole..job.inputs {
-            let x = _mm256_set1_ps(*x.add(i));
-            for p in 0..P {
-                accumulate(&mut sums[0][p], x, w.add(i * stride + p * LANES));
+            for i in whole..job.inputs {
+                let x = _mm256_set1_ps(*x.add(i));
+                for p in 0..P {
+                    accumulate(&mut sums[0][p], x, w.add(i * stride + p * LANES));
+                }
             }
+            x = job.next_run(x);
+            w = w.wrapping_add(job.inputs * stride);
         }
         for p in 0..P {
             let bias = job.bias.as_ptr().add((panel + p) * LANES);
@@ -128,19 +144,22 @@ unsafe fn accumulate(sum: &mut [__m256; 2], x: __m256, w: *const f32) {
 unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y: &mut [f32]) {
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.inputs);
-        let (w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        let (mut w, stride) = panels_of(job, panel);
         let bias = job.bias.as_ptr().add(panel * LANES);
         let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
-        for i in 0..job.inputs {
-            let w = w.add(i * stride);
-            let w = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
-            for (m, sum) in sums.iter_mut().enumerate() {
-                let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
-                sum[0] = _mm256_fmadd_ps(x, w[0], sum[0]);
-                sum[1] = _mm256_fmadd_ps(x, w[1], sum[1]);
+        for _ in 0..job.taps {
+            for i in 0..job.inputs {
+                let w = w.add(i * stride);
+                let w = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
+                for (m, sum) in sums.iter_mut().enumerate() {
+                    let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
+                    sum[0] = _mm256_fmadd_ps(x, w[0], sum[0]);
+                    sum[1] = _mm256_fmadd_ps(x, w[1], sum[1]);
+                }
             }
+            x = job.next_run(x);
+            w = w.wrapping_add(job.inputs * stride);
         }
         for (m, sum) in sums.iter().enumerate() {
             put_real(job, *sum, (row + m) * job.y_stride, panel, y);
@@ -161,7 +180,8 @@ unsafe fn put_real(job: &Real<'_>, sum: [__m256; 2], start: usize, panel: usize,
     let [a, b] = sum;
     let sum = if job.relu { [_mm256_max_ps(zero, a), _mm256_max_ps(zero, b)] } else { sum };
     let count = (job.outputs - panel * LANES).min(LANES);
-    let y = &mut y[start + panel * LANES..][..count];
+    let at = start + panel * LANES;
+    let y = &mut y[at..][..count];
     let mut whole = [0.0f32; LANES];
     // SAFETY: both halves lie within the array; or, where the panel is full, within `y`.
     unsafe {
@@ -171,6 +191,9 @@ unsafe fn put_real(job: &Real<'_>, sum: [__m256; 2], start: usize, panel: usize,
     }
     if count < LANES {
         y.copy_from_slice(&whole[..count]);
+    }
+    if let Some(add) = job.add {
+        y.iter_mut().zip(&add[at..]).for_each(|(y, add)| *y += add);
     }
 }
 

@@ -1,13 +1,15 @@
-//! Builds programs by hand, with the same calls as the drafts of `mote-deploy`, so that both can
-//! share their cases.
+//! Builds programs by hand: those that every implementation has to agree on, here and in the tests of
+//! `mote-deploy`, which use this file.
 
 use std::collections::BTreeMap;
 
 use mote_format::{
-    Array, Dtype, Op, Program, Quantization, ValueId,
-    program::{Port, Unary, Value, Weights},
+    Array, Dtype, Op, Program, Quantization, ValueId, Verified,
+    container::Tensor,
+    program::{Binary, Port, Unary, Value, Weights},
     shape,
 };
+use mote_runtime::step;
 
 /// A program that grows by one value at a time.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Draft {
     state: u64,
 }
 
+// Not every test uses all of it.
+#[allow(dead_code)]
 impl Draft {
     pub(crate) fn new(name: &str) -> Self {
         let program = Program {
@@ -121,9 +125,38 @@ impl Draft {
         let bias = self.array(Dtype::I32, &[outputs], Array::new([outputs], &bias));
         (scale, bias)
     }
+
+    /// Real zero, as a tensor.
+    pub(crate) fn zeros(&mut self, shape: [usize; 2], q: Option<Quantization>) -> ValueId {
+        let n = shape.iter().product();
+        let Some(q) = q else {
+            return self.array(Dtype::F32, &shape, Array::new(shape, &vec![0.0f32; n]));
+        };
+        let zeros = Array::new(shape, &vec![q.zero_point; n]);
+        let id = self.array(Dtype::I8, &shape, zeros);
+        self.program.values[id.index()].quantization = Some(q);
+        id
+    }
+
+    /// The program that advances this one by one sample.
+    pub(crate) fn step(&self) -> Self {
+        let tensors = self.tensors();
+        let program = step(&self.verified(), "step", |name| tensors.get(name).cloned());
+        Self { program: program.unwrap_or_else(|e| panic!("{e}")), ..self.clone() }
+    }
+
+    pub(crate) fn verified(&self) -> Verified {
+        let stored = |name: &str| self.tensors.get(name).map(Array::stored);
+        Verified::new(self.program.clone(), stored).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor<'_>> {
+        self.tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
+    }
 }
 
 /// How the weights of a network are stored.
+#[allow(dead_code)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bits {
     Real,
@@ -132,6 +165,7 @@ pub(crate) enum Bits {
 }
 
 /// The anomaly autoencoder of MLPerf Tiny, 640-128×4-8-128×4-640, with random weights.
+#[allow(dead_code)]
 pub(crate) fn autoencoder(bits: Bits) -> Draft {
     let mut d = Draft::new("reconstruct");
     let q = Quantization { scale: 0.05, zero_point: -3 };
@@ -160,5 +194,70 @@ pub(crate) fn autoencoder(bits: Bits) -> Draft {
         x = d.push_i8(q, |y| Op::QuantizedLinear { x, weights, y, clamp: [-128, 127] });
     }
     d.output("y", x);
+    d
+}
+
+/// Rows of a window of [`causal`].
+#[allow(dead_code)]
+pub(crate) const WINDOW: usize = 64;
+
+/// A stack of dilated causal convolutions behind a delay, as the flow conditions on the past: 64
+/// samples of 12 numbers, 32 channels, dilation 1, 2, 4 and 8, with random weights.
+#[allow(dead_code)]
+pub(crate) fn causal(bits: Bits) -> Draft {
+    const FEATURES: usize = 12;
+    const CHANNELS: usize = 32;
+    let mut d = Draft::new("window");
+    let q = Quantization { scale: 0.05, zero_point: -3 };
+    let real = bits == Bits::Real;
+    let push = |d: &mut Draft, q: Quantization, op: &dyn Fn(ValueId) -> Op| {
+        if real { d.push(op) } else { d.push_i8(q, op) }
+    };
+    let x = d.input("x", Value::f32([WINDOW, FEATURES]));
+    let x = if real { x } else { d.push_i8(q, |y| Op::Quantize { x, y }) };
+    let zeros = d.zeros([1, FEATURES], (!real).then_some(q));
+    let early = push(&mut d, q, &|y| Op::Slice { x, y, axis: 0, start: 0, end: WINDOW - 1 });
+    let mut h = push(&mut d, q, &|y| Op::Concat { xs: vec![zeros, early], y, axis: 0 });
+    for (i, dilation) in [1, 2, 4, 8].into_iter().enumerate() {
+        let shape = [CHANNELS, 2, if i == 0 { FEATURES } else { CHANNELS }];
+        let (x, stride, padding) = (h, 1, [dilation, 0]);
+        // What is rectified has no negative numbers, so that zero is the least byte.
+        let of_y = Quantization { scale: 0.3, zero_point: -128 };
+        let y = if real {
+            let (w, bias) = (d.reals(&shape), Some(d.reals(&[CHANNELS])));
+            let activation = Some(Unary::Relu);
+            let y = d.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation });
+            // Sums of this many random numbers would grow from layer to layer.
+            d.push(|x| Op::Affine { x: y, y: x, scale: 0.2, offset: 0.0 })
+        } else {
+            let (weights, clamp) = (d.weights(&shape, CHANNELS), [-128, 127]);
+            d.push_i8(of_y, |y| Op::QuantizedConv1d {
+                x,
+                weights,
+                y,
+                clamp,
+                stride,
+                dilation,
+                padding,
+            })
+        };
+        h = match i {
+            0 => y,
+            _ if real => d.push(|z| Op::Binary { a: h, b: y, y: z, f: Binary::Add }),
+            _ => {
+                let clamp = [-128, 127];
+                d.push_i8(of_y, |z| Op::QuantizedAdd { a: h, b: y, y: z, clamp })
+            }
+        };
+    }
+    let shape = [2 * FEATURES, CHANNELS];
+    let y = if real {
+        let (w, bias) = (d.reals(&shape), Some(d.reals(&[2 * FEATURES])));
+        d.push(|y| Op::Linear { x: h, w, bias, y, activation: None })
+    } else {
+        let weights = d.weights(&shape, 2 * FEATURES);
+        d.push(|y| Op::QuantizedLinear { x: h, weights, y, clamp: [-128, 127] })
+    };
+    d.output("y", y);
     d
 }

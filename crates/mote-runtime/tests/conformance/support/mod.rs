@@ -1,3 +1,3 @@
-//! What cases are written with; `mote-deploy` has a module of the same form.
+//! What cases are written with; the tests of `mote-deploy` use it as well.
 
 pub(crate) mod draft;

@@ -1,0 +1,285 @@
+//! Products of integers: bytes are multiplied four at a time by VNNI, words two at a time.
+
+#![allow(
+    clippy::needless_range_loop,
+    reason = "sums are picked by counters of fixed length, so that they stay in registers"
+)]
+#![allow(
+    unsafe_code,
+    reason = "vector instructions and pointers into matrices whose size was checked"
+)]
+
+use core::arch::x86_64::{
+    __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_max_epi32,
+    _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_epi64,
+    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
+};
+
+use super::{by_rows, lanes, store_real};
+use crate::fast::tile::{
+    Integer, LANES, Numbers, PANEL_BYTES, ROWS, STEP_BYTES, Store, panel_place,
+};
+
+/// # Safety
+///
+/// The machine has AVX-512 with VNNI, and the slices are as long as the job says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) {
+    // SAFETY: the caller vouches for what `products` needs.
+    unsafe {
+        match job.numbers {
+            Numbers::Bytes => products::<true>(job, store),
+            Numbers::Words => products::<false>(job, store),
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`integer`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn products<const BYTES: bool>(job: &Integer<'_>, store: &mut Store<'_>) {
+    let panels = job.outputs.div_ceil(LANES);
+    if job.rows == 1 {
+        let mut panel = 0;
+        // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
+        unsafe {
+            while panel < panels {
+                panel += match panels - panel {
+                    8.. => integer_row::<8, 1, BYTES>(job, panel, store),
+                    4.. => integer_row::<4, 2, BYTES>(job, panel, store),
+                    2.. => integer_row::<2, 4, BYTES>(job, panel, store),
+                    _ => integer_row::<1, 4, BYTES>(job, panel, store),
+                };
+            }
+        }
+        return;
+    }
+    for panel in (0..panels).step_by(2) {
+        for row in (0..job.rows).step_by(ROWS) {
+            // SAFETY: likewise for the rows.
+            unsafe {
+                if panel + 1 < panels {
+                    by_rows!(job.rows - row, integer_tile::<2, BYTES>, job, row, panel, store);
+                } else {
+                    by_rows!(job.rows - row, integer_tile::<1, BYTES>, job, row, panel, store);
+                }
+            }
+        }
+    }
+}
+
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
+///
+/// # Safety
+///
+/// As [`integer`], and the panels exist.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
+    job: &Integer<'_>,
+    panel: usize,
+    store: &mut Store<'_>,
+) -> usize {
+    let mut sums = [[_mm512_setzero_si512(); P]; U];
+    let (steps, whole) = (job.bytes.div_ceil(STEP_BYTES), job.bytes / STEP_BYTES);
+    // SAFETY: all offsets are of panels that exist, below the lengths of the job; a whole step reads
+    // STEP_BYTES bytes of the row, and what is left is read byte by byte.
+    unsafe {
+        let mut x = job.x.as_ptr();
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let mut w = job.w.as_ptr().add(first);
+        for p in 0..P {
+            let bias = job.bias.as_ptr().add((panel + p) * LANES);
+            sums[0][p] = _mm512_loadu_si512(bias.cast());
+        }
+        for _ in 0..job.taps {
+            let mut i = 0;
+            while i + U <= whole {
+                for u in 0..U {
+                    let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
+                    let x = broadcast::<BYTES>(x);
+                    for p in 0..P {
+                        let w = w.add((i + u) * stride + p * PANEL_BYTES);
+                        sums[u][p] = multiply::<BYTES>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                    }
+                }
+                i += U;
+            }
+            while i < steps {
+                // Where there are several runs, all steps are whole.
+                let x = if i < whole {
+                    x.add(i * STEP_BYTES).cast::<i32>().read_unaligned()
+                } else {
+                    rest::<1>(job, 0)[0]
+                };
+                let x = broadcast::<BYTES>(x);
+                for p in 0..P {
+                    let w = w.add(i * stride + p * PANEL_BYTES);
+                    sums[0][p] = multiply::<BYTES>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
+                }
+                i += 1;
+            }
+            // Behind the last run both point nowhere, and are not read.
+            x = x.wrapping_add(job.tap_stride);
+            w = w.wrapping_add(steps * stride);
+        }
+        for p in 0..P {
+            if U == 8 {
+                for u in 0..4 {
+                    sums[u][p] = _mm512_add_epi32(sums[u][p], sums[u + 4][p]);
+                }
+            }
+            if U >= 4 {
+                for u in 0..2 {
+                    sums[u][p] = _mm512_add_epi32(sums[u][p], sums[u + 2][p]);
+                }
+            }
+            if U >= 2 {
+                sums[0][p] = _mm512_add_epi32(sums[0][p], sums[1][p]);
+            }
+        }
+        for p in 0..P {
+            let (panel, at) = (panel + p, (panel + p) * LANES);
+            put(sums[0][p], panel, lanes(job.outputs, panel), at, store);
+        }
+    }
+    P
+}
+
+/// `M` rows, `P` panels.
+///
+/// # Safety
+///
+/// As [`integer`], and the rows and panels exist.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
+    job: &Integer<'_>,
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
+    let mut sums = [[_mm512_setzero_si512(); P]; M];
+    let (steps, whole) = (job.bytes.div_ceil(STEP_BYTES), job.bytes / STEP_BYTES);
+    // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job; a whole
+    // step reads STEP_BYTES bytes of a row, and what is left is read byte by byte.
+    unsafe {
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let mut w = job.w.as_ptr().add(first);
+        for p in 0..P {
+            let bias = _mm512_loadu_si512(job.bias.as_ptr().add((panel + p) * LANES).cast());
+            for m in 0..M {
+                sums[m][p] = bias;
+            }
+        }
+        for _ in 0..job.taps {
+            for i in 0..whole {
+                let mut weights = [_mm512_setzero_si512(); P];
+                for p in 0..P {
+                    let w = w.add(i * stride + p * PANEL_BYTES);
+                    weights[p] = _mm512_loadu_si512(w.cast());
+                }
+                for m in 0..M {
+                    let x = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>().read_unaligned();
+                    let x = broadcast::<BYTES>(x);
+                    for p in 0..P {
+                        sums[m][p] = multiply::<BYTES>(sums[m][p], x, weights[p]);
+                    }
+                }
+            }
+            x = x.wrapping_add(job.tap_stride);
+            w = w.wrapping_add(whole * stride);
+        }
+        if whole < steps {
+            let rest = rest::<M>(job, row);
+            for m in 0..M {
+                let x = broadcast::<BYTES>(rest[m]);
+                for p in 0..P {
+                    let w = w.add(p * PANEL_BYTES);
+                    sums[m][p] = multiply::<BYTES>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
+                }
+            }
+        }
+        // Through memory, because sums stay in registers only as long as no loop picks among them.
+        let mut stored = [[[0i32; LANES]; P]; M];
+        for m in 0..M {
+            for p in 0..P {
+                _mm512_storeu_si512(stored[m][p].as_mut_ptr().cast(), sums[m][p]);
+            }
+        }
+        for (m, stored) in stored.iter().enumerate() {
+            for (p, sum) in stored.iter().enumerate() {
+                let at = (row + m) * job.y_stride + (panel + p) * LANES;
+                let sum = _mm512_loadu_si512(sum.as_ptr().cast());
+                put(sum, panel + p, lanes(job.outputs, panel + p), at, store);
+            }
+        }
+    }
+}
+
+/// For each row what is left behind its last whole step, filled up with zeros.
+fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
+    let (start, length) = (job.bytes / STEP_BYTES * STEP_BYTES, job.bytes % STEP_BYTES);
+    core::array::from_fn(|m| {
+        let x = &job.x[(row + m) * job.x_stride + start..][..length];
+        // Byte by byte: so few are not worth a call.
+        x.iter().rev().fold(0, |rest, &x| rest << 8 | i32::from(x))
+    })
+}
+
+/// Four bytes of a row in every lane; their sign is moved away by 128, which the bias knows of.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn broadcast<const BYTES: bool>(x: i32) -> __m512i {
+    let x = _mm512_set1_epi32(x);
+    if BYTES { _mm512_xor_si512(x, _mm512_set1_epi32(0x8080_8080_u32 as i32)) } else { x }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn multiply<const BYTES: bool>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+    if BYTES { _mm512_dpbusd_epi32(sum, x, w) } else { _mm512_dpwssd_epi32(sum, x, w) }
+}
+
+/// Stores the results of one row and panel.
+///
+/// # Safety
+///
+/// The lanes of `mask` lie within the output from `at` on, and the panel has its parameters.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Store<'_>) {
+    match store {
+        Store::Real { y, scale } => {
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let scale = _mm512_loadu_ps(scale.as_ptr().add(panel * LANES));
+                let real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+                store_real(y.as_mut_ptr().add(at), mask, real);
+            }
+        }
+        Store::Bytes { y, multiplier, zero_point, clamp: [low, high] } => {
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let m = _mm512_loadu_si512(multiplier.as_ptr().add(panel * LANES).cast());
+                let half = _mm512_set1_epi64(1 << 31);
+                let even = _mm512_add_epi64(_mm512_mul_epi32(sum, m), half);
+                let (sum, m) = (_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(m));
+                let odd = _mm512_add_epi64(_mm512_mul_epi32(sum, m), half);
+                // The upper halves of both, each in its lane.
+                let steps = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64::<32>(even), odd);
+                let y32 = _mm512_add_epi32(steps, _mm512_set1_epi32((*zero_point).into()));
+                let y32 = _mm512_max_epi32(y32, _mm512_set1_epi32((*low).into()));
+                let y32 = _mm512_min_epi32(y32, _mm512_set1_epi32((*high).into()));
+                let (to, y) = (y.as_mut_ptr().add(at), _mm512_cvtepi32_epi8(y32));
+                if mask == u16::MAX {
+                    _mm_storeu_si128(to.cast(), y);
+                } else {
+                    _mm_mask_storeu_epi8(to, mask, y);
+                }
+            }
+        }
+    }
+}
