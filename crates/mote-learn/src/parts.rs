@@ -7,6 +7,7 @@
 mod attention;
 mod categorical;
 mod causal;
+mod codebook;
 mod dense;
 mod experts;
 mod gaussian;
@@ -23,6 +24,7 @@ pub use attention::{CausalAttention, attend};
 pub use categorical::{draw_one, log_softmax, log_sum_exp};
 pub(crate) use causal::delayed;
 pub use causal::{CausalConv, CausalStack};
+pub use codebook::Codebook;
 pub use dense::Dense;
 pub use experts::Experts;
 pub use gaussian::{gaussian_nll, kl_from_standard_normal, reparameterize};

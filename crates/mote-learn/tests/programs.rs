@@ -12,7 +12,7 @@ use mote_learn::{
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Family,
         Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer,
-        TransformerConfig,
+        TransformerConfig, VqVae, VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -163,6 +163,16 @@ fn transformer() {
             TransformerConfig { hidden: 12, heads: 2, window, experts, ..Default::default() };
         let model = Transformer::new(&config, &layout, &mut rng(9), &device);
         check(&shaken(model, 0.2), [time, layout.features()], &["score", "next"]);
+    }
+}
+
+#[test]
+fn vq_vae() {
+    let device = Device::flex();
+    for (shape, halvings, codes) in [([1, 1], 0, 1), ([8, 3], 2, 7), ([64, 2], 3, 64)] {
+        let config = VqVaeConfig { hidden: 12, halvings, codes, ..Default::default() };
+        let model = VqVae::new(&config, shape[0], shape[1], &mut rng(9), &device);
+        check(&shaken(model, 0.2), shape, &["score", "complete"]);
     }
 }
 

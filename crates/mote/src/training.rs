@@ -13,10 +13,10 @@ use mote_format::{
 };
 use mote_learn::{
     device::Device,
-    diagnose,
+    diagnose::{self, Codebook},
     entries::{Entries, entries},
     families::{
-        Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae, Transformer,
+        Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae, Transformer, VqVae,
     },
     layout::Layout,
     parts::Standardize,
@@ -153,6 +153,8 @@ pub struct Finished {
     pub end: End,
     /// The health of the latent space, where there is one.
     pub posterior: Option<Posterior>,
+    /// How much of the codebook is used, where there is one.
+    pub codebook: Option<Codebook>,
     /// How the threshold was chosen, where the model has scores.
     pub calibration: Option<Calibration>,
 }
@@ -239,6 +241,7 @@ struct Outcome {
     best: usize,
     end: End,
     posterior: Option<Posterior>,
+    codebook: Option<Codebook>,
 }
 
 impl Task<'_> {
@@ -264,6 +267,9 @@ impl Task<'_> {
             }
             Model::Transformer(config) => {
                 self.fit(Transformer::new(config, self.layout, &mut rng, &cpu), resume, observe)
+            }
+            Model::VqVae(config) => {
+                self.fit(VqVae::new(config, length, features, &mut rng, &cpu), resume, observe)
             }
             Model::SplineFlow(config) => {
                 self.fit(SplineFlow::new(config, length, features, &mut rng, &cpu), resume, observe)
@@ -339,6 +345,7 @@ impl Task<'_> {
         Ok(Outcome {
             entries: entries(&model, self.standardize, self.training.shape())?,
             posterior: diagnose::posterior(&model, self.validation),
+            codebook: diagnose::codebook(&model, self.validation),
             outline,
             history,
             best,
@@ -354,7 +361,7 @@ fn finish(
     outcome: Outcome,
     held: &Runs,
 ) -> Result<Finished, Error> {
-    let Outcome { entries, outline, history, best, end, posterior } = outcome;
+    let Outcome { entries, outline, history, best, end, posterior, codebook } = outcome;
     let mut metrics =
         BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
@@ -363,6 +370,10 @@ fn finish(
     if let Some(posterior) = &posterior {
         metrics.insert("active_units".into(), posterior.active as f64);
         metrics.insert("posterior_nats".into(), posterior.kl);
+    }
+    if let Some(codebook) = &codebook {
+        metrics.insert("codes_used".into(), codebook.used as f64);
+        metrics.insert("code_perplexity".into(), codebook.perplexity);
     }
     metrics.retain(|_, v| v.is_finite());
     let done = Recipe { model: model.clone(), history: history.clone(), ..recipe.clone() };
@@ -393,7 +404,7 @@ fn finish(
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
     let file = model::write(&manifest, &tensors);
-    Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
+    Ok(Finished { file, manifest, outline, history, best, end, posterior, codebook, calibration })
 }
 
 /// The program that scores one more sample, where `score` looks back only.

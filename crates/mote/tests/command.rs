@@ -243,6 +243,22 @@ fn a_transformer_of_experts_learns_more_than_values_on_their_own_and_streams() {
 }
 
 #[test]
+fn an_autoencoder_with_codes_says_how_many_it_uses() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("normal.csv"), pump_csv(800, 3, 0)).expect("written");
+    let train = ["train", "normal.csv", "--model", "vq-vae", "--steps", "40", "--out", "v.mote"];
+    let output = run(folder.path(), &[&train[..], &["--json"]].concat());
+    succeeds(&output);
+    let summary = &json_lines(&output)[0];
+    assert_eq!(summary["density"], "bound");
+    let used = summary["codebook"]["used"].as_u64().expect("a number");
+    let perplexity = summary["codebook"]["perplexity"].as_f64().expect("a number");
+    assert!(used >= 2 && (1.0..=used as f64).contains(&perplexity), "{summary}");
+    succeeds(&run(folder.path(), &["run", "v.mote", "--from", "normal.csv"]));
+    succeeds(&run(folder.path(), &["export", "v.mote", "--target", "c", "--out", "firmware"]));
+}
+
+#[test]
 fn what_reads_more_than_windows_and_noise_is_compressed_as_it_is() {
     let folder = trained();
     let train =

@@ -19,7 +19,7 @@ use mote_learn::{
     device::Device,
     families::{
         AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
-        TransformerConfig,
+        TransformerConfig, VqVaeConfig,
     },
     train::{Checkpoint, End, Progress, TrainConfig},
 };
@@ -110,6 +110,9 @@ pub(super) enum Family {
     /// Sample by sample, causal attention with a mixture density: what `autoregressive` does, of a longer
     /// past
     Transformer,
+    /// A convolutional autoencoder whose latent space is a codebook: scores, generates, imputes and
+    /// forecasts
+    VqVae,
 }
 
 impl Options {
@@ -162,6 +165,7 @@ impl Options {
                 active,
                 ..TransformerConfig::default()
             }),
+            Family::VqVae => Model::VqVae(VqVaeConfig::default()),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };
@@ -338,7 +342,8 @@ pub(super) fn decisions(source: &Source) {
 }
 
 fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Result<(), Error> {
-    let Finished { manifest, outline, calibration, history, best, posterior, end, .. } = finished;
+    let Finished { manifest, outline, calibration, history, best, end, .. } = finished;
+    let (posterior, codebook) = (&finished.posterior, &finished.codebook);
     let validation = history.get(*best).map(|l| l.validation);
     if style == Style::Json {
         return say_json(&json!({
@@ -352,6 +357,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "end": end,
             "validation_nats": validation,
             "posterior": posterior,
+            "codebook": codebook,
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
@@ -371,6 +377,12 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
     }
     if let Some(posterior) = posterior {
         say(format_args!("  latent space: {}", posterior.explanation()))?;
+    }
+    if let Some(codebook) = codebook {
+        say(format_args!(
+            "  codebook: {} of {} codes used, as much as {:.1} used alike",
+            codebook.used, codebook.codes, codebook.perplexity,
+        ))?;
     }
     let Some(calibration) = calibration else { return Ok(()) };
     say(format_args!(

@@ -3,7 +3,7 @@
 use mote_learn::{
     families::{
         AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
-        TransformerConfig,
+        TransformerConfig, VqVaeConfig,
     },
     train::TrainConfig,
 };
@@ -25,6 +25,8 @@ pub enum Model {
     SplineFlow(SplineFlowConfig),
     /// Sample by sample: causal attention and a mixture density.
     Transformer(TransformerConfig),
+    /// An autoencoder whose latent space is a codebook.
+    VqVae(VqVaeConfig),
 }
 
 impl Model {
@@ -38,6 +40,7 @@ impl Model {
             Self::Autoregressive(_) => "Autoregressive",
             Self::SplineFlow(_) => "SplineFlow",
             Self::Transformer(_) => "Transformer",
+            Self::VqVae(_) => "VqVae",
         }
     }
 
@@ -45,7 +48,7 @@ impl Model {
     /// before it make probable; beyond 32 of them that only costs time.
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
-            Self::Vae(_) | Self::Diffusion(_) => [16, 64],
+            Self::Vae(_) | Self::VqVae(_) | Self::Diffusion(_) => [16, 64],
             Self::Flow(_)
             | Self::Autoregressive(_)
             | Self::SplineFlow(_)
@@ -61,7 +64,8 @@ impl Model {
             | Self::Flow(_)
             | Self::Autoregressive(_)
             | Self::SplineFlow(_)
-            | Self::Transformer(_) => true,
+            | Self::Transformer(_)
+            | Self::VqVae(_) => true,
         }
     }
 
@@ -84,6 +88,7 @@ impl Model {
     pub(super) fn granularity(&self) -> usize {
         match self {
             Self::Vae(config) => 1 << config.halvings,
+            Self::VqVae(config) => 1 << config.halvings,
             // Even and odd samples are its halves.
             Self::SplineFlow(_) => 2,
             Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) | Self::Transformer(_) => {
@@ -100,7 +105,7 @@ impl Model {
             Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::Transformer(_) => usual,
             // Half of the windows are for scores and generation, the rest for what is asked of known
             // parts.
-            Self::SplineFlow(_) => {
+            Self::SplineFlow(_) | Self::VqVae(_) => {
                 TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
             }
             // One step sees one moment of the path, so there have to be more of them; half of the
