@@ -26,6 +26,14 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// An operation that firmware does not have yet.
+    #[error("program `{program}`: firmware has no `{op}` yet")]
+    Unsupported {
+        /// The entry point.
+        program: String,
+        /// The operation.
+        op: &'static str,
+    },
     /// A crate cannot have this name.
     #[error("`{name}` is no name for a crate: wanted letters, digits, `-` and `_`, a letter first")]
     Name {

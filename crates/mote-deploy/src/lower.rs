@@ -24,7 +24,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::Empty`] or [`Error::Misaligned`].
+/// [`Error::Empty`], [`Error::Misaligned`] or [`Error::Unsupported`].
 pub(crate) fn lower(
     program: &Verified,
     tensors: &BTreeMap<String, Tensor<'_>>,
@@ -97,6 +97,10 @@ impl<'m> Lowering<'_, 'm> {
             | Op::Dequantize { .. }
             | Op::QuantizedAdd { .. }
             | Op::Lookup { .. } => self.bytes(op),
+            Op::Attention { .. } => {
+                let program = self.program.name.clone();
+                Err(Error::Unsupported { program, op: op.name() })
+            }
             _ => self.reals(op),
         }
     }

@@ -139,7 +139,7 @@ impl Program {
         self.values[id.index()].dtype
     }
 
-    /// Multiplications with weights that one run takes: the usual measure of a network's cost.
+    /// Multiplications in layers and attention that one run takes: the usual measure of a network's cost.
     ///
     /// # Panics
     ///
@@ -169,6 +169,12 @@ impl Program {
             Op::ConvTranspose1d { x, w, .. }
             | Op::QuantizedConvTranspose1d { x, weights: Weights { w, .. }, .. } => {
                 product(&self.shape(*x)[..1]) * product(self.shape(*w))
+            }
+            // Each row and head meets a window of keys, and as many values.
+            Op::Attention { q, v, bias, .. } => {
+                let (heads, rows) = (self.shape(*v)[1] as u64, self.shape(*q)[0] as u64);
+                let widths = (self.shape(*q)[2] + self.shape(*v)[2]) as u64;
+                rows * heads * self.shape(*bias)[1] as u64 * widths
             }
             _ => 0,
         }

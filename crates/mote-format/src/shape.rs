@@ -92,6 +92,9 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
             layer_norm(shape(*x), shape(*gain), bias.map(&shape), *epsilon)
         }
         Op::Softmax { x, .. } => width(shape(*x)).map(|_| shape(*x).into()),
+        Op::Attention { q, k, v, bias, before, .. } => {
+            attention(shape(*q), shape(*k), shape(*v), shape(*bias), *before)
+        }
         Op::Unary { x, .. } => Ok(shape(*x).into()),
         Op::Affine { x, scale, offset, .. } => {
             if !(scale.is_finite() && offset.is_finite()) {
@@ -233,6 +236,42 @@ fn layer_norm(
         return Err(format!("epsilon {epsilon} is not positive"));
     }
     Ok(x.into())
+}
+
+fn attention(
+    q: &[usize],
+    k: &[usize],
+    v: &[usize],
+    bias: &[usize],
+    before: usize,
+) -> Result<Vec<usize>, String> {
+    let (&[rows, heads, width], &[time, k_heads, k_width]) = (q, k) else {
+        return Err(format!("wants q and k (rows, heads, width), found {q:?} and {k:?}"));
+    };
+    let (&[v_time, v_heads, outputs], &[b_heads, window]) = (v, bias) else {
+        return Err(format!(
+            "wants v (time, heads, outputs) and bias (heads, window), found {v:?} and {bias:?}"
+        ));
+    };
+    same("widths of q and k", width, k_width)?;
+    same("times of k and v", time, v_time)?;
+    for found in [k_heads, v_heads, b_heads] {
+        same("heads", heads, found)?;
+    }
+    if before >= window {
+        return Err(format!("{before} rows before a window of {window}"));
+    }
+    // A window is a convolution's kernel here, in how many rows it yields and may span.
+    let fits = conv_rows(time, window, 1, 1, [before, 0]);
+    let wanted = fits.ok_or_else(|| {
+        format!("a window of {window} does not fit {time} rows with {before} before them")
+    })?;
+    same("rows of q and windows", rows, wanted)?;
+    // All pairs of rows and places of windows are gone through.
+    elements(&[rows, heads, window, width.max(outputs)]).ok_or_else(|| {
+        format!("{rows} rows of {heads} heads with windows of {window} are too many")
+    })?;
+    Ok([rows, heads, outputs].into())
 }
 
 fn reduce(x: &[usize], axis: usize) -> Result<Vec<usize>, String> {

@@ -225,6 +225,7 @@ impl Check<'_> {
             | Op::LayerNorm { gain: w, bias, .. } => {
                 [Some(*w), *bias].into_iter().flatten().try_for_each(check)
             }
+            Op::Attention { bias, .. } => check(*bias),
             Op::QuantizedLinear { weights, .. }
             | Op::QuantizedConv1d { weights, .. }
             | Op::QuantizedConvTranspose1d { weights, .. } => weights.iter().try_for_each(check),

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use mote_format::Program;
 
+pub(crate) use capture::is_recorded;
 pub use capture::{Input, capture};
 pub use draft::Draft;
 

@@ -10,6 +10,8 @@ mod distilled;
 mod maf;
 mod spline_flow;
 mod time_vae;
+mod transformer;
+mod vq_vae;
 
 pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
@@ -17,6 +19,8 @@ pub use distilled::Distilled;
 pub use maf::{Maf, MafConfig};
 pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};
+pub use transformer::{Transformer, TransformerConfig};
+pub use vq_vae::{VqVae, VqVaeConfig};
 
 use burn::{module::Module, tensor::Tensor};
 use mote_format::manifest::Generator;
@@ -51,11 +55,23 @@ pub trait Family: Module + Clone + Send {
     /// The objective on a batch; `progress` runs from 0 to 1 over the training.
     fn objective(&self, batch: Batch, progress: f32) -> Objective;
 
+    /// The model once it has also learned from the `batch` of step `step` what it learns without
+    /// gradients; `progress` is as in the objective.
+    #[must_use]
+    fn settled(self, _batch: &Batch, _step: u64, _progress: f32) -> Self {
+        self
+    }
+
     /// What kind of density it has, with the scorer where there is one.
     fn density(&self) -> Density<'_>;
 
     /// The latent space, where there is one.
     fn encoder(&self) -> Option<&dyn Encode> {
+        None
+    }
+
+    /// The codebook, where there is one.
+    fn quantizer(&self) -> Option<&dyn Quantize> {
         None
     }
 
@@ -158,6 +174,13 @@ pub trait Score {
 pub trait Encode {
     /// Mean and log-variance of the posterior, each `(batch, latent)`.
     fn encode(&self, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<2>, Tensor<2>);
+}
+
+/// A model whose latent space is a codebook.
+pub trait Quantize {
+    /// Which code each place of a window takes, `(batch, places, codes)`: 1 there and 0 elsewhere; codes
+    /// that are equal share.
+    fn quantize(&self, x: Tensor<3>, mask: Tensor<3>) -> Tensor<3>;
 }
 
 /// `Σ x / Σ mask`, as a tensor of one element.

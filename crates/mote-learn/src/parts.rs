@@ -4,9 +4,12 @@
 //! matrix product over rows, because that is the form in which a CPU computes gradients fastest;
 //! where nothing is to be learned (validation, capture) the same layer is the canonical operation.
 
+mod attention;
 mod categorical;
 mod causal;
+mod codebook;
 mod dense;
+mod experts;
 mod gaussian;
 mod guess;
 mod masked;
@@ -19,10 +22,13 @@ mod separable;
 mod spline;
 mod standardize;
 
+pub use attention::{CausalAttention, attend};
 pub use categorical::{draw_one, log_softmax, log_sum_exp};
 pub(crate) use causal::delayed;
 pub use causal::{CausalConv, CausalStack};
+pub use codebook::Codebook;
 pub use dense::Dense;
+pub use experts::Experts;
 pub use gaussian::{gaussian_nll, kl_between, kl_from_standard_normal, reparameterize};
 pub use guess::Guess;
 pub use masked::MaskedDense;

@@ -294,10 +294,11 @@ impl<M: Family> State<M> {
         rate: f64,
         average: Option<f32>,
     ) -> (Self, f64) {
-        let loss = self.model.objective(batch, progress).loss;
+        let loss = self.model.objective(batch.clone(), progress).loss;
         let value = f64::from(loss.clone().into_scalar::<f32>());
         if value.is_finite() {
-            self.model = self.optimizer.step(self.model, loss, rate);
+            self.model =
+                self.optimizer.step(self.model, loss, rate).settled(&batch, self.step, progress);
             if let (Some(mean), Some(decay)) = (self.average.take(), average) {
                 self.average = Some(average::follow(mean, &self.model.valid(), decay, self.step));
             }

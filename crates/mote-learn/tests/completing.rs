@@ -14,7 +14,8 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, Family, SplineFlow,
-        SplineFlowConfig, TimeVae, TimeVaeConfig,
+        SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig, VqVae,
+        VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -113,4 +114,19 @@ fn autoregressive() {
     let layout = Layout::numbers_only(FEATURES);
     let model = Autoregressive::new(&config, &layout, &mut rng(1), &Device::flex());
     check(&shaken(model, 0.2), Generator::Sequential);
+}
+
+#[test]
+fn transformer() {
+    let config = TransformerConfig { hidden: 8, heads: 2, window: 4, ..Default::default() };
+    let layout = Layout::numbers_only(FEATURES);
+    let model = Transformer::new(&config, &layout, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Sequential);
+}
+
+#[test]
+fn vq_vae() {
+    let config = VqVaeConfig { hidden: 8, halvings: 1, codes: 5, ..Default::default() };
+    let model = VqVae::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Direct);
 }

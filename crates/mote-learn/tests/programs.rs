@@ -12,6 +12,7 @@ use mote_learn::{
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Distilled,
         Family, Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
+        Transformer, TransformerConfig, VqVae, VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -147,6 +148,31 @@ fn spline_flow() {
     for (shape, bins) in [([1, 2], 8), ([2, 1], 2), ([16, 3], 8), ([7, 4], 0)] {
         let config = SplineFlowConfig { hidden: 12, bins, ..Default::default() };
         let model = SplineFlow::new(&config, shape[0], shape[1], &mut rng(9), &device);
+        check(&shaken(model, 0.2), shape, &["score", "complete"]);
+    }
+}
+
+#[test]
+fn transformer() {
+    let device = Device::flex();
+    for (layout, time, experts, window) in [
+        (Layout::numbers_only(1), 1, 1, 4),
+        (Layout::numbers_only(3), 16, 3, 5),
+        (mixed(), 9, 1, 32),
+    ] {
+        let config =
+            TransformerConfig { hidden: 12, heads: 2, window, experts, ..Default::default() };
+        let model = Transformer::new(&config, &layout, &mut rng(9), &device);
+        check(&shaken(model, 0.2), [time, layout.features()], &["score", "next"]);
+    }
+}
+
+#[test]
+fn vq_vae() {
+    let device = Device::flex();
+    for (shape, halvings, codes) in [([1, 1], 0, 1), ([8, 3], 2, 7), ([64, 2], 3, 64)] {
+        let config = VqVaeConfig { hidden: 12, halvings, codes, ..Default::default() };
+        let model = VqVae::new(&config, shape[0], shape[1], &mut rng(9), &device);
         check(&shaken(model, 0.2), shape, &["score", "complete"]);
     }
 }

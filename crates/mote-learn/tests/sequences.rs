@@ -9,7 +9,10 @@ use burn::tensor::Device;
 use mote_format::{Dtype, Stored, Verified, container::Tensor as FileTensor};
 use mote_learn::{
     entries::entries,
-    families::{Autoregressive, AutoregressiveConfig, Family, Generation, Next, Score},
+    families::{
+        Autoregressive, AutoregressiveConfig, Family, Generation, Next, Score, Transformer,
+        TransformerConfig,
+    },
     layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
@@ -20,6 +23,20 @@ use support::{mixed, numbers, rng, shaken, tensor, words_only};
 fn autoregressive(layout: &Layout) -> Autoregressive {
     let config = AutoregressiveConfig { hidden: 8, convolutions: 2, components: 3 };
     shaken(Autoregressive::new(&config, layout, &mut rng(5), &Device::flex()), 0.3)
+}
+
+/// With a window of attention that is shorter than the windows of most tests.
+fn transformer(layout: &Layout, experts: usize) -> Transformer {
+    let config = TransformerConfig {
+        hidden: 12,
+        heads: 3,
+        blocks: 2,
+        window: 5,
+        experts,
+        active: experts.div_ceil(2),
+        components: 3,
+    };
+    shaken(Transformer::new(&config, layout, &mut rng(5), &Device::flex()), 0.3)
 }
 
 /// `ln p` of each of many windows `(time, features)` of which everything is observed.
@@ -52,6 +69,10 @@ fn densities_of_numbers_integrate_to_one() {
     // Two numbers at one time, and one number at two times.
     integrates(&autoregressive(&Layout::numbers_only(2)), [1, 2]);
     integrates(&autoregressive(&Layout::numbers_only(1)), [2, 1]);
+    for experts in [1, 3] {
+        integrates(&transformer(&Layout::numbers_only(2), experts), [1, 2]);
+        integrates(&transformer(&Layout::numbers_only(1), experts), [2, 1]);
+    }
 }
 
 /// Every sample that words of three levels and of one can be, with `a` and `b` as numbers.
@@ -88,6 +109,7 @@ fn sums_to_one(model: &dyn Score) {
 #[test]
 fn probabilities_of_a_mixed_sample_given_its_past_sum_to_one() {
     sums_to_one(&autoregressive(&mixed()));
+    sums_to_one(&transformer(&mixed(), 1));
 }
 
 /// `p(a)` of a window in which `b` is missing is `∫ p(a, b) db`: leaving out is exact.
@@ -151,6 +173,9 @@ fn ignores_the_future(model: &dyn Score, time: usize) {
 #[test]
 fn nothing_sees_the_future() {
     ignores_the_future(&autoregressive(&Layout::numbers_only(2)), 9);
+    for experts in [1, 3] {
+        ignores_the_future(&transformer(&Layout::numbers_only(2), experts), 9);
+    }
 }
 
 /// Draws of a number, given the past and the word beside it, have the moments that the density has.
@@ -202,6 +227,7 @@ fn draws_what_it_says<M: Score + Next>(model: &M) {
 #[test]
 fn draws_are_those_of_the_density() {
     draws_what_it_says(&autoregressive(&mixed()));
+    draws_what_it_says(&transformer(&mixed(), 2));
 }
 
 /// Runs the program `next` over a window and the module over the same, sample by sample.
@@ -251,7 +277,7 @@ fn next_equals<M: Family>(model: &M, features: usize, length: usize) {
             let wanted = &numbers(wanted)[row];
             for (i, (&f, &w)) in found.iter().zip(wanted).enumerate() {
                 let w = 3.0 + 2.0 * w;
-                let near = (f - w).abs() <= 1e-4 * w.abs().max(1.0);
+                let near = (f - w).abs() <= 1e-5 * w.abs().max(1.0);
                 assert!(near, "{level:?}, sample {t}, feature {i}: {f}, not {w}");
             }
             if t + 1 < length {
@@ -268,4 +294,16 @@ fn the_program_draws_what_the_module_draws() {
     next_equals(&autoregressive(&Layout::numbers_only(1)), 1, 12);
     next_equals(&autoregressive(&mixed()), 6, 17);
     next_equals(&autoregressive(&words_only()), 5, 4);
+}
+
+/// One sample at a time, with keys and values of the newest kept, is the whole window at once; also where
+/// the window is longer than what attention sees.
+#[test]
+fn decoding_with_a_cache_is_the_full_forward_pass() {
+    for experts in [1, 3] {
+        for length in [1, 4, 5, 17] {
+            next_equals(&transformer(&Layout::numbers_only(2), experts), 2, length);
+        }
+        next_equals(&transformer(&mixed(), experts), 6, 9);
+    }
 }

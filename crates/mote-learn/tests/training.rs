@@ -9,6 +9,7 @@ use mote_format::{Column, Kind, Schema};
 use mote_learn::{
     families::{
         Autoregressive, AutoregressiveConfig, Family, Maf, MafConfig, TimeVae, TimeVaeConfig,
+        Transformer, TransformerConfig,
     },
     layout::Layout,
     random::{Purpose, Random},
@@ -223,17 +224,10 @@ impl Windows for Chain {
     }
 }
 
-/// The least that a model can reach: the entropy of the next word and of the noise of the number.
-#[test]
-fn an_autoregressive_model_learns_the_chain_of_words() {
-    let layout = mixed_chain();
-    let size = AutoregressiveConfig { hidden: 16, convolutions: 2, components: 3 };
-    let model = Autoregressive::new(
-        &size,
-        &layout,
-        &mut Random::new(5, Purpose::Weights, 0),
-        &Device::flex(),
-    );
+/// Trains on the chain, and compares with the least that a model can reach: the entropy of the next word
+/// and of the noise of the number.
+#[track_caller]
+fn learns_the_chain<M: Family>(model: M) {
     let training = TrainConfig { hide: 0.0, learning_rate: 1e-2, ..config(400) };
     let trained = train(model, Default::default(), &Chain, &Chain, &training, None, |_| {
         ControlFlow::Continue(())
@@ -247,6 +241,30 @@ fn an_autoregressive_model_learns_the_chain_of_words() {
     let trained = trained.unwrap();
     let found = trained.history[trained.best].validation;
     assert!(found > wanted - 0.03 && found < wanted + 0.06, "{found}, the least is {wanted}");
+}
+
+#[test]
+fn an_autoregressive_model_learns_the_chain_of_words() {
+    let size = AutoregressiveConfig { hidden: 16, convolutions: 2, components: 3 };
+    let mut rng = Random::new(5, Purpose::Weights, 0);
+    learns_the_chain(Autoregressive::new(&size, &mixed_chain(), &mut rng, &Device::flex()));
+}
+
+#[test]
+fn a_transformer_learns_the_chain_of_words_with_and_without_experts() {
+    for experts in [1, 3] {
+        let size = TransformerConfig {
+            hidden: 16,
+            heads: 2,
+            blocks: 1,
+            window: 4,
+            experts,
+            active: experts.div_ceil(2),
+            components: 3,
+        };
+        let mut rng = Random::new(5, Purpose::Weights, 0);
+        learns_the_chain(Transformer::new(&size, &mixed_chain(), &mut rng, &Device::flex()));
+    }
 }
 
 fn mixed_chain() -> Layout {

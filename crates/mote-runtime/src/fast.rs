@@ -5,6 +5,7 @@
 //! within rounding in `f32`, because sums run in another order and with fused multiply-adds.
 
 mod aligned;
+mod attention;
 mod bytes;
 pub(crate) mod chain;
 mod elements;
@@ -22,6 +23,7 @@ mod unary;
 mod x86;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use attention::attention;
 pub(crate) use elements::layer_norm;
 pub use level::Level;
 pub(crate) use product::{Beside, Product};

@@ -4,12 +4,15 @@
 //! Sums run in eight lanes that are added at the end; that order is part of the definition, and
 //! lets compilers use vector registers without changing a result.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod layout;
 mod normalize;
 pub mod quantized;
 
+pub use attention::Attention;
+pub(crate) use attention::greater;
 pub use conv::{Window, conv_transpose1d, conv1d, linear};
 pub use elementwise::{affine, binary, clamp, unary, unary_in_place};
 pub use layout::{concat, permute, slice};

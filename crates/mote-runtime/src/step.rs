@@ -130,6 +130,15 @@ impl Stepper<'_> {
                 let kernel = self.program.shape(weights.w)[1];
                 self.convolution(op, kernel, stride, dilation, padding)
             }
+            Op::Attention { q, k, v, bias, y, before } => {
+                // As many rows as samples: so each window ends with its own row.
+                if ![q, k, v].into_iter().all(|x| self.timed(x)) {
+                    return Err("attends to something else than samples");
+                }
+                let [k, v] = [k, v].map(|x| if before > 0 { self.history(x, before).0 } else { x });
+                self.made.ops.push(Op::Attention { q, k, v, bias, y, before: 0 });
+                Ok(())
+            }
             Op::ConvTranspose1d { .. } | Op::QuantizedConvTranspose1d { .. } => {
                 Err("spreads samples over time")
             }

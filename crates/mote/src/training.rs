@@ -13,9 +13,11 @@ use mote_format::{
 };
 use mote_learn::{
     device::Device,
-    diagnose,
+    diagnose::{self, Codebook},
     entries::{Entries, entries},
-    families::{Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae},
+    families::{
+        Autoregressive, Diffusion, Distilled, Family, Maf, SplineFlow, TimeVae, Transformer, VqVae,
+    },
     layout::Layout,
     parts::Standardize,
     random::{Purpose, Random},
@@ -127,7 +129,7 @@ fn words(schema: &Schema) -> Vec<[usize; 2]> {
 /// Says of a family that it cannot, and which ones can.
 pub(crate) fn completes_nothing(family: &str) -> Error {
     Error::Usage(format!(
-        "wanted a model that completes windows (vae, diffusion, autoregressive or spline-flow), found {family}"
+        "wanted a model that completes windows (vae, vq-vae, diffusion, autoregressive, transformer or spline-flow), found {family}"
     ))
 }
 
@@ -192,6 +194,8 @@ pub struct Finished {
     pub end: End,
     /// The health of the latent space, where there is one.
     pub posterior: Option<Posterior>,
+    /// How much of the codebook is used, where there is one.
+    pub codebook: Option<Codebook>,
     /// How the threshold was chosen, where the model has scores.
     pub calibration: Option<Calibration>,
 }
@@ -278,6 +282,7 @@ struct Outcome {
     best: usize,
     end: End,
     posterior: Option<Posterior>,
+    codebook: Option<Codebook>,
 }
 
 impl Attempt<'_> {
@@ -301,6 +306,12 @@ impl Attempt<'_> {
                         self.distill(model, strides, &second, resume, observe)
                     }
                 }
+            }
+            Model::Transformer(config) => {
+                self.fit(Transformer::new(config, self.layout, &mut rng, &cpu), resume, observe)
+            }
+            Model::VqVae(config) => {
+                self.fit(VqVae::new(config, length, features, &mut rng, &cpu), resume, observe)
             }
             Model::SplineFlow(config) => {
                 self.fit(SplineFlow::new(config, length, features, &mut rng, &cpu), resume, observe)
@@ -376,6 +387,7 @@ impl Attempt<'_> {
         Ok(Outcome {
             entries: entries(&model, self.standardize, self.training.shape())?,
             posterior: diagnose::posterior(&model, self.validation),
+            codebook: diagnose::codebook(&model, self.validation),
             outline,
             history,
             best,
@@ -392,7 +404,7 @@ fn finish(
     held: &Runs,
     observe: Observer<'_>,
 ) -> Result<Finished, Error> {
-    let Outcome { entries, outline, history, best, mut end, posterior } = outcome;
+    let Outcome { entries, outline, history, best, mut end, posterior, codebook } = outcome;
     let mut metrics =
         BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
@@ -401,6 +413,10 @@ fn finish(
     if let Some(posterior) = &posterior {
         metrics.insert("active_units".into(), posterior.active as f64);
         metrics.insert("posterior_nats".into(), posterior.kl);
+    }
+    if let Some(codebook) = &codebook {
+        metrics.insert("codes_used".into(), codebook.used as f64);
+        metrics.insert("code_perplexity".into(), codebook.perplexity);
     }
     metrics.retain(|_, v| v.is_finite());
     let done = Recipe { model: model.clone(), history: history.clone(), ..recipe.clone() };
@@ -441,7 +457,7 @@ fn finish(
         }
     }
     let file = model::write(&manifest, &tensors);
-    Ok(Finished { file, manifest, outline, history, best, end, posterior, calibration })
+    Ok(Finished { file, manifest, outline, history, best, end, posterior, codebook, calibration })
 }
 
 /// Whether a model was trained to tell the future, and data was held back to see how well it does.

@@ -216,6 +216,48 @@ fn the_flow_trains_scores_and_streams_too() {
     assert!(printed(&output).lines().count() >= 800);
 }
 
+/// A normal distribution for each value on its own has `½ ln 2πe`, 1.419 nats, in standard units.
+#[test]
+fn a_transformer_of_experts_learns_more_than_values_on_their_own_and_streams() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("normal.csv"), pump_csv(800, 3, 0)).expect("written");
+    let train = ["train", "normal.csv", "--model", "transformer", "--experts", "2", "--window"];
+    let output = run(
+        folder.path(),
+        &[&train[..], &["16", "--steps", "200", "--out", "t.mote", "--json"]].concat(),
+    );
+    succeeds(&output);
+    let summary = &json_lines(&output)[0];
+    assert_eq!(summary["density"], "exact");
+    let nats = summary["validation_nats"].as_f64().expect("held-back data was looked at");
+    assert!(nats < 1.35, "{nats}");
+    let output = run(folder.path(), &["run", "t.mote", "--from", "normal.csv"]);
+    succeeds(&output);
+    assert!(printed(&output).lines().count() >= 800);
+    let refused = run(folder.path(), &["export", "t.mote", "--target", "c", "--out", "firmware"]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("firmware has no `attention` yet"));
+    let train = ["train", "normal.csv", "--model", "transformer", "--active-experts", "2"];
+    let refused = run(folder.path(), &[&train[..], &["--experts", "1"]].concat());
+    assert!(said(&refused).contains("wanted 1 to 1 active experts, found 2"));
+}
+
+#[test]
+fn an_autoencoder_with_codes_says_how_many_it_uses() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("normal.csv"), pump_csv(800, 3, 0)).expect("written");
+    let train = ["train", "normal.csv", "--model", "vq-vae", "--steps", "40", "--out", "v.mote"];
+    let output = run(folder.path(), &[&train[..], &["--json"]].concat());
+    succeeds(&output);
+    let summary = &json_lines(&output)[0];
+    assert_eq!(summary["density"], "bound");
+    let used = summary["codebook"]["used"].as_u64().expect("a number");
+    let perplexity = summary["codebook"]["perplexity"].as_f64().expect("a number");
+    assert!(used >= 2 && (1.0..=used as f64).contains(&perplexity), "{summary}");
+    succeeds(&run(folder.path(), &["run", "v.mote", "--from", "normal.csv"]));
+    succeeds(&run(folder.path(), &["export", "v.mote", "--target", "c", "--out", "firmware"]));
+}
+
 #[test]
 fn what_reads_more_than_windows_and_noise_is_compressed_as_it_is() {
     let folder = trained();

@@ -49,7 +49,7 @@ fn refuses(arguments: &[&str], wanted: &[&str]) {
 
 #[test]
 fn a_family_that_cannot_says_which_ones_can() {
-    let families = ["Maf", "diffusion", "autoregressive", "spline-flow"];
+    let families = ["Maf", "diffusion", "autoregressive", "transformer", "spline-flow"];
     refuses(&["generate", "flow.mote", "--out", "out.csv"], &families);
     refuses(&["impute", "flow.mote", "data.csv"], &families);
     refuses(&["forecast", "flow.mote", "data.csv", "--horizon", "3"], &families);

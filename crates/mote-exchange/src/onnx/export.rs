@@ -27,6 +27,7 @@ use crate::{Error, Stored};
 /// # Errors
 ///
 /// [`Error::Port`] where a value has no elements: other runtimes disagree on what that means.
+/// [`Error::Program`] where there is attention, which is not written yet.
 ///
 /// # Panics
 ///
@@ -41,7 +42,14 @@ pub fn export(program: &Verified, tensors: &Stored<'_>) -> Result<Vec<u8>, Error
     let names = program.values.iter().map(|_| Names::default()).collect();
     let mut exporter = Exporter { program, tensors, graph: Graph::default(), names };
     let inputs = exporter.inputs();
-    for op in &program.ops {
+    for (i, op) in program.ops.iter().enumerate() {
+        if let Op::Attention { .. } = op {
+            return Err(Error::Program(mote_format::Error::Program {
+                program: program.name.clone(),
+                op: Some(format!("{i} ({})", op.name())),
+                why: "is not written as ONNX yet".into(),
+            }));
+        }
         exporter.op(op);
     }
     let output = exporter.outputs();
@@ -109,6 +117,7 @@ impl Exporter<'_> {
             | Op::Concat { .. }
             | Op::Reshape { .. }
             | Op::Permute { .. } => self.moves(op),
+            Op::Attention { .. } => unreachable!("refused before anything is written"),
         }
     }
 

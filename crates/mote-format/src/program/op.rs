@@ -142,6 +142,24 @@ pub enum Op {
         /// `(.., n)`
         y: ValueId,
     },
+    /// `y[t, h] = Σ_j p_j · v[t + j - before, h]` with
+    /// `p = softmax_j(q[t, h] · k[t + j - before, h] + bias[h, j])` and zeros outside: attention to a
+    /// window of as many rows as `bias` is wide, of which each has a bias by its place in the window. A
+    /// row outside has zeros for key and value; its bias says how much it takes from the others.
+    Attention {
+        /// `(rows, heads, width)`
+        q: ValueId,
+        /// `(time, heads, width)`
+        k: ValueId,
+        /// `(time, heads, outputs)`
+        v: ValueId,
+        /// `(heads, window)`, a tensor of the file.
+        bias: ValueId,
+        /// `(rows, heads, outputs)` with `rows = time + before - window + 1`
+        y: ValueId,
+        /// Rows of zeros before the first; less than the window.
+        before: usize,
+    },
     /// `y = f(x)`, element by element.
     Unary {
         /// Any shape.
@@ -359,6 +377,7 @@ impl Op {
             | Self::ConvTranspose1d { y, .. }
             | Self::LayerNorm { y, .. }
             | Self::Softmax { y, .. }
+            | Self::Attention { y, .. }
             | Self::Unary { y, .. }
             | Self::Affine { y, .. }
             | Self::Clamp { y, .. }
@@ -386,6 +405,7 @@ impl Op {
             | Self::ConvTranspose1d { y, .. }
             | Self::LayerNorm { y, .. }
             | Self::Softmax { y, .. }
+            | Self::Attention { y, .. }
             | Self::Unary { y, .. }
             | Self::Affine { y, .. }
             | Self::Clamp { y, .. }
@@ -438,6 +458,9 @@ impl Op {
                 visit(*x);
                 weights.iter().for_each(visit);
             }
+            Self::Attention { q, k, v, bias, .. } => {
+                [*q, *k, *v, *bias].into_iter().for_each(visit);
+            }
             Self::Concat { xs, .. } => xs.iter().copied().for_each(visit),
         }
     }
@@ -475,6 +498,9 @@ impl Op {
                 visit(x);
                 weights.iter_mut().for_each(visit);
             }
+            Self::Attention { q, k, v, bias, .. } => {
+                [q, k, v, bias].into_iter().for_each(visit);
+            }
             Self::Concat { xs, .. } => xs.iter_mut().for_each(visit),
         }
     }
@@ -488,6 +514,7 @@ impl Op {
             Self::ConvTranspose1d { .. } => "conv_transpose1d",
             Self::LayerNorm { .. } => "layer_norm",
             Self::Softmax { .. } => "softmax",
+            Self::Attention { .. } => "attention",
             Self::Unary { .. } => "unary",
             Self::Affine { .. } => "affine",
             Self::Clamp { .. } => "clamp",

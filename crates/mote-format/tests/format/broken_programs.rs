@@ -322,3 +322,42 @@ fn layouts_refuse_to_invent_or_to_lose_elements() {
         check_op(permute(axes), &[&[4, 3], &[3, 4]], &none(axes));
     }
 }
+
+#[test]
+fn attention_wants_shapes_that_fit_each_other() {
+    let op = |before| Op::Attention {
+        q: ValueId(0),
+        k: ValueId(1),
+        v: ValueId(2),
+        bias: ValueId(3),
+        y: ValueId(4),
+        before,
+    };
+    let good: [&[usize]; 5] = [&[6, 2, 3], &[6, 2, 3], &[6, 2, 5], &[2, 4], &[6, 2, 5]];
+    let with = |at: usize, shape: &'static [usize]| {
+        let mut shapes = good;
+        shapes[at] = shape;
+        shapes
+    };
+    let (program, tensors) = one(op(3), &good);
+    assert!(Verified::new(program, |name| tensors.get(name).map(|s| Stored::f32(s))).is_ok());
+    let window = "4 rows before a window of 4";
+    check_op(op(4), &good, window);
+    check_op(op(2), &good, "rows of q and windows differ: 6 and 5");
+    check_op(op(0), &with(1, &[3, 2, 3]), "times of k and v differ: 3 and 6");
+    check_op(op(3), &with(1, &[6, 2, 4]), "widths of q and k differ: 3 and 4");
+    check_op(op(3), &with(1, &[6, 3, 3]), "heads differ: 2 and 3");
+    check_op(op(3), &with(3, &[3, 4]), "heads differ: 2 and 3");
+    check_op(op(3), &with(3, &[2, 0]), "3 rows before a window of 0");
+    check_op(op(0), &with(3, &[2, 7]), "a window of 7 does not fit 6 rows with 0 before them");
+    check_op(
+        op(3),
+        &with(0, &[6, 6]),
+        "wants q and k (rows, heads, width), found [6, 6] and [6, 2, 3]",
+    );
+    check_op(
+        op(3),
+        &with(2, &[6, 5]),
+        "wants v (time, heads, outputs) and bias (heads, window), found [6, 5] and [2, 4]",
+    );
+}

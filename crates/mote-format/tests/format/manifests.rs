@@ -104,6 +104,7 @@ fn a_detector_knows_every_feature() {
         |m| {
             let levels = vec!["on".into(), "off".into(), "fault".into()];
             m.schema.columns[0].kind = Kind::Categorical { levels };
+            m.margins = None;
         },
         "manifest: baselines for [2, 2] features, the schema has 4",
     );

@@ -198,6 +198,7 @@ fn a_model_may_have_no_tensors_no_programs_and_no_detector() {
     let mut manifest = sample::manifest();
     manifest.programs.clear();
     manifest.detector = None;
+    manifest.margins = None;
     manifest.schema.columns.clear();
     manifest.schema.period_s = None;
     manifest.lineage = Lineage::default();

@@ -151,6 +151,7 @@ pub(crate) fn one(op: Op, shapes: &[&[usize]]) -> (Program, BTreeMap<String, Vec
         | Op::Conv1d { w, bias, .. }
         | Op::ConvTranspose1d { w, bias, .. }
         | Op::LayerNorm { gain: w, bias, .. } => [Some(*w), *bias].into_iter().flatten().collect(),
+        Op::Attention { bias, .. } => vec![*bias],
         _ => vec![],
     };
     let mut program = Program {

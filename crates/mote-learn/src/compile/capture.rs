@@ -93,6 +93,11 @@ fn id<const D: usize>(tensor: &Tensor<D>) -> TensorId {
     primitive.expect("entry points compute on the capture device that they are given").id()
 }
 
+/// Whether what is computed with `tensor` is recorded instead.
+pub(crate) fn is_recorded<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.clone().try_into_primitive::<CaptureBackend>().is_ok()
+}
+
 struct Names<'n> {
     names: &'n mut HashMap<TensorId, String>,
     path: Vec<String>,

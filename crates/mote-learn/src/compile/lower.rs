@@ -1,12 +1,14 @@
 //! From recorded operations to those of a program: the batch axis goes, channels come last.
 
+mod layers;
+
 use std::collections::HashMap;
 
 use burn::tensor::DType;
 use burn_capture::{CapturedGraph, TensorId};
 use burn_ir::{
     ActivationOperationIr as Activation, BaseOperationIr as Base, FloatOperationIr as Float,
-    ModuleOperationIr as ModuleOp, NumericOperationIr as Numeric, OperationIr, ScalarIr, TensorIr,
+    NumericOperationIr as Numeric, OperationIr, ScalarIr, TensorIr,
 };
 use mote_format::{
     Op, ValueId,
@@ -193,105 +195,6 @@ impl Lowering<'_> {
             }
             _ => Err("programs have no such operation".into()),
         }
-    }
-
-    fn module(&mut self, op: &ModuleOp) -> Result<()> {
-        match op {
-            ModuleOp::Linear(op) => self.linear(&op.x, &op.weight, op.bias.as_ref(), &op.out),
-            ModuleOp::Conv1d(op) => {
-                let o = &op.options;
-                if o.groups != 1 {
-                    return Err(format!("a convolution in {} groups", o.groups));
-                }
-                let x = self.rows(&op.x)?;
-                let w = self.permuted(&op.weight, [0, 2, 1])?;
-                let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
-                let (stride, dilation) = (o.stride[0], o.dilation[0]);
-                let padding = [o.padding[0].0, o.padding[0].1];
-                let y = self.draft.push(|y| Op::Conv1d {
-                    x,
-                    w,
-                    bias,
-                    y,
-                    stride,
-                    dilation,
-                    padding,
-                    activation: None,
-                })?;
-                self.columns(y, &op.out)
-            }
-            ModuleOp::ConvTranspose1d(op) => {
-                let o = &op.options;
-                if (o.groups, o.dilation[0], o.padding_out[0]) != (1, 1, 0) {
-                    return Err(format!("a transposed convolution with {o:?}"));
-                }
-                let x = self.rows(&op.x)?;
-                let w = self.permuted(&op.weight, [2, 1, 0])?;
-                let bias = op.bias.as_ref().map(|b| self.weight(b)).transpose()?;
-                let (stride, trim) = (o.stride[0], [o.padding[0]; 2]);
-                let y = self.draft.push(|y| Op::ConvTranspose1d {
-                    x,
-                    w,
-                    bias,
-                    y,
-                    stride,
-                    trim,
-                    activation: None,
-                })?;
-                self.columns(y, &op.out)
-            }
-            ModuleOp::LayerNorm(op) => {
-                let x = self.get(&op.input)?;
-                let gain = self.weight(&op.gamma)?;
-                let bias = op.beta.as_ref().map(|b| self.weight(b)).transpose()?;
-                let epsilon = scalar(op.epsilon);
-                let value =
-                    self.draft.push(|y| Op::LayerNorm { x: x.value, gain, bias, y, epsilon })?;
-                self.set(&op.out, value, x.batch)
-            }
-            _ => Err("programs have no such operation".into()),
-        }
-    }
-
-    /// `(channels, time)` of the recording as `(time, channels)` of the program.
-    fn rows(&mut self, x: &TensorIr) -> Result<ValueId> {
-        let x = self.get(x)?;
-        if x.batch != Batch::Leading {
-            return Err("a convolution of something without a batch".into());
-        }
-        self.draft.push(|y| Op::Permute { x: x.value, y, axes: vec![1, 0] })
-    }
-
-    /// And back.
-    fn columns(&mut self, x: ValueId, out: &TensorIr) -> Result<()> {
-        let value = self.draft.push(|y| Op::Permute { x, y, axes: vec![1, 0] })?;
-        self.set(out, value, Batch::Leading)
-    }
-
-    fn linear(
-        &mut self,
-        x: &TensorIr,
-        w: &TensorIr,
-        bias: Option<&TensorIr>,
-        out: &TensorIr,
-    ) -> Result<()> {
-        let x = self.get(x)?;
-        let w = self.weight(w)?;
-        if x.batch == Batch::None {
-            return Err("a product of weights with weights".into());
-        }
-        let shape = self.draft.program.shape(w).to_vec();
-        let Some((lead, &[inputs, outputs])) = shape.split_last_chunk::<2>() else {
-            return Err(format!("a product with {shape:?}"));
-        };
-        if lead.iter().any(|&n| n != 1) {
-            return Err(format!("a batched product with {shape:?}"));
-        }
-        let w = self.draft.reshape(w, vec![inputs, outputs])?;
-        let w = self.draft.push(|y| Op::Permute { x: w, y, axes: vec![1, 0] })?;
-        let bias = bias.map(|b| self.weight(b)).transpose()?;
-        let value = self.draft.push(|y| Op::Linear { x: x.value, w, bias, y, activation: None })?;
-        self.set(out, value, x.batch)
     }
 
     fn unary(&mut self, f: Unary, x: &TensorIr, out: &TensorIr) -> Result<()> {

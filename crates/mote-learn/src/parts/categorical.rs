@@ -29,9 +29,15 @@ pub fn draw_one(log_weights: Tensor<3>, noise: Tensor<3>) -> Tensor<3> {
     let second = noise.slice([0..a, 0..b, n..2 * n]);
     let time = (first.clone() * first + second.clone() * second) * 0.5;
     let raced = log_weights - time.clamp_min(1e-30).log();
-    let behind = raced.clone() - raced.max_dim(2);
+    chosen(raced)
+}
+
+/// 1 at the greatest along the last axis and 0 elsewhere. No gradient goes through it.
+#[must_use]
+pub(crate) fn chosen(x: Tensor<3>) -> Tensor<3> {
+    let behind = x.clone() - x.max_dim(2);
     // Two different numbers of one size are further apart than the steepness needs.
-    (behind * STEEP + 1.0).clamp(0.0, 1.0)
+    (behind * STEEP + 1.0).clamp(0.0, 1.0).detach()
 }
 
 /// So steep that a ramp between neighbouring numbers is a step.

@@ -131,6 +131,18 @@ fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
             fast::layer_norm(level, at.read(*x), at.read(*gain), bias, *epsilon, y);
         }
         Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
+        Op::Attention { q, k, v, bias, before, .. } => {
+            let attention = kernels::Attention {
+                keys: at.read(*k),
+                values: at.read(*v),
+                bias: at.read(*bias),
+                width: at.width(*q),
+                outputs: at.width(*v),
+                heads: at.shape(*q)[1],
+                before: *before,
+            };
+            fast::attention(at.loaded.level(), &attention, at.read(*q), y);
+        }
         Op::Unary { x, f, .. } => {
             y.copy_from_slice(at.read(*x));
             fast::unary_in_place(at.loaded.level(), *f, y);

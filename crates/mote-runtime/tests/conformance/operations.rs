@@ -75,6 +75,19 @@ const TRANSPOSED: [Convolution; 12] = [
     ([33, 1, 64, 5, 1, 1], [2, 2]),
 ];
 
+/// Time, heads, width, outputs, window and rows before the first. Blocks of scores have 64.
+const ATTENTION: [[usize; 6]; 9] = [
+    [1, 1, 1, 1, 1, 0],
+    [1, 2, 0, 3, 4, 3],
+    [3, 2, 3, 0, 2, 1],
+    [5, 3, 7, 5, 4, 3],
+    [8, 2, 8, 8, 8, 7],
+    [70, 1, 16, 16, 63, 62],
+    [70, 1, 17, 9, 64, 0],
+    [40, 2, 8, 8, 65, 64],
+    [200, 1, 4, 4, 129, 50],
+];
+
 /// Shapes for what is computed element by element, or only moved.
 const SHAPES: [&[usize]; 9] = [&[], &[0], &[1], &[7], &[16], &[65], &[3, 5], &[2, 3, 4], &[1000]];
 
@@ -87,7 +100,8 @@ const fn q(scale: f32, zero_point: i8) -> Quantization {
 
 /// The whole table.
 pub(crate) fn all() -> Vec<Case> {
-    [layers(), quantized_layers(), elements(), bytes(), moved(), folds(), crossings()].concat()
+    [layers(), quantized_layers(), attention(), elements(), bytes(), moved(), folds(), crossings()]
+        .concat()
 }
 
 fn case(name: String, tolerance: Tolerance, draft: Draft) -> Case {
@@ -287,6 +301,22 @@ fn elements() -> Vec<Case> {
         }
     }
     cases
+}
+
+fn attention() -> Vec<Case> {
+    let case_of = |numbers: [usize; 6]| {
+        let [time, heads, width, outputs, window, before] = numbers;
+        let mut d = Draft::new("attention");
+        let q = d.input("q", Value::f32([time + before + 1 - window, heads, width]));
+        let k = d.input("k", Value::f32([time, heads, width]));
+        let v = d.input("v", Value::f32([time, heads, outputs]));
+        let bias = d.reals(&[heads, window]);
+        let y = d.push(|y| Op::Attention { q, k, v, bias, y, before });
+        d.output("y", y);
+        // A score is a sum of products, and a result a sum over the window.
+        case(format!("attention {numbers:?}"), sums(width + window), d)
+    };
+    ATTENTION.into_iter().map(case_of).collect()
 }
 
 /// Operations on bytes without weights, and those from and to them.

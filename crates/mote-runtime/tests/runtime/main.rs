@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod alone;
+mod attention;
 mod convolution;
 mod detection;
 mod draft;

@@ -140,6 +140,9 @@ fn other(op: &Op, read: &impl Fn(ValueId) -> Grid, index: &[usize]) -> Wanted {
             layer_norm(&read(*x), &read(*gain), bias.map(read), (*epsilon).into(), index)
         }
         Op::Softmax { x, .. } => softmax(&read(*x), index),
+        Op::Attention { q, k, v, bias, before, .. } => {
+            attention([*q, *k, *v, *bias].map(read), *before, index)
+        }
         Op::Unary { x, f, .. } => unary(*f, read(*x).at(index)),
         Op::Affine { x, scale, offset, .. } => {
             sum(&[read(*x).at(index) * f64::from(*scale), (*offset).into()])
@@ -240,6 +243,30 @@ fn softmax(x: &Grid, index: &[usize]) -> Wanted {
     // A rounding of the exponent is a relative error as large as the exponent.
     let spread = row.iter().fold(0.0, |m: f64, other| m.max((other - x).abs()));
     Wanted { value, tolerance: value * (spread + row.len() as f64 + FEW) * ROUNDING + TINY }
+}
+
+/// Every place of the window with its score and value; what lies outside has zeros.
+fn attention([q, k, v, bias]: [Grid; 4], before: usize, index: &[usize]) -> Wanted {
+    let (t, h, o) = (index[0], index[1], index[2]);
+    let inside = |j: usize| (t + j).checked_sub(before).filter(|&row| row < k.shape[0]);
+    let (mut scores, mut values, mut off) = (Vec::new(), Vec::new(), 0.0f64);
+    for j in 0..bias.shape[1] {
+        let products = (0..q.shape[2])
+            .map(|i| inside(j).map_or(0.0, |row| q.at(&[t, h, i]) * k.at(&[row, h, i])));
+        let score = sum(&products.chain([bias.at(&[h, j])]).collect::<Vec<_>>());
+        scores.push(score.value);
+        off = off.max(score.tolerance);
+        values.push(inside(j).map_or(0.0, |row| v.at(&[row, h, o])));
+    }
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = scores.iter().map(|s| (s - top).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    let value = weights.iter().zip(&values).map(|(w, v)| w * v).sum::<f64>() / total;
+    // A rounding of a score is a relative error of its weight, and so are those of the exponential.
+    let spread = scores.iter().fold(0.0, |m: f64, s| m.max(top - s)).min(100.0);
+    let largest = values.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let roundings = (spread + scores.len() as f64 + FEW) * ROUNDING;
+    Wanted { value, tolerance: 2.0 * (off + roundings) * largest + TINY }
 }
 
 fn unary(f: Unary, x: f64) -> Wanted {

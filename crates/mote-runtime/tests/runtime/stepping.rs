@@ -87,6 +87,45 @@ proptest! {
     }
 
     #[test]
+    fn attention_steps_with_a_cache_of_its_window(
+        time in 1..20usize,
+        heads in 1..4usize,
+        window in 1..12usize,
+        seed: u64,
+    ) {
+        let mut random = Random(seed);
+        let mut draft = Draft::new("attention");
+        let channels = 3 * heads;
+        let x = draft.input("x", &[time, channels]);
+        let [q, k, v] = [0; 3].map(|_| {
+            let w = draft.tensor(&[channels, channels], random.fill(&[channels, channels], 0.7));
+            let y = draft.push(|y| Op::Linear { x, w, bias: None, y, activation: None });
+            draft.reshape(y, &[time, heads, 3])
+        });
+        let bias = draft.tensor(&[heads, window], random.fill(&[heads, window], 1.0));
+        let y = draft.push(|y| Op::Attention { q, k, v, bias, y, before: window - 1 });
+        let y = draft.reshape(y, &[time, channels]);
+        draft.output("y", y);
+        let ready = draft.verify();
+        let single = stepping(&ready);
+        let kept: usize = single.program.states().map(|(x, _)| single.program.elements(x)).sum();
+        prop_assert_eq!(kept, 2 * (window - 1) * channels);
+        let x = random.fill(&[time, channels], 1.0);
+        let wanted = ready.run(std::slice::from_ref(&x)).remove(0);
+        for level in Level::available() {
+            let mut steps = Steps::new(single.instance_at(level));
+            for (t, x) in x.chunks(channels).enumerate() {
+                steps.instance().input(single.program.input("x").unwrap()).copy_from_slice(x);
+                steps.run();
+                let found = steps.instance().output(single.program.output("y").unwrap());
+                for (a, b) in wanted[t * channels..].iter().zip(found) {
+                    prop_assert!((a - b).abs() <= 1e-4 * (1.0 + a.abs()), "{t}: {a} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn integers_step_to_the_bit(time in 2..20usize, channels in 1..9usize, seed: u64) {
         let mut random = Random(seed);
         let mut draft = Draft::new("bytes");
@@ -158,6 +197,24 @@ fn what_looks_ahead_is_refused_by_name() {
         "operation 0 (conv1d) of `window` is not causal: wanted stride 1 and all padding in front";
     check(conv([1, 1], 1), not_causal);
     check(conv([2, 0], 2), "operation 0 (conv1d) of `window` mixes samples of different times");
+    check(
+        |draft, x| {
+            let x = draft.reshape(x, &[4, 1, 2]);
+            let bias = draft.tensor(&[1, 3], vec![0.0; 3]);
+            let k = draft.tensor(&[4, 1, 2], vec![0.5; 8]);
+            draft.push(|y| Op::Attention { q: x, k, v: k, bias, y, before: 2 })
+        },
+        "operation 1 (attention) of `window` attends to something else than samples",
+    );
+    check(
+        |draft, x| {
+            let x = draft.reshape(x, &[4, 1, 2]);
+            let bias = draft.tensor(&[1, 3], vec![0.0; 3]);
+            let q = draft.push(|y| Op::Slice { x, y, axis: 0, start: 0, end: 3 });
+            draft.push(|y| Op::Attention { q, k: x, v: x, bias, y, before: 1 })
+        },
+        "operation 2 (attention) of `window` mixes samples of different times",
+    );
     check(
         |draft, x| draft.push(|y| Op::Permute { x, y, axes: vec![1, 0] }),
         "operation 0 (permute) of `window` mixes samples of different times",

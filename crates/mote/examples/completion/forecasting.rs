@@ -151,13 +151,13 @@ fn without_model(
             ("ETS, damped trend", smoothing(Trend::Damped)),
         ];
         let naive = seasonal_naive(&whole, set.season, horizon).expect("a season of past");
-        for h in 0..horizon {
+        for (h, &naive) in naive.iter().enumerate() {
             let at = (from + h) * features + feature;
             if series.mask()[at] == 0.0 {
                 continue;
             }
             let truth = f64::from(series.values()[at]);
-            tallies.entry("seasonal-naive").or_default().point(truth, naive[h], unit);
+            tallies.entry("seasonal-naive").or_default().point(truth, naive, unit);
             for (name, normals) in &named {
                 tallies.entry(name).or_default().normal(truth, (normals, h), CONFIDENCE, unit);
             }

@@ -50,7 +50,7 @@ pub(super) fn make(store: &Path) -> Result<String, Error> {
     match lost.is_empty() {
         true => {
             text +=
-                "Nowhere in these tables: CRPS and MAE of the model are the lowest everywhere.\n"
+                "Nowhere in these tables: CRPS and MAE of the model are the lowest everywhere.\n";
         }
         false => lost.iter().for_each(|line| text += line),
     }

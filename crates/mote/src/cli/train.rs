@@ -17,7 +17,10 @@ use mote::{
 };
 use mote_learn::{
     device::Device,
-    families::{AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig},
+    families::{
+        AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
+        TransformerConfig, VqVaeConfig,
+    },
     train::{Checkpoint, End, Progress, TrainConfig},
 };
 use serde_json::json;
@@ -84,6 +87,12 @@ pub(super) struct Options {
     /// Peak of the learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// Networks of which each sample takes a few, for the transformer (mixture of experts) [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    experts: Option<usize>,
+    /// Experts that each sample takes [default: 1]
+    #[arg(long, value_name = "COUNT", requires = "experts")]
+    active_experts: Option<usize>,
     /// Where to train
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
@@ -102,6 +111,12 @@ pub(super) enum Family {
     Autoregressive,
     /// A coupling flow with splines: exact scores, and generates, imputes and forecasts in one evaluation
     SplineFlow,
+    /// Sample by sample, causal attention with a mixture density: what `autoregressive` does, of a longer
+    /// past
+    Transformer,
+    /// A convolutional autoencoder whose latent space is a codebook: scores, generates, imputes and
+    /// forecasts
+    VqVae,
 }
 
 /// What a model will be asked for.
@@ -139,6 +154,8 @@ impl Options {
             steps: Some(1000),
             batch: None,
             learning_rate: None,
+            experts: None,
+            active_experts: None,
             device: "cpu".into(),
         }
     }
@@ -157,10 +174,24 @@ impl Options {
         if self.batch == Some(0) || self.steps == Some(0) {
             return Err(Error::Usage("wanted at least one step and one window in a batch".into()));
         }
+        let (experts, active) = (self.experts.unwrap_or(1), self.active_experts.unwrap_or(1));
+        if active == 0 || active > experts {
+            let why = format!("wanted 1 to {experts} active experts, found {active}");
+            return Err(Error::Usage(why));
+        }
+        if self.experts.is_some() && !matches!(self.model, Family::Transformer) {
+            return Err(Error::Usage("--experts are for --model transformer".into()));
+        }
         let model = match self.model {
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
             Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
+            Family::Transformer => Model::Transformer(TransformerConfig {
+                experts,
+                active,
+                ..TransformerConfig::default()
+            }),
+            Family::VqVae => Model::VqVae(VqVaeConfig::default()),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };
@@ -338,7 +369,8 @@ pub(super) fn decisions(source: &Source) {
 }
 
 fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Result<(), Error> {
-    let Finished { manifest, outline, calibration, history, best, posterior, end, .. } = finished;
+    let Finished { manifest, outline, calibration, history, best, end, .. } = finished;
+    let (posterior, codebook) = (&finished.posterior, &finished.codebook);
     let validation = history.get(*best).map(|l| l.validation);
     if style == Style::Json {
         return say_json(&json!({
@@ -352,6 +384,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "end": end,
             "validation_nats": validation,
             "posterior": posterior,
+            "codebook": codebook,
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
@@ -371,6 +404,12 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
     }
     if let Some(posterior) = posterior {
         say(format_args!("  latent space: {}", posterior.explanation()))?;
+    }
+    if let Some(codebook) = codebook {
+        say(format_args!(
+            "  codebook: {} of {} codes used, as much as {:.1} used alike",
+            codebook.used, codebook.codes, codebook.perplexity,
+        ))?;
     }
     let Some(calibration) = calibration else { return Ok(()) };
     say(format_args!(

@@ -3,7 +3,7 @@
 use mote_learn::{
     families::{
         AutoregressiveConfig, DiffusionConfig, MafConfig, Prediction, SplineFlowConfig,
-        TimeVaeConfig,
+        TimeVaeConfig, TransformerConfig, VqVaeConfig,
     },
     train::TrainConfig,
 };
@@ -23,6 +23,10 @@ pub enum Model {
     Autoregressive(AutoregressiveConfig),
     /// A coupling flow with splines, conditional on what is shown.
     SplineFlow(SplineFlowConfig),
+    /// Sample by sample: causal attention and a mixture density.
+    Transformer(TransformerConfig),
+    /// An autoencoder whose latent space is a codebook.
+    VqVae(VqVaeConfig),
 }
 
 impl Model {
@@ -35,6 +39,8 @@ impl Model {
             Self::Diffusion(_) => "Diffusion",
             Self::Autoregressive(_) => "Autoregressive",
             Self::SplineFlow(_) => "SplineFlow",
+            Self::Transformer(_) => "Transformer",
+            Self::VqVae(_) => "VqVae",
         }
     }
 
@@ -42,16 +48,24 @@ impl Model {
     /// before it make probable; beyond 32 of them that only costs time.
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
-            Self::Vae(_) | Self::Diffusion(_) => [16, 64],
-            Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => [16, 32],
+            Self::Vae(_) | Self::VqVae(_) | Self::Diffusion(_) => [16, 64],
+            Self::Flow(_)
+            | Self::Autoregressive(_)
+            | Self::SplineFlow(_)
+            | Self::Transformer(_) => [16, 32],
         }
     }
 
     /// Whether it tells how improbable a window is. Then held-back data has to choose a threshold.
     pub(super) fn has_scores(&self) -> bool {
         match self {
-            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::SplineFlow(_) => true,
             Self::Diffusion(_) => false,
+            Self::Vae(_)
+            | Self::Flow(_)
+            | Self::Autoregressive(_)
+            | Self::SplineFlow(_)
+            | Self::Transformer(_)
+            | Self::VqVae(_) => true,
         }
     }
 
@@ -74,9 +88,12 @@ impl Model {
     pub(super) fn granularity(&self) -> usize {
         match self {
             Self::Vae(config) => 1 << config.halvings,
+            Self::VqVae(config) => 1 << config.halvings,
             // Even and odd samples are its halves.
             Self::SplineFlow(_) => 2,
-            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) => 1,
+            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) | Self::Transformer(_) => {
+                1
+            }
         }
     }
 
@@ -85,10 +102,10 @@ impl Model {
     pub fn training(&self, samples: usize) -> TrainConfig {
         let usual = TrainConfig::for_samples(samples);
         match self {
-            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) => usual,
+            Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::Transformer(_) => usual,
             // Half of the windows are for scores and generation, the rest for what is asked of known
             // parts.
-            Self::SplineFlow(_) => {
+            Self::SplineFlow(_) | Self::VqVae(_) => {
                 TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
             }
             // One step sees one moment of the path, so there have to be more of them where data is

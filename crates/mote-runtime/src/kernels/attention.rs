@@ -1,0 +1,79 @@
+//! Attention to a window of rows.
+
+use super::dot;
+
+/// What attention reads beside queries, and how they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'a> {
+    /// `(time, heads, width)`
+    pub keys: &'a [f32],
+    /// `(time, heads, outputs)`
+    pub values: &'a [f32],
+    /// `(heads, window)`
+    pub bias: &'a [f32],
+    /// Numbers of a query or key.
+    pub width: usize,
+    /// Numbers of a value.
+    pub outputs: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Rows of zeros before the first.
+    pub before: usize,
+}
+
+impl<'a> Attention<'a> {
+    /// Rows of a window.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.bias.len() / self.heads.max(1)
+    }
+
+    /// How well `query` of row `t` and head `h` meets place `j` of its window; outside, only the bias
+    /// counts.
+    pub(crate) fn score(&self, query: &[f32], t: usize, h: usize, j: usize) -> f32 {
+        let met = self.row(self.keys, self.width, t, h, j).map_or(0.0, |key| dot(query, key));
+        met + self.bias[h * self.window() + j]
+    }
+
+    /// The value at place `j` of a window, if it is not outside.
+    pub(crate) fn value(&self, t: usize, h: usize, j: usize) -> Option<&'a [f32]> {
+        self.row(self.values, self.outputs, t, h, j)
+    }
+
+    fn row(
+        &self,
+        rows: &'a [f32],
+        width: usize,
+        t: usize,
+        h: usize,
+        j: usize,
+    ) -> Option<&'a [f32]> {
+        let at = (t + j).checked_sub(self.before)?;
+        rows.get((at * self.heads + h) * width..)?.get(..width)
+    }
+
+    /// `y` `(rows, heads, outputs)` of `queries` `(rows, heads, width)`, in the order of the formula:
+    /// the greatest score, then weights and their sum, then the quotient.
+    pub fn run(&self, queries: &[f32], y: &mut [f32]) {
+        for (i, y) in y.chunks_exact_mut(self.outputs.max(1)).enumerate() {
+            let (t, h) = (i / self.heads, i % self.heads);
+            let query = &queries[i * self.width..][..self.width];
+            let scores = (0..self.window()).map(|j| self.score(query, t, h, j));
+            let top = scores.clone().fold(f32::NEG_INFINITY, greater);
+            let mut sum = 0.0;
+            y.fill(0.0);
+            for (j, score) in scores.enumerate() {
+                let weight = libm::expf(score - top);
+                sum += weight;
+                let Some(value) = self.value(t, h, j) else { continue };
+                y.iter_mut().zip(value).for_each(|(y, v)| *y += weight * v);
+            }
+            y.iter_mut().for_each(|y| *y /= sum);
+        }
+    }
+}
+
+/// The greater of both; a NaN stays.
+pub(crate) fn greater(a: f32, b: f32) -> f32 {
+    if a >= b || a.is_nan() { a } else { b }
+}
