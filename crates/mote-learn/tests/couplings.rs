@@ -15,7 +15,8 @@ use support::{numbers, rng, shaken, tensor};
 
 fn flow(length: usize, features: usize, bins: usize) -> SplineFlow {
     let config = SplineFlowConfig { hidden: 8, bins, ..SplineFlowConfig::default() };
-    shaken(SplineFlow::new(&config, length, features, &mut rng(6), &Device::flex()), 0.4)
+    // More makes slopes that a numeric derivative steps over.
+    shaken(SplineFlow::new(&config, length, features, &mut rng(6), &Device::flex()), 0.12)
 }
 
 /// A window with its roles: numbers, where they are present, and where they are shown.
@@ -64,7 +65,8 @@ fn flows_invert() {
                 let tensor = |v: &[f32]| tensor(v.to_vec(), w.shape, &Device::flex());
                 let back = flow.invert(tensor(&z), tensor(&w.present), tensor(&w.shown));
                 for (i, (found, wanted)) in numbers(back).iter().zip(&w.x).enumerate() {
-                    assert!((found - wanted).abs() < 1e-4, "{bins} bins, {shape:?}, value {i}");
+                    let error = (found - wanted).abs();
+                    assert!(error < 1e-4, "{bins} bins, {shape:?}, value {i}: off by {error}");
                 }
                 let moved = w.asked().into_iter().map(|i| (z[i] - w.x[i]).abs());
                 farthest = moved.fold(farthest, f32::max);

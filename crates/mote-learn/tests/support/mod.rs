@@ -31,18 +31,28 @@ pub(crate) fn numbers<const D: usize>(t: Tensor<D>) -> Vec<f32> {
 
 /// The model with random numbers added to all of its weights: fresh models often answer nothing.
 pub(crate) fn shaken<M: Module>(model: M, by: f32) -> M {
-    model.map(&mut Shake { by, rng: rng(2) })
+    model.map(&mut Shake { by, rng: rng(2), path: Vec::new() })
 }
 
 struct Shake {
     by: f32,
     rng: Random,
+    /// The names of the fields that lead to where it is.
+    path: Vec<String>,
 }
 
 impl ModuleMapper for Shake {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        // Masks are no weights.
-        if !param.val().is_require_grad() && param.val().dims().len() == 2 {
+        // Masks are no weights, and off a training device nothing but their name says so.
+        if self.path.last().is_some_and(|name| name == "mask") {
             return param;
         }
         param.map(|t| {
