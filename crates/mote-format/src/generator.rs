@@ -84,4 +84,8 @@ pub enum Solver {
     Distilled,
     /// With fresh noise at each time: the Markov chain of DDPM (Ho et al. 2020).
     Ancestral,
+    /// By annealed Langevin dynamics (Song and Ermon 2019): at each of a row of falling levels of noise
+    /// some steps along the gradient of the log-density, each with fresh noise, and at last an estimate
+    /// without noise. It corrects its own errors, and takes many evaluations to do so.
+    Langevin,
 }

@@ -7,6 +7,8 @@
 mod autoregressive;
 mod diffusion;
 mod distilled;
+mod energy;
+mod gan;
 mod maf;
 mod spline_flow;
 mod time_vae;
@@ -16,6 +18,8 @@ mod vq_vae;
 pub use autoregressive::{Autoregressive, AutoregressiveConfig};
 pub use diffusion::{Diffusion, DiffusionConfig, Prediction};
 pub use distilled::Distilled;
+pub use energy::{EnergyConfig, EnergyModel};
+pub use gan::{Gan, GanConfig};
 pub use maf::{Maf, MafConfig};
 pub use spline_flow::{SplineFlow, SplineFlowConfig};
 pub use time_vae::{TimeVae, TimeVaeConfig};

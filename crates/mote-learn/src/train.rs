@@ -57,6 +57,9 @@ pub struct TrainConfig {
     pub learning_rate: f64,
     /// Share of the steps in which the learning rate rises: early gradients are large and wrong.
     pub warm_up: f64,
+    /// How much of AdamW's first and second moments a step leaves. The usual ones suit losses that
+    /// only fall; games want a short memory.
+    pub moments: [f32; 2],
     /// Decoupled weight decay.
     pub weight_decay: f32,
     /// The common norm of all gradients is at most this.
@@ -103,6 +106,7 @@ impl Default for TrainConfig {
             steps: 2000,
             learning_rate: 2e-3,
             warm_up: 0.05,
+            moments: [0.9, 0.999],
             weight_decay: 1e-4,
             clip_norm: 1.0,
             evaluate_every: 100,

@@ -13,9 +13,9 @@ use mote_format::{
 use mote_learn::{
     entries::entries,
     families::{
-        Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, Family, SplineFlow,
-        SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig, VqVae,
-        VqVaeConfig,
+        Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, EnergyConfig,
+        EnergyModel, Family, Gan, GanConfig, Generation, SplineFlow, SplineFlowConfig, TimeVae,
+        TimeVaeConfig, Transformer, TransformerConfig, VqVae, VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -101,11 +101,30 @@ fn spline_flow() {
 fn diffusion() {
     let config = DiffusionConfig { hidden: 8, blocks: 1, ..DiffusionConfig::default() };
     let model = Diffusion::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
-    let generator = match model.generation() {
-        mote_learn::families::Generation::Iterative(denoise) => denoise.generator(),
-        _ => panic!("goes along a path"),
-    };
+    let generator = path_of(&model);
     check(&shaken(model, 0.1), generator);
+}
+
+#[test]
+fn energy() {
+    let config = EnergyConfig { hidden: 8, blocks: 1, ..EnergyConfig::default() };
+    let model = EnergyModel::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
+    let generator = path_of(&model);
+    check(&shaken(model, 0.1), generator);
+}
+
+#[test]
+fn gan() {
+    let config = GanConfig { hidden: 8, blocks: 1, ..GanConfig::default() };
+    let model = Gan::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Direct);
+}
+
+fn path_of<M: Family>(model: &M) -> Generator {
+    match model.generation() {
+        Generation::Iterative(denoise) => denoise.generator(),
+        _ => panic!("goes along a path"),
+    }
 }
 
 #[test]

@@ -11,8 +11,9 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Distilled,
-        Family, Generation, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
-        Transformer, TransformerConfig, VqVae, VqVaeConfig,
+        EnergyConfig, EnergyModel, Family, Gan, GanConfig, Generation, Prediction, SplineFlow,
+        SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig, VqVae,
+        VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -230,6 +231,28 @@ fn diffusion() {
                 check(&model, shape, &["denoise", "restore"]);
                 check(&Distilled::new(model, 4), shape, &["denoise", "restore"]);
             }
+        }
+    }
+}
+
+#[test]
+fn gan() {
+    let device = Device::flex();
+    for shape in [[1, 1], [5, 2], [24, 6]] {
+        let config = GanConfig { hidden: 16, blocks: 2, ..Default::default() };
+        let model = Gan::new(&config, shape[0], shape[1], &mut rng(9), &device);
+        check(&shaken(model, 0.2), shape, &["complete"]);
+    }
+}
+
+#[test]
+fn energy() {
+    let device = Device::flex();
+    for shape in [[1, 1], [5, 2], [24, 6]] {
+        for path in [Path::Straight, Path::Cosine] {
+            let config = EnergyConfig { hidden: 16, blocks: 2, path, ..Default::default() };
+            let model = EnergyModel::new(&config, shape[0], shape[1], &mut rng(9), &device);
+            check(&shaken(model, 0.1), shape, &["score", "denoise", "restore"]);
         }
     }
 }

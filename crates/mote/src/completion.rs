@@ -21,7 +21,7 @@ pub use denoise::denoise;
 pub use follow::{Follower, Forecast, Question};
 pub use forecast::Forecaster;
 pub use generate::generate;
-pub use impute::{Filled, Hole, Seen, fill, fill_series};
+pub use impute::{Filled, Hole, Seen, calibrated, fill, fill_series};
 pub use live::{Filling, Forecasting, Whole};
 pub use margins::{calibrate, measure};
 pub use told::{Told, columns, table};

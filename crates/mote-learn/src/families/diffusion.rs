@@ -240,24 +240,8 @@ impl Diffusion {
         self.config.path
     }
 
-    /// The path at `time` `(batch, 1)`, each `(batch, 1, 1)`.
     fn moments(&self, time: Tensor<2>) -> Moments {
-        let [batch, _] = time.dims();
-        let time = time.reshape([batch, 1, 1]);
-        match self.config.path {
-            Path::Straight => {
-                let (signal, noise) = (time.clone(), time * -1.0 + 1.0);
-                let variance = signal.clone() * signal.clone() + noise.clone() * noise.clone();
-                let inverse_deviation = (variance.log() * -0.5).exp();
-                Moments { signal, noise, inverse_deviation }
-            }
-            Path::Cosine => {
-                let (signal, noise) = quarter_turn(time);
-                // Not fresh ones: a recorded program has to see that they belong to the batch.
-                let inverse_deviation = signal.clone() * 0.0 + 1.0;
-                Moments { signal, noise, inverse_deviation }
-            }
-        }
+        Moments::at(self.config.path, time)
     }
 }
 
@@ -270,14 +254,36 @@ pub(super) struct Motion {
     angle: Angle,
 }
 
-/// A moment of the path.
-struct Moments {
+/// A moment of the path, each `(batch, 1, 1)`.
+pub(super) struct Moments {
     /// `α`
-    signal: Tensor<3>,
+    pub(super) signal: Tensor<3>,
     /// `σ`
-    noise: Tensor<3>,
+    pub(super) noise: Tensor<3>,
     /// `1 / √(α² + σ²)`: data in standard units then has unit variance at every time.
-    inverse_deviation: Tensor<3>,
+    pub(super) inverse_deviation: Tensor<3>,
+}
+
+impl Moments {
+    /// Where `path` is at `time` `(batch, 1)`.
+    pub(super) fn at(path: Path, time: Tensor<2>) -> Self {
+        let [batch, _] = time.dims();
+        let time = time.reshape([batch, 1, 1]);
+        match path {
+            Path::Straight => {
+                let (signal, noise) = (time.clone(), time * -1.0 + 1.0);
+                let variance = signal.clone() * signal.clone() + noise.clone() * noise.clone();
+                let inverse_deviation = (variance.log() * -0.5).exp();
+                Self { signal, noise, inverse_deviation }
+            }
+            Path::Cosine => {
+                let (signal, noise) = quarter_turn(time);
+                // Not fresh ones: a recorded program has to see that they belong to the batch.
+                let inverse_deviation = signal.clone() * 0.0 + 1.0;
+                Self { signal, noise, inverse_deviation }
+            }
+        }
+    }
 }
 
 /// `sin` and `cos` of `π/2 · t` for `t` in `[0, 1]`, within 4e-6: Taylor's series around the middle, from

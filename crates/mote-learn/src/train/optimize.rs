@@ -20,7 +20,12 @@ pub(super) struct Optimizer {
 
 impl Optimizer {
     pub(super) fn new(config: &TrainConfig) -> Self {
-        let adam = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8);
+        let [first, second] = config.moments;
+        let adam = AdamWConfig::new()
+            .with_beta_1(first)
+            .with_beta_2(second)
+            .with_weight_decay(config.weight_decay)
+            .with_epsilon(1e-8);
         Self { adam: adam.init(), clip_norm: config.clip_norm }
     }
 

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use mote::{
     Error,
     completion::{
-        Asking, Calibrator,
+        Asking, calibrated,
         draw::Drawer,
-        judge::{Comparison, Errors, Hiding, Learning, Trial},
+        judge::{Comparison, Errors, Hiding, Trial},
     },
 };
 use mote_data::Runs;
@@ -24,13 +24,12 @@ const HIDDEN: [(&str, f64, usize); 6] = [
     ("90 % missing", 0.9, 1),
     ("25 % missing in blocks of 24", 0.25, 24),
 ];
-/// The newest samples of a part that calibrate, and that are judged: more would only take time.
-const CALIBRATION: usize = 1000;
+/// The newest samples of a part are judged: more would only take time.
 const JUDGED: usize = 3500;
 
 pub(super) fn errors(
     model: &Model<'_>,
-    (calibrate, judge): (&Runs, &Runs),
+    judge: &Runs,
     units: &[f64],
     seed: u64,
 ) -> Result<BTreeMap<String, BTreeMap<String, Errors>>, Error> {
@@ -39,26 +38,19 @@ pub(super) fn errors(
     let mut found = BTreeMap::new();
     for (name, share, block) in HIDDEN {
         let hiding = Hiding { share, block, seed };
-        let mut calibrator = Calibrator::new(schema.features(), CONFIDENCE);
         let mut all = Comparison::default();
-        for (runs, learning) in [(calibrate, Learning::On), (judge, Learning::Off)] {
-            for series in runs.series() {
-                let longest = series.segments().map(|s| s.len()).max().unwrap_or(0);
-                if longest < drawer.shape()[0] {
-                    continue;
-                }
-                // What lies close to what is judged says most about it.
-                let most = if learning == Learning::On { CALIBRATION } else { JUDGED };
-                let newest = series.len().saturating_sub(most);
-                let series = series.slice(newest..series.len()).expect("not empty");
-                let mask = hiding.apply(&series, schema)?;
-                let trial = Trial { series: &series, mask: &mask, units };
-                let go = &mut |_| ControlFlow::Continue(());
-                let one = trial.run(&mut drawer, &mut calibrator, learning, go)?;
-                if learning == Learning::Off {
-                    all.join(one);
-                }
+        for series in judge.series() {
+            let longest = series.segments().map(|s| s.len()).max().unwrap_or(0);
+            if longest < drawer.shape()[0] {
+                continue;
             }
+            let newest = series.len().saturating_sub(JUDGED);
+            let series = series.slice(newest..series.len()).expect("not empty");
+            let mask = hiding.apply(&series, schema)?;
+            let trial = Trial { series: &series, mask: &mask, units };
+            let go = &mut |_| ControlFlow::Continue(());
+            let calibrator = calibrated(&mut drawer, &series, &mask, CONFIDENCE, go)?;
+            all.join(trial.run(&mut drawer, &calibrator, go)?);
         }
         found.insert(name.to_owned(), all.errors());
     }

@@ -228,7 +228,7 @@ fn measure(set: &Set, name: &str, seed: u64, options: &Options) -> Result<Outcom
         true => (&parts.train, &parts.validation),
         false => (&parts.validation, &parts.test),
     };
-    let mut errors = imputation::errors(&model, (calibrate, judge), &units, seed)?;
+    let mut errors = imputation::errors(&model, judge, &units, seed)?;
     let judged = (&source.runs, calibrate, judge);
     errors.extend(forecasting::errors(&model, set, judged, &units, seed)?);
     for of in errors.values_mut() {

@@ -65,7 +65,7 @@ const INTRODUCTION: &str = "\
 # Holes filled and futures told, on public data
 
 Made by `cargo run --release -p mote --example completion`. Each set is divided by time: the first part trains,
-the next one calibrates intervals and chose the family and its settings, the last one is judged here. One
+the next one chose the family and its settings, the last one is judged here. One
 model for each seed does all tasks of a set (`mote train --model diffusion --for impute,forecast`); nothing
 was tuned on the judged part. Errors are in standard deviations of each column in the training part; of an
 answer without a range, CRPS is the absolute error. Cells are the mean over seeds with half of its 95 %
@@ -73,8 +73,8 @@ interval (Student's t); methods without randomness have none for forecasts. Miss
 by one, or a column for 24 samples in a row; every seed hides others. Imputation is judged on the newest 3500
 samples of the judged part, forecasts all along it, each from its own past. Kalman smoothers and filters are
 fitted by maximum likelihood to what is known of each column, ETS to the 960 samples before each forecast.
-Calibrated intervals are widened by split conformal prediction: from the part before for holes, and going
-on with what has happened for forecasts.
+Calibrated intervals are widened, or narrowed, by conformal prediction: for holes by how well a tenth of what is
+known around them is filled, for forecasts by what has become of those before.
 
 ";
 

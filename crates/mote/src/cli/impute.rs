@@ -9,10 +9,10 @@ use clap::Args;
 use mote::{
     Error,
     completion::{
-        Calibrator, Filling as Filler,
+        Filling as Filler, calibrated,
         draw::Drawer,
         fill_series,
-        judge::{Comparison, Hiding, Learning, Trial},
+        judge::{Comparison, Hiding, Trial},
     },
     files::Mapped,
     source::Reading,
@@ -183,15 +183,16 @@ impl Impute {
         for series in runs.series() {
             let mask = hiding.apply(series, schema)?;
             let trial = Trial { series, mask: &mask, units: &units };
-            let mut calibrator = Calibrator::new(schema.features(), coverage);
-            let progress: &mut dyn FnMut(usize) -> ControlFlow<()> = &mut |n| watcher.at(done + n);
-            all.join(trial.run(&mut drawer, &mut calibrator, Learning::Off, progress)?);
+            let progress: &mut dyn FnMut(usize) -> ControlFlow<()> =
+                &mut |n| watcher.at(done + n / 2);
+            let calibrator = calibrated(&mut drawer, series, &mask, coverage, progress)?;
+            let progress: &mut dyn FnMut(usize) -> ControlFlow<()> =
+                &mut |n| watcher.at(done + (series.len() + n) / 2);
+            all.join(trial.run(&mut drawer, &calibrator, progress)?);
             done += series.len();
         }
         drop(watcher);
-        let mut errors = all.errors();
-        // Nothing was calibrated here.
-        errors.remove("model, calibrated");
+        let errors = all.errors();
         if style == Style::Json {
             return say_json(&json!({
                 "hidden": hiding, "coverage_promised": coverage, "errors": errors,

@@ -18,8 +18,8 @@ use mote::{
 use mote_learn::{
     device::Device,
     families::{
-        AutoregressiveConfig, DiffusionConfig, MafConfig, SplineFlowConfig, TimeVaeConfig,
-        TransformerConfig, VqVaeConfig,
+        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, MafConfig,
+        SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
     },
     train::{Checkpoint, End, Progress, TrainConfig},
 };
@@ -117,6 +117,11 @@ pub(super) enum Family {
     /// A convolutional autoencoder whose latent space is a codebook: scores, generates, imputes and
     /// forecasts
     VqVae,
+    /// A generator and a critic that play against each other: generates, imputes and forecasts in one
+    /// evaluation, without scores
+    Gan,
+    /// An energy of windows: scores, denoises, and generates, imputes and forecasts by Langevin dynamics
+    Energy,
 }
 
 /// What a model will be asked for.
@@ -193,6 +198,8 @@ impl Options {
             }),
             Family::VqVae => Model::VqVae(VqVaeConfig::default()),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
+            Family::Gan => Model::Gan(GanConfig::default()),
+            Family::Energy => Model::Energy(EnergyConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
         };
         let tasks: Vec<Task> = self.tasks.iter().map(|t| t.task()).collect();

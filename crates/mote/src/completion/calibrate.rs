@@ -13,6 +13,7 @@ pub const MEMORY: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Calibrator {
     confidence: f64,
+    memory: usize,
     /// `(places,)`
     scores: Vec<VecDeque<f64>>,
 }
@@ -21,7 +22,13 @@ impl Calibrator {
     /// One that has seen nothing, for intervals that promise a coverage of `confidence`.
     #[must_use]
     pub fn new(places: usize, confidence: f64) -> Self {
-        Self { confidence, scores: vec![VecDeque::new(); places] }
+        Self { confidence, memory: MEMORY, scores: vec![VecDeque::new(); places] }
+    }
+
+    /// The same, with so many scores remembered for each place instead of [`MEMORY`].
+    #[must_use]
+    pub fn remembering(self, memory: usize) -> Self {
+        Self { memory, ..self }
     }
 
     /// The promised coverage.
@@ -41,7 +48,7 @@ impl Calibrator {
             return;
         }
         let scores = &mut self.scores[place];
-        if scores.len() == MEMORY {
+        if scores.len() == self.memory {
             scores.pop_front();
         }
         scores.push_back(score);

@@ -136,6 +136,12 @@ impl<'m> Drawer<'m> {
         self.completer.memory_bytes() + own * size_of::<f32>()
     }
 
+    /// What all randomness is drawn from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The random numbers of a question: those of one seed and place are always the same.
     #[must_use]
     pub fn noise(&self, place: u64) -> Noise {

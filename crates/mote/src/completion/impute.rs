@@ -6,8 +6,18 @@ use mote_data::Series;
 use mote_eval::interval::quantile;
 use mote_format::{Column, Kind, Schema};
 
-use super::draw::{Drawer, Known, Passes};
+use super::{
+    Calibrator,
+    draw::{Drawer, Known, Passes},
+    judge::Hiding,
+};
 use crate::Error;
+
+/// The share of known values that are hidden to see how well they are filled: enough to learn from, and
+/// few enough that the holes beside them are about as hard as without.
+const PROBED: f64 = 0.1;
+/// Scores that calibration remembers of each column: all of a long file.
+const SCORES: usize = 4000;
 
 /// One missing value and what it may have been.
 #[derive(Debug, PartialEq)]
@@ -78,6 +88,65 @@ pub fn fill(
     Ok(left)
 }
 
+/// How well what is known is filled: how far, in each feature, ranges of a coverage of `confidence` have to
+/// be widened to keep that promise in this very series, whatever has become different since training. A
+/// tenth of what `mask` says is known is hidden, in stretches as long as the holes are, filled and
+/// compared (split conformal prediction, where known values stand for the holes: what is missing for a
+/// reason that has to do with its value is not promised anything). `progress` is told how many samples
+/// are done, and may break off.
+///
+/// # Errors
+///
+/// As [`fill`].
+pub fn calibrated(
+    drawer: &mut Drawer<'_>,
+    series: &Series,
+    mask: &[f32],
+    confidence: f64,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Calibrator, Error> {
+    let features = series.features();
+    let words = word_features(drawer.schema());
+    let mut calibrator = Calibrator::new(features, confidence).remembering(SCORES);
+    // Not what a caller has hidden with the same seed.
+    let seed = !drawer.seed();
+    let hiding = Hiding { share: PROBED, block: usual_hole(mask, features), seed };
+    let mut probed = hiding.apply(series, drawer.schema())?;
+    probed.iter_mut().zip(mask).for_each(|(p, m)| *p *= m);
+    fill(drawer, series, &probed, &mut |seen| {
+        let hole = match seen {
+            Seen::Samples(done) => return progress(done),
+            Seen::Hole(hole) => hole,
+        };
+        let at = hole.sample * features + hole.feature;
+        if mask[at] == 1.0 && !words[hole.feature] {
+            let (low, high) = ends(hole.draws, confidence);
+            calibrator.learn(hole.feature, f64::from(series.values()[at]), low, high);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(calibrator)
+}
+
+/// The mean length of a hole, in samples; 1 where there is none.
+fn usual_hole(mask: &[f32], features: usize) -> usize {
+    let (mut holes, mut samples) = (0, 0);
+    for feature in 0..features {
+        let column = || mask.iter().skip(feature).step_by(features);
+        let before = std::iter::once(&1.0).chain(column());
+        holes +=
+            before.zip(column()).filter(|(before, now)| **before == 1.0 && **now == 0.0).count();
+        samples += column().filter(|m| **m == 0.0).count();
+    }
+    (samples + holes / 2).checked_div(holes).unwrap_or(1).max(1)
+}
+
+/// The central range of a coverage of `confidence` of ascending draws.
+fn ends(draws: &[f64], confidence: f64) -> (f64, f64) {
+    let level = |q| quantile(draws, q).unwrap_or(f64::NAN);
+    (level(0.5 - confidence / 2.0), level(0.5 + confidence / 2.0))
+}
+
 /// Refuses a series without a segment of so many samples.
 pub(super) fn long_enough(series: &Series, length: usize) -> Result<(), Error> {
     let longest = series.segments().map(|s| s.len()).max().unwrap_or(0);
@@ -115,8 +184,8 @@ pub struct Filled {
     pub left: usize,
 }
 
-/// Fills the holes of a series, with ranges of a coverage of `confidence` where that is asked for.
-/// `progress` is told how many samples are done, and may break off.
+/// Fills the holes of a series, with ranges of a coverage of `confidence` where that is asked for; they are
+/// [`calibrated`] on what is known of the series. `progress` is told how many samples are done, and may break off.
 ///
 /// # Errors
 ///
@@ -130,11 +199,20 @@ pub fn fill_series(
     let features = series.features();
     let known = series.values().iter().zip(series.mask());
     let values: Vec<f32> = known.map(|(&v, &m)| if m == 1.0 { v } else { f32::NAN }).collect();
-    let ends = vec![f32::NAN; if confidence.is_some() { values.len() } else { 0 }];
-    let mut filled = Filled { values, low: ends.clone(), high: ends, holes: 0, left: 0 };
+    let unknown = vec![f32::NAN; if confidence.is_some() { values.len() } else { 0 }];
+    let mut filled = Filled { values, low: unknown.clone(), high: unknown, holes: 0, left: 0 };
     let words = word_features(drawer.schema());
+    let calibrator = match confidence.filter(|_| series.mask().contains(&0.0)) {
+        None => None,
+        Some(confidence) => {
+            let first_half = &mut |done| progress(done / 2);
+            Some(calibrated(drawer, series, series.mask(), confidence, first_half)?)
+        }
+    };
+    let before = if calibrator.is_some() { series.len() } else { 0 };
     filled.left = fill(drawer, series, series.mask(), &mut |seen| {
         let hole = match seen {
+            Seen::Samples(done) if before > 0 => return progress((before + done) / 2),
             Seen::Samples(done) => return progress(done),
             Seen::Hole(hole) => hole,
         };
@@ -144,8 +222,13 @@ pub fn fill_series(
         let mean = || hole.draws.iter().sum::<f64>() / hole.draws.len() as f64;
         filled.values[at] = if words[hole.feature] { mean() as f32 } else { level(0.5) };
         if let Some(confidence) = confidence {
-            filled.low[at] = level(0.5 - confidence / 2.0);
-            filled.high[at] = level(0.5 + confidence / 2.0);
+            let (low, high) = ends(hole.draws, confidence);
+            let kept = calibrator.as_ref().filter(|_| !words[hole.feature]);
+            let widened = kept.and_then(|c| c.widen(hole.feature, low, high));
+            let (low, high) = widened.unwrap_or((low, high));
+            // The answer itself lies in its range, however narrow that is.
+            filled.low[at] = (low as f32).min(filled.values[at]);
+            filled.high[at] = (high as f32).max(filled.values[at]);
         }
         filled.holes += 1;
         ControlFlow::Continue(())

@@ -206,18 +206,9 @@ pub struct Trial<'a> {
     pub units: &'a [f64],
 }
 
-/// Whether a calibrator goes on learning, or answers are compared with what needs no model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Learning {
-    /// It does.
-    On,
-    /// It stays as it is.
-    Off,
-}
-
 impl Trial<'_> {
-    /// Fills what is hidden, and compares. Only numbers are compared. `calibrator` has a place for each
-    /// feature.
+    /// Fills what is hidden, and compares. Only numbers are compared, with ranges that `calibrator`, which
+    /// has a place for each feature, widens where it has learned to.
     ///
     /// # Errors
     ///
@@ -225,8 +216,7 @@ impl Trial<'_> {
     pub fn run(
         &self,
         drawer: &mut Drawer<'_>,
-        calibrator: &mut Calibrator,
-        learning: Learning,
+        calibrator: &Calibrator,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Comparison, Error> {
         let Self { series, mask, units } = *self;
@@ -251,15 +241,8 @@ impl Trial<'_> {
             found.model.draws(truth, hole.draws, (low, high), unit);
             let wide = calibrator.widen(hole.feature, low, high).unwrap_or((low, high));
             found.calibrated.draws(truth, hole.draws, wide, unit);
-            if learning == Learning::On {
-                calibrator.learn(hole.feature, truth, low, high);
-            }
             ControlFlow::Continue(())
         })?;
-        if learning == Learning::On {
-            // What calibrates is judged by nobody.
-            return Ok(found);
-        }
         for feature in (0..features).filter(|&f| numeric[f]) {
             for segment in series.segments() {
                 let places: Vec<usize> = segment.map(|t| t * features + feature).collect();

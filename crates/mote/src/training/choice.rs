@@ -2,8 +2,8 @@
 
 use mote_learn::{
     families::{
-        AutoregressiveConfig, DiffusionConfig, MafConfig, Prediction, SplineFlowConfig,
-        TimeVaeConfig, TransformerConfig, VqVaeConfig,
+        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, MafConfig, Prediction,
+        SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
     },
     train::TrainConfig,
 };
@@ -27,6 +27,10 @@ pub enum Model {
     Transformer(TransformerConfig),
     /// An autoencoder whose latent space is a codebook.
     VqVae(VqVaeConfig),
+    /// A generator and a critic that play against each other.
+    Gan(GanConfig),
+    /// An energy, followed down by Langevin dynamics.
+    Energy(EnergyConfig),
 }
 
 impl Model {
@@ -41,6 +45,8 @@ impl Model {
             Self::SplineFlow(_) => "SplineFlow",
             Self::Transformer(_) => "Transformer",
             Self::VqVae(_) => "VqVae",
+            Self::Gan(_) => "Gan",
+            Self::Energy(_) => "EnergyModel",
         }
     }
 
@@ -48,7 +54,9 @@ impl Model {
     /// before it make probable; beyond 32 of them that only costs time.
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
-            Self::Vae(_) | Self::VqVae(_) | Self::Diffusion(_) => [16, 64],
+            Self::Vae(_) | Self::VqVae(_) | Self::Diffusion(_) | Self::Gan(_) | Self::Energy(_) => {
+                [16, 64]
+            }
             Self::Flow(_)
             | Self::Autoregressive(_)
             | Self::SplineFlow(_)
@@ -59,13 +67,14 @@ impl Model {
     /// Whether it tells how improbable a window is. Then held-back data has to choose a threshold.
     pub(super) fn has_scores(&self) -> bool {
         match self {
-            Self::Diffusion(_) => false,
+            Self::Diffusion(_) | Self::Gan(_) => false,
             Self::Vae(_)
             | Self::Flow(_)
             | Self::Autoregressive(_)
             | Self::SplineFlow(_)
             | Self::Transformer(_)
-            | Self::VqVae(_) => true,
+            | Self::VqVae(_)
+            | Self::Energy(_) => true,
         }
     }
 
@@ -91,9 +100,12 @@ impl Model {
             Self::VqVae(config) => 1 << config.halvings,
             // Even and odd samples are its halves.
             Self::SplineFlow(_) => 2,
-            Self::Flow(_) | Self::Diffusion(_) | Self::Autoregressive(_) | Self::Transformer(_) => {
-                1
-            }
+            Self::Flow(_)
+            | Self::Diffusion(_)
+            | Self::Autoregressive(_)
+            | Self::Transformer(_)
+            | Self::Gan(_)
+            | Self::Energy(_) => 1,
         }
     }
 
@@ -110,7 +122,7 @@ impl Model {
             }
             // One step sees one moment of the path, so there have to be more of them where data is
             // little; half of the windows are for generation, the rest for what is asked of known parts.
-            Self::Diffusion(_) => {
+            Self::Diffusion(_) | Self::Energy(_) => {
                 let steps = (usual.steps * 6 / 5).max(1000);
                 TrainConfig {
                     steps,
@@ -123,6 +135,23 @@ impl Model {
                     ..usual
                 }
             }
+            // A game has no end that its losses would show, so all of it is played, and the look where
+            // generated windows were nearest to held-back ones is kept. Momentum makes players circle
+            // each other (Gidel et al. 2019), and the mean of the weights is nearer to the middle than
+            // any of them (Yazıcı et al. 2019). Weight decay would pull the critic from its slope.
+            Self::Gan(_) => TrainConfig {
+                steps: 3 * usual.steps,
+                evaluate_every: 3 * usual.evaluate_every,
+                patience: u32::MAX,
+                learning_rate: 1e-3,
+                moments: [0.0, 0.99],
+                weight_decay: 0.0,
+                hide: 0.3,
+                hide_all: 0.5,
+                hide_future: 0.2,
+                average: Some(0.995),
+                ..usual
+            },
         }
     }
 

@@ -1,0 +1,189 @@
+//! `Gan`: a generator that completes windows and a critic that tells them from real ones, after Huang
+//! et al. 2024 (arXiv 2501.05441, R3GAN): each real window is compared with a generated one
+//! (Jolicoeur-Martineau 2019), and the critic's slope is penalized at both.
+//!
+//! The critic compares windows that were completed from the same known part, so what it judges is
+//! whether the rest belongs to it. Both networks learn in one step from one loss: the critic's weights
+//! are constants in the generator's part, generated windows are in the critic's.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, activation::softplus},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Complete, Density, Family, Generation, Objective};
+use crate::{
+    parts::{Mixer, MixerSize, energy_distance},
+    random::Random,
+};
+
+/// The size of the model and how its critic is held back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GanConfig {
+    /// Channels inside both networks.
+    pub hidden: usize,
+    /// Blocks of both networks.
+    pub blocks: usize,
+    /// Normal numbers that the generator is given for each sample of a window.
+    pub noise: usize,
+    /// The critic sees each value in so many octaves of waves, the first as long as four deviations.
+    pub octaves: usize,
+    /// Half of this weighs the squared slope of the critic, at real and at generated windows.
+    pub penalty: f32,
+}
+
+impl Default for GanConfig {
+    fn default() -> Self {
+        Self { hidden: 64, blocks: 3, noise: 8, octaves: 5, penalty: 1.0 }
+    }
+}
+
+/// How far the critic is probed for its slope, in standard units: above what rounding makes of its
+/// answer, below what tells windows apart.
+const PROBE: f32 = 0.01;
+
+/// A generative adversarial network of windows `(time, features)`.
+#[derive(Module, Debug)]
+pub struct Gan {
+    generator: Mixer,
+    critic: Mixer,
+    #[module(skip)]
+    config: GanConfig,
+    #[module(skip)]
+    shape: [usize; 2],
+}
+
+impl Gan {
+    /// A model with random weights for windows of `length` samples.
+    #[must_use]
+    pub fn new(
+        config: &GanConfig,
+        length: usize,
+        features: usize,
+        rng: &mut Random,
+        device: &Device,
+    ) -> Self {
+        let GanConfig { hidden, blocks, noise, .. } = *config;
+        // What is known, where, and noise.
+        let (inputs, outputs) = (2 * features + noise, features);
+        let generator = MixerSize { length, inputs, hidden, outputs, blocks };
+        // The window, where it was known, and where it was observed.
+        let critic =
+            MixerSize { inputs: (3 + 2 * config.octaves) * features, outputs: 1, ..generator };
+        Self {
+            generator: Mixer::new(&generator, rng, device),
+            critic: Mixer::new(&critic, rng, device),
+            config: config.clone(),
+            shape: [length, features],
+        }
+    }
+
+    /// How real the critic takes windows to be, `(batch, 1)`; only differences mean something.
+    #[must_use]
+    pub fn criticize(&self, x: Tensor<3>, shown: Tensor<3>, mask: Tensor<3>) -> Tensor<2> {
+        let [batch, _, _] = x.dims();
+        let x = x * mask.clone();
+        let mut inputs = vec![x.clone(), shown, mask];
+        for octave in 0..self.config.octaves {
+            let angle = x.clone() * (std::f32::consts::FRAC_PI_2 * (1 << octave) as f32);
+            inputs.extend([angle.clone().sin(), angle.cos()]);
+        }
+        let inputs = Tensor::cat(inputs, 2);
+        self.critic.forward(inputs, None).mean_dim(1).reshape([batch, 1])
+    }
+
+    /// The squared slope of the critic at each window in the values that are asked for, `(batch, 1)`,
+    /// estimated from one `direction` of normal numbers, `(batch, time, features)`: the mean of
+    /// `(direction · slope)²` is `‖slope‖²`, and the slope along a direction is a difference of two
+    /// answers (Lin et al. 2025, arXiv 2501.08316). No second derivative is needed.
+    #[must_use]
+    pub fn slope(
+        &self,
+        x: Tensor<3>,
+        shown: Tensor<3>,
+        mask: Tensor<3>,
+        direction: Tensor<3>,
+    ) -> Tensor<2> {
+        let here = self.criticize(x.clone(), shown.clone(), mask.clone());
+        let asked = shown.clone() * -1.0 + 1.0;
+        let there = self.criticize(x + direction * asked * PROBE, shown, mask);
+        let rise = (there - here) / PROBE;
+        rise.clone() * rise
+    }
+
+    fn generated(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
+        let ([batch, _], [length, _]) = (noise.dims(), self.shape);
+        let noise = noise.reshape([batch, length, self.config.noise]);
+        let known = x * shown.clone();
+        let inputs = Tensor::cat(vec![known.clone(), shown.clone(), noise], 2);
+        known + self.generator.forward(inputs, None) * (shown * -1.0 + 1.0)
+    }
+}
+
+impl Family for Gan {
+    /// For the generator, and a direction for the slope at a real and at a generated window.
+    fn noise_width(&self) -> usize {
+        let [length, features] = self.shape;
+        length * (self.config.noise + 2 * features)
+    }
+
+    fn objective(&self, batch: Batch, _progress: f32) -> Objective {
+        let Batch { x, mask, shown, noise } = batch;
+        let [windows, length, features] = x.dims();
+        let (own, n) = (length * self.config.noise, length * features);
+        let part =
+            |from: usize, width: usize| noise.clone().slice([0..windows, from..from + width]);
+        let direction = |from| part(from, n).reshape([windows, length, features]);
+
+        let fake = self.generated(x.clone(), shown.clone(), part(0, own));
+        let judged = self.clone().no_grad().criticize(fake.clone(), shown.clone(), mask.clone());
+        let fake = fake.detach();
+        // All that the critic is asked in one evaluation: it costs less than four.
+        let asked = shown.clone() * -1.0 + 1.0;
+        let beside = |x: Tensor<3>, direction| x + direction * asked.clone() * PROBE;
+        let answers = self.criticize(
+            Tensor::cat(
+                vec![
+                    x.clone(),
+                    fake.clone(),
+                    beside(x.clone(), direction(own)),
+                    beside(fake.clone(), direction(own + n)),
+                ],
+                0,
+            ),
+            shown.repeat_dim(0, 4),
+            mask.clone().repeat_dim(0, 4),
+        );
+        let answer = |i: usize| answers.clone().slice([i * windows..(i + 1) * windows, 0..1]);
+        let (real, own_fake) = (answer(0), answer(1));
+        let slope = |there: Tensor<2>, here: Tensor<2>| {
+            let rise = (there - here) / PROBE;
+            (rise.clone() * rise).mean()
+        };
+        let slopes = slope(answer(2), real.clone()) + slope(answer(3), own_fake.clone());
+        let generator = softplus(real.clone().detach() - judged, 1.0).mean();
+        let critic = softplus(own_fake - real, 1.0).mean() + slopes * (0.5 * self.config.penalty);
+
+        Objective { loss: generator + critic, bound: energy_distance(x, fake * mask) }
+    }
+
+    fn density(&self) -> Density<'_> {
+        Density::Implicit
+    }
+
+    fn generation(&self) -> Generation<'_> {
+        Generation::Direct(self)
+    }
+}
+
+impl Complete for Gan {
+    fn noise_width(&self) -> usize {
+        self.shape[0] * self.config.noise
+    }
+
+    fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
+        self.generated(x, shown, noise)
+    }
+}
