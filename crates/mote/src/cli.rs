@@ -1,5 +1,6 @@
 //! Arguments, exit codes and what is printed. Everything else is the library's.
 
+mod advise;
 mod answer;
 mod bench;
 mod compress;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Simulate a pump, train on it, detect faults as they come, write a report
     Demo(demo::Demo),
+    /// Say which family of models fits data and wishes, and why
+    Advise(advise::Advise),
     /// Train a model on files and write it to a file
     Train(train::Train),
     /// Score every row of files with a model
@@ -90,6 +93,7 @@ pub(crate) fn main() -> ExitCode {
     let style = if json { Style::Json } else { Style::People };
     let result = match command {
         Command::Demo(demo) => demo.run(style),
+        Command::Advise(advise) => advise.run(style),
         Command::Train(train) => train.run(style),
         Command::Score(score) => score.run(style),
         Command::Run(run) => run.run(style),

@@ -1,12 +1,13 @@
 //! Generative models for things: from files and streams to a model, and from a model to events.
 //!
 //! This crate joins the others and is what the `mote` command and the console show. [`source`]
-//! reads the data that a person named, [`training`] makes a model file of it, [`scoring`] and
+//! reads the data that a person named, [`advice`] chooses a family, [`training`] makes a model file of it, [`scoring`] and
 //! [`stream`] run the model on files and on live data, [`completion`] generates, imputes and forecasts, [`evaluation`] measures it against labels,
 //! and [`report`] draws all of that into one HTML file.
 //!
 //! It prints nothing and reads no clock; that is the business of the binary.
 
+pub mod advice;
 pub mod assemble;
 pub mod calibration;
 pub mod completion;

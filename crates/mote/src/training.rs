@@ -21,6 +21,7 @@ use mote_learn::{
 use serde::{Deserialize, Serialize};
 
 pub use choice::{Model, Task};
+pub use finish::untrained;
 pub(crate) use finish::{STEP, stepping};
 
 use crate::{

@@ -30,13 +30,14 @@ pub struct GanConfig {
     pub noise: usize,
     /// The critic sees each value in so many octaves of waves, the first as long as four deviations.
     pub octaves: usize,
-    /// Half of this weighs the squared slope of the critic, at real and at generated windows.
+    /// Half of this weighs the squared slope of the critic, at real and at generated windows. With much
+    /// less the critic wins, and the generator moves between the modes of the data.
     pub penalty: f32,
 }
 
 impl Default for GanConfig {
     fn default() -> Self {
-        Self { hidden: 64, blocks: 3, noise: 8, octaves: 5, penalty: 1.0 }
+        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5 }
     }
 }
 

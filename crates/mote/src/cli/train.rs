@@ -10,6 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use mote::{
     Error,
+    advice::Need,
     calibration::Alarm,
     files,
     source::Source,
@@ -27,6 +28,7 @@ use serde_json::json;
 
 use super::{
     Style,
+    advise::Wishes,
     data::{Data, Division},
     interrupt,
     progress::Bar,
@@ -38,14 +40,14 @@ pub(super) struct Train {
     /// CSV, JSON lines, Parquet or Arrow files, plain or compressed
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    #[command(flatten)]
-    options: Options,
     /// Where to write the model
     #[arg(long, short, value_name = "FILE", default_value = "model.mote")]
     out: PathBuf,
     /// Begin anew, also where an interrupted training could go on
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    options: Options,
     #[command(flatten)]
     data: Data,
     #[command(flatten)]
@@ -96,10 +98,14 @@ pub(super) struct Options {
     /// Where to train
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
+    #[command(flatten)]
+    wishes: Wishes,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Family {
+    /// The one that `mote advise` would take for what is asked with --for, or else for detection
+    Auto,
     /// A convolutional variational autoencoder
     Vae,
     /// A masked autoregressive flow
@@ -136,6 +142,14 @@ enum Purpose {
 }
 
 impl Purpose {
+    fn need(self) -> Need {
+        match self {
+            Self::Generate => Need::Generate,
+            Self::Impute => Need::Impute,
+            Self::Forecast => Need::Forecast,
+        }
+    }
+
     fn task(self) -> Task {
         match self {
             Self::Generate => Task::Generate,
@@ -162,6 +176,7 @@ impl Options {
             experts: None,
             active_experts: None,
             device: "cpu".into(),
+            wishes: Wishes::default(),
         }
     }
 
@@ -188,6 +203,7 @@ impl Options {
             return Err(Error::Usage("--experts are for --model transformer".into()));
         }
         let model = match self.model {
+            Family::Auto => self.advised(&reading, source)?,
             Family::Vae => Model::Vae(TimeVaeConfig::default()),
             Family::Flow => Model::Flow(MafConfig::default()),
             Family::Diffusion => Model::Diffusion(DiffusionConfig::default()),
@@ -222,6 +238,26 @@ impl Options {
             },
             ..usual
         })
+    }
+
+    /// The model that fits best, and why, on standard error.
+    fn advised(&self, reading: &mote::source::Reading, source: &Source) -> Result<Model, Error> {
+        let needs: Vec<Need> = self.tasks.iter().map(|t| t.need()).collect();
+        let advice = self.wishes.advice(reading, source, needs)?;
+        let chosen = advice.chosen().ok_or_else(|| {
+            let nearest = &advice.candidates[0];
+            let lacks = nearest.against.join(", ");
+            Error::Usage(format!(
+                "wanted a family that can do all that was asked, found none; the nearest is {}, but {lacks}",
+                nearest.name
+            ))
+        })?;
+        eprintln!(
+            "model: {}, because {} (`mote advise` tells more)",
+            chosen.name,
+            chosen.reasons.join(", ")
+        );
+        Ok(chosen.model.clone())
     }
 
     pub(super) fn device(&self) -> Result<Device, Error> {

@@ -34,6 +34,22 @@ pub enum Model {
 }
 
 impl Model {
+    /// All of them in their usual size, by their names on the command line.
+    #[must_use]
+    pub fn all() -> [(&'static str, Self); 9] {
+        [
+            ("vae", Self::Vae(TimeVaeConfig::default())),
+            ("flow", Self::Flow(MafConfig::default())),
+            ("diffusion", Self::Diffusion(DiffusionConfig::default())),
+            ("autoregressive", Self::Autoregressive(AutoregressiveConfig::default())),
+            ("spline-flow", Self::SplineFlow(SplineFlowConfig::default())),
+            ("transformer", Self::Transformer(TransformerConfig::default())),
+            ("vq-vae", Self::VqVae(VqVaeConfig::default())),
+            ("gan", Self::Gan(GanConfig::default())),
+            ("energy", Self::Energy(EnergyConfig::default())),
+        ]
+    }
+
     /// The name in the literature.
     #[must_use]
     pub fn family(&self) -> &'static str {

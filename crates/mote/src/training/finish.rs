@@ -2,15 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use mote_data::Runs;
+use mote_data::{Runs, Scaling, split::split};
 use mote_format::{
     Array, Manifest, Program, Tensors, Verified,
-    manifest::{Density, Lineage},
+    manifest::{Density, Lineage, Window},
     model,
 };
-use mote_learn::train::End;
+use mote_learn::{
+    compile::CompileError,
+    entries::{Entries, entries},
+    families::{Diffusion, Distilled, Family},
+    layout::Layout,
+    parts::Standardize,
+    train::End,
+};
 
-use super::{Finished, Model, Observer, Recipe, Report, attempt::Outcome};
+use super::{
+    Finished, Model, Observer, Recipe, Report,
+    attempt::Outcome,
+    build::{Visit, build},
+    window,
+};
 use crate::{Error, calibration::calibrate, completion, source::Source};
 
 /// The model file of what was learned: its entry points, threshold and margins, measured on `held`.
@@ -37,25 +49,9 @@ pub(super) fn finish(
         metrics.insert("code_perplexity".into(), codebook.perplexity);
     }
     metrics.retain(|_, v| v.is_finite());
-    let done = Recipe { model: model.clone(), history: history.clone(), ..recipe.clone() };
-    let mut manifest = Manifest {
-        family: model.family().into(),
-        density: entries.density,
-        schema: source.plan.schema.clone(),
-        window: outline.window,
-        detector: None,
-        generator: entries.generator,
-        margins: None,
-        programs: entries.programs.clone(),
-        lineage: Lineage {
-            made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
-            data_digest: source.digest.clone(),
-            files: source.names.clone(),
-            config: serde_json::to_value(done).expect("recipes have no maps with keys but strings"),
-            seed: recipe.train.seed,
-            metrics,
-        },
-    };
+    let done = Recipe { model, history: history.clone(), ..recipe.clone() };
+    let mut manifest = manifest(source, &done, &entries, outline.window);
+    manifest.lineage.metrics = metrics;
     let tensors = entries.arrays();
     manifest.programs.extend(stepping(&manifest.programs, &tensors));
     let bare = model::write(&manifest, &tensors);
@@ -76,6 +72,71 @@ pub(super) fn finish(
     }
     let file = model::write(&manifest, &tensors);
     Ok(Finished { file, manifest, outline, history, best, end, posterior, codebook, calibration })
+}
+
+/// What a file says of a model, before anything was measured of it.
+fn manifest(source: &Source, recipe: &Recipe, entries: &Entries, window: Window) -> Manifest {
+    Manifest {
+        family: recipe.model.family().into(),
+        density: entries.density,
+        schema: source.plan.schema.clone(),
+        window,
+        detector: None,
+        generator: entries.generator.clone(),
+        margins: None,
+        programs: entries.programs.clone(),
+        lineage: Lineage {
+            made_by: format!("mote {}", env!("CARGO_PKG_VERSION")),
+            data_digest: source.digest.clone(),
+            files: source.names.clone(),
+            config: serde_json::to_value(recipe)
+                .expect("recipes have no maps with keys but strings"),
+            seed: recipe.train.seed,
+            metrics: BTreeMap::new(),
+        },
+    }
+}
+
+/// The model file that a training would write, with random weights and without a detector: as large and
+/// as fast.
+///
+/// # Errors
+///
+/// [`Error::Data`] if the data cannot be divided, [`Error::Usage`] for a window that does not fit,
+/// [`Error::Compile`] for a mistake of ours.
+pub fn untrained(source: &Source, recipe: &Recipe) -> Result<Vec<u8>, Error> {
+    struct Capture<'c> {
+        recipe: &'c Recipe,
+        standardize: &'c Standardize,
+        shape: [usize; 2],
+    }
+    impl Visit for Capture<'_> {
+        type Out = Result<Entries, CompileError>;
+
+        fn visit<M: Family>(self, model: M) -> Self::Out {
+            entries(&model, self.standardize, self.shape)
+        }
+
+        fn diffusion(self, model: Diffusion) -> Self::Out {
+            match self.recipe.model.distillation(&self.recipe.train) {
+                Some((strides, _)) => self.visit(Distilled::new(model, strides)),
+                None => self.visit(model),
+            }
+        }
+    }
+    let parts = split(&source.runs, &recipe.reading.dataset.split)?;
+    let held = parts.validation.as_ref().unwrap_or(&parts.train);
+    let window = window::window(&parts.train, held, recipe)?;
+    let scaling = Scaling::fit(&parts.train, Default::default());
+    let standardize = Standardize { mean: scaling.mean, scale: scaling.scale };
+    let shape = [window.length, source.plan.schema.features()];
+    let capture = Capture { recipe, standardize: &standardize, shape };
+    let layout = Layout::of(&source.plan.schema);
+    let entries = build(&recipe.model, &layout, shape, recipe.train.seed, capture)?;
+    let tensors = entries.arrays();
+    let mut manifest = manifest(source, recipe, &entries, window);
+    manifest.programs.extend(stepping(&manifest.programs, &tensors));
+    Ok(model::write(&manifest, &tensors))
 }
 
 /// Whether a model was trained to tell the future, and data was held back to see how well it does.
