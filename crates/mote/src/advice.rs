@@ -205,7 +205,7 @@ impl Candidate {
             match density {
                 Density::Exact => self.reasons.push("its probabilities are exact".into()),
                 Density::Bound => {
-                    self.against.push("it knows only a bound of a probability".into())
+                    self.against.push("it knows only a bound of a probability".into());
                 }
                 Density::Energy => {
                     self.against.push("it knows probabilities only up to a factor".into());

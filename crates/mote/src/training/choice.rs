@@ -139,7 +139,11 @@ impl Model {
             // One step sees one moment of the path, so there have to be more of them where data is
             // little; half of the windows are for generation, the rest for what is asked of known parts.
             Self::Diffusion(_) | Self::Energy(_) => {
-                let steps = (usual.steps * 6 / 5).max(1000);
+                let steps = match self {
+                    // A step takes several times as long.
+                    Self::Energy(_) => usual.steps.max(600),
+                    _ => (usual.steps * 6 / 5).max(1000),
+                };
                 TrainConfig {
                     steps,
                     evaluate_every: steps / 20,
@@ -156,8 +160,10 @@ impl Model {
             // each other (Gidel et al. 2019), and the mean of the weights is nearer to the middle than
             // any of them (Yazıcı et al. 2019). Weight decay would pull the critic from its slope.
             Self::Gan(_) => TrainConfig {
-                steps: 3 * usual.steps,
-                evaluate_every: 3 * usual.evaluate_every,
+                steps: (usual.steps * 3 / 2).max(900),
+                evaluate_every: (usual.steps * 3 / 2).max(900) / 15,
+                // A step is four evaluations of the critic: half as many windows take as long as others'.
+                batch: 64,
                 patience: u32::MAX,
                 learning_rate: 1e-3,
                 moments: [0.0, 0.99],

@@ -82,7 +82,7 @@ fn manifest(source: &Source, recipe: &Recipe, entries: &Entries, window: Window)
         schema: source.plan.schema.clone(),
         window,
         detector: None,
-        generator: entries.generator.clone(),
+        generator: entries.generator,
         margins: None,
         programs: entries.programs.clone(),
         lineage: Lineage {
