@@ -53,6 +53,14 @@ pub enum LoadError {
         /// The number that was asked for.
         found: usize,
     },
+    /// What is known cannot count so much in this model.
+    #[error(
+        "guidance is a number of at least 0, for models that go along a path (diffusion, energy); found {strength}"
+    )]
+    Guidance {
+        /// What was asked for.
+        strength: String,
+    },
 }
 
 fn names(found: &[String]) -> String {

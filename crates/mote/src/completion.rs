@@ -27,10 +27,12 @@ pub use margins::{calibrate, measure};
 pub use told::{Told, columns, table};
 
 /// How a model is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Asking {
     /// What all randomness is drawn from.
     pub seed: u64,
     /// Evaluations for a window, where the model takes several; `None` for its usual number.
     pub evaluations: Option<usize>,
+    /// How much what is given counts, where the model goes along a path; `None` for as it was learned.
+    pub guidance: Option<f32>,
 }

@@ -322,6 +322,40 @@ fn what_is_given_stays_and_the_rest_goes_with_it() {
 }
 
 #[test]
+fn guidance_draws_what_is_more_typical() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    // Two kinds whose levels overlap: they differ by 20, and each sample by up to 35 either way.
+    let mut text = String::from("level,kind\n");
+    for t in 0..3000 {
+        let (kind, middle) = if t / 100 % 2 == 0 { ("idle", 190.0) } else { ("busy", 210.0) };
+        text += &format!("{:.3},{kind}\n", middle + 35.0 * noise(t as u64));
+    }
+    fs::write(folder.join("kinds.csv"), text).expect("written");
+    let train = ["train", "kinds.csv", "--model", "diffusion", "--for", "generate"];
+    let more = ["--window", "16", "--steps", "500", "--out", "kinds.mote"];
+    succeeds(&run(folder, &[&train[..], &more].concat()));
+    let apart = |guidance: &str| {
+        let mean = |kind: &str| {
+            let given = format!("kind={kind}");
+            let arguments = ["generate", "kinds.mote", "-n", "60", "--given", &given];
+            let output = run(folder, &[&arguments[..], &["--guidance", guidance]].concat());
+            succeeds(&output);
+            let (_, rows) = table(&printed(&output));
+            rows.iter().map(|row| number(&row[2])).sum::<f64>() / rows.len() as f64
+        };
+        mean("busy") - mean("idle")
+    };
+    let [none, learned, more] = ["0", "1", "3"].map(apart);
+    assert!(none.abs() < 8.0, "{none} without a condition");
+    assert!((12.0..28.0).contains(&learned), "{learned} as it was learned");
+    assert!(more > 1.5 * learned, "{more} with three times as much, {learned} without");
+    let output = run(generator(), &["generate", "vae.mote", "--guidance", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("go along a path"), "{}", said(&output));
+}
+
+#[test]
 fn formats_hold_the_same_and_files_appear_whole() {
     let folder = generator();
     for name in ["drawn.csv", "drawn.jsonl", "drawn.parquet"] {

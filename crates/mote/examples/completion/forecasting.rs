@@ -33,7 +33,7 @@ pub(super) fn errors(
     let mut found = BTreeMap::new();
     for horizon in HORIZONS {
         let levels = vec![0.5 - CONFIDENCE / 2.0, 0.5, 0.5 + CONFIDENCE / 2.0];
-        let asking = Asking { seed, evaluations: None };
+        let asking = Asking { seed, ..Default::default() };
         let question = Question { horizon, levels, draws: DRAWS, asking };
         let mut follower = Follower::new(model, &question)?.calibrating()?;
         let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();

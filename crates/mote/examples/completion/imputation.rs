@@ -33,7 +33,7 @@ pub(super) fn errors(
     units: &[f64],
     seed: u64,
 ) -> Result<BTreeMap<String, BTreeMap<String, Errors>>, Error> {
-    let mut drawer = Drawer::new(model, DRAWS, Asking { seed, evaluations: None })?;
+    let mut drawer = Drawer::new(model, DRAWS, Asking { seed, ..Default::default() })?;
     let schema = &model.manifest.schema;
     let mut found = BTreeMap::new();
     for (name, share, block) in HIDDEN {

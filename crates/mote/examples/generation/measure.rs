@@ -180,7 +180,7 @@ pub(crate) fn undistilled(set: &Set) -> Result<Outcome, Error> {
     let finished =
         run(&set.source, &recipe, Device::default(), None, &mut |_| ControlFlow::Continue(()))?;
     let began = Instant::now();
-    let asking = Asking { seed: 0, evaluations: Some(EVALUATIONS) };
+    let asking = Asking { evaluations: Some(EVALUATIONS), ..Default::default() };
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
     generate(&model, TIMED, &[], asking, |_| ControlFlow::Continue(()))?;
     let speed = TIMED as f64 / began.elapsed().as_secs_f64();

@@ -26,11 +26,16 @@ pub(super) struct Asking {
     /// the data [default: the model's]
     #[arg(long, value_name = "NUMBER")]
     evaluations: Option<usize>,
+    /// How much what is known or given counts, in models that go along a path: 1 is as it was learned,
+    /// 2 or 3 draws what is more typical of it, and less varied
+    #[arg(long, value_name = "STRENGTH")]
+    guidance: Option<f32>,
 }
 
 impl Asking {
     pub(super) fn asking(self) -> completion::Asking {
-        completion::Asking { seed: self.seed, evaluations: self.evaluations }
+        let Self { seed, evaluations, guidance } = self;
+        completion::Asking { seed, evaluations, guidance }
     }
 }
 

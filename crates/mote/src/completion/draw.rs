@@ -94,7 +94,7 @@ impl<'m> Drawer<'m> {
             Err(LoadError::NoProgram { .. }) => {
                 return Err(completes_nothing(&model.manifest.family));
             }
-            completer => completer?,
+            completer => completer?.guided(asking.guidance.unwrap_or(1.0))?,
         };
         let [length, features] = completer.shape();
         let zeros = |n| vec![0.0; n * length * features];

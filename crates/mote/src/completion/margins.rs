@@ -35,7 +35,7 @@ pub fn measure(
     let mut levels: Vec<f64> =
         COVERAGES.iter().flat_map(|c| [0.5 - c / 2.0, 0.5 + c / 2.0]).collect();
     levels.sort_unstable_by(f64::total_cmp);
-    let asking = Asking { seed: model.manifest.lineage.seed, evaluations: None };
+    let asking = Asking { seed: model.manifest.lineage.seed, ..Default::default() };
     let question = Question { horizon, levels, draws: DRAWS, asking };
     let mut follower = Follower::new(model, &question)?.calibrating()?;
     calibrate(&mut follower, held, FORECASTS, progress)?;
