@@ -9,7 +9,7 @@ use mote_learn::{
     families::{Density, Family, Score, TimeVae, TimeVaeConfig},
     random::{Purpose, Random},
 };
-use support::{numbers, random_maf, rng, tensor};
+use support::{numbers, random_maf, rng, shaken, tensor};
 
 #[test]
 fn flow_density_integrates_to_one() {
@@ -141,28 +141,41 @@ fn the_kind_of_density_is_part_of_the_type() {
 /// `-ln p(x)` of a linear-Gaussian toy is not known here, but the importance-weighted bound with K
 /// draws (Burda et al. 2016) tightens with K, and K = 1 is the evidence bound itself.
 #[test]
-fn importance_weighted_bounds_tighten_with_their_draws() {
+fn importance_weighted_bounds_tighten_with_their_draws_up_to_the_evidence() {
     let device = Device::flex();
-    let config = TimeVaeConfig { latent: 2, halvings: 1, hidden: 8, ..TimeVaeConfig::default() };
-    let vae = TimeVae::new(&config, 4, 1, &mut rng(4), &device);
+    let config = TimeVaeConfig { latent: 1, halvings: 1, hidden: 8, ..TimeVaeConfig::default() };
+    let vae = shaken(TimeVae::new(&config, 4, 1, &mut rng(4), &device), 0.3);
     let x = Random::new(2, Purpose::Noise, 0).normal(4);
-    let series = |n: usize| {
+    let log_weights = |noise: Vec<f32>| {
+        let n = noise.len();
         let shape = [n, 4, 1];
-        (tensor(x.repeat(n), shape, &device), tensor(vec![1.0; 4 * n], shape, &device))
+        let (x, mask) =
+            (tensor(x.repeat(n), shape, &device), tensor(vec![1.0; 4 * n], shape, &device));
+        let noise = Tensor::from_data(TensorData::new(noise, [n, 1]), &device);
+        numbers(vae.log_weights(x, mask, noise))
+    };
+    let log_mean = |weights: &[f32]| {
+        let top = weights.iter().copied().fold(f32::MIN, f32::max);
+        let mean = weights.iter().map(|w| f64::from(w - top).exp()).sum::<f64>();
+        f64::from(top) + (mean / weights.len() as f64).ln()
     };
     let bound = |k: usize| {
-        let draws = 2000;
-        let (x, mask) = series(draws * k);
-        let noise = Random::new(1, Purpose::Noise, k as u64).normal(draws * k * 2);
-        let noise = Tensor::from_data(TensorData::new(noise, [draws * k, 2]), &device);
-        let log_weights = numbers(vae.log_weights(x, mask, noise));
-        let groups = log_weights.chunks_exact(k).map(|w| {
-            let top = w.iter().copied().fold(f32::MIN, f32::max);
-            let mean = w.iter().map(|w| f64::from(w - top).exp()).sum::<f64>() / k as f64;
-            f64::from(top) + mean.ln()
-        });
-        groups.sum::<f64>() / draws as f64
+        let draws = 4000;
+        let noise = Random::new(1, Purpose::Noise, k as u64).normal(draws * k);
+        let all = log_weights(noise);
+        all.chunks_exact(k).map(log_mean).sum::<f64>() / draws as f64
     };
-    let bounds = [1, 4, 16].map(bound);
-    assert!(bounds[0] < bounds[1] && bounds[1] < bounds[2], "{bounds:?}");
+    // `∫ p(x, z) dz`: of one latent number a sum over a fine grid of the noise that it is made of.
+    let (step, cells) = (0.005f32, 4000i32);
+    let grid: Vec<f32> = (-cells / 2..cells / 2).map(|i| step * i as f32).collect();
+    let normal = |e: &f32| (-0.5 * f64::from(e * e)).exp() / std::f64::consts::TAU.sqrt();
+    let weights = log_weights(grid.clone());
+    let evidence: f64 =
+        grid.iter().zip(weights).map(|(e, w)| normal(e) * f64::from(w).exp()).sum::<f64>();
+    let evidence = (evidence * f64::from(step)).ln();
+
+    let bounds = [1, 5, 50].map(bound);
+    assert!(bounds[0] + 0.01 < bounds[1] && bounds[1] < bounds[2], "{bounds:?}");
+    assert!(bounds[2] < evidence + 0.002, "{bounds:?}, the evidence is {evidence}");
+    assert!(evidence - bounds[2] < 0.5 * (evidence - bounds[0]), "{bounds:?} and {evidence}");
 }

@@ -81,6 +81,7 @@ pub fn describe_training(report: &mut Report, finished: &Finished, source: &Sour
     training.parameters = Some(finished.outline.parameters);
     training.device = "CPU".into();
     training.posterior = finished.posterior.clone();
+    training.signs = finished.signs.clone();
     report.training = Some(training);
     report.data.notes = source.plan.notes.clone();
     let trained =

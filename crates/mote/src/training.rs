@@ -4,6 +4,7 @@ mod attempt;
 mod build;
 mod choice;
 mod finish;
+pub mod health;
 mod window;
 
 use std::ops::ControlFlow;
@@ -30,6 +31,7 @@ use crate::{
     source::{Reading, Source},
 };
 use attempt::Attempt;
+use health::Sign;
 use window::Standardized;
 
 /// Everything that decides a training but the data itself. Stored in the model file.
@@ -196,6 +198,8 @@ pub struct Finished {
     pub codebook: Option<Codebook>,
     /// How the threshold was chosen, where the model has scores.
     pub calibration: Option<Calibration>,
+    /// What went wrong; empty where nothing did.
+    pub signs: Vec<Sign>,
 }
 
 /// Nats per latent dimension that cost nothing in a repair: the smallest rate at which a dimension
@@ -255,6 +259,6 @@ pub fn run(
             stage = Stage::Repair;
             continue;
         }
-        return finish::finish(source, recipe, model, outcome, held, observe);
+        return finish::finish(source, recipe, model, outcome, [&parts.train, held], observe);
     }
 }

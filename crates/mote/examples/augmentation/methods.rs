@@ -112,12 +112,10 @@ fn wanted(set: &Set, real: &Labelled) -> Vec<usize> {
     counts.iter().map(|&n| if n == 0 { 0 } else { largest - n + again }).collect()
 }
 
-fn balanced(
-    set: &Set,
-    real: &Labelled,
-    seed: u64,
-    make: &mut dyn FnMut(usize, &[&[f32]], &mut Random) -> Vec<f32>,
-) -> Labelled {
+/// Makes a window of a class, given the real ones of it.
+type Make<'m> = &'m mut dyn FnMut(usize, &[&[f32]], &mut Random) -> Vec<f32>;
+
+fn balanced(set: &Set, real: &Labelled, seed: u64, make: Make<'_>) -> Labelled {
     let mut rng = Random::new(seed, Purpose::Noise, 1);
     let [length, features] = set.shape();
     let mut made = Labelled::default();

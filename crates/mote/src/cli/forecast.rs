@@ -1,11 +1,19 @@
 //! `mote forecast`: what comes next, after files and along streams.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Args;
 use mote::{
     Error,
-    completion::{Follower, Forecasting, MEMORY, Question, Told, calibrate, table},
+    advice::Seconds,
+    completion::{
+        Follower, Forecasting, MEMORY, Question, Told, calibrate,
+        draw::{Drawer, Known, Passes},
+        table,
+    },
     files::Mapped,
     source::Reading,
     stream::Live,
@@ -111,6 +119,9 @@ impl Forecast {
                 let what = "wanted a file to calibrate on: a stream has no share";
                 return Err(Error::Usage(what.into()));
             }
+            if let Some(period) = schema.period_s {
+                self.say_if_late(&model, period)?;
+            }
             return self.stream(follower, question, (schema, &reading, rules), style);
         }
         let told = self.files(&model, follower, &question, &calibration, (&reading, rules))?;
@@ -142,6 +153,34 @@ impl Forecast {
             ))),
             Err(_) => Ok(Calibration::File(text.into())),
         }
+    }
+
+    /// Where an answer takes longer than the time to the next one, a person has to know before it runs.
+    fn say_if_late(&self, model: &Model<'_>, period_s: f64) -> Result<(), Error> {
+        let mut drawer = Drawer::new(model, self.draws, self.asking.asking())?;
+        let [length, features] = drawer.shape();
+        let nothing = vec![0.0; length * features];
+        let known = Known { values: &nothing, mask: &nothing };
+        let mut noise = drawer.noise(0);
+        let mut draw = || {
+            let began = Instant::now();
+            drawer.complete(known, Passes::across_holes(length), &mut noise, |_, _| {});
+            began.elapsed().as_secs_f64()
+        };
+        // The first one also fills caches.
+        draw();
+        let windows = self.horizon.div_ceil(length.div_ceil(2));
+        let took = draw() * windows as f64;
+        let due = period_s * self.every.unwrap_or(1) as f64;
+        if took > due {
+            eprintln!(
+                "note: a forecast takes about {} here, and one is due every {}: they will come late. --every {}                  keeps up, and so may fewer --draws",
+                Seconds(took),
+                Seconds(due),
+                (took / period_s).ceil()
+            );
+        }
+        Ok(())
     }
 
     /// Where intervals are only as wide as the draws, a person has to know.

@@ -428,6 +428,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "validation_nats": validation,
             "posterior": posterior,
             "codebook": codebook,
+            "signs": finished.signs,
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
             "calibration": calibration,
@@ -453,6 +454,10 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "  codebook: {} of {} codes used, as much as {:.1} used alike",
             codebook.used, codebook.codes, codebook.perplexity,
         ))?;
+    }
+    for sign in &finished.signs {
+        say(format_args!("  sign of {}: {}", sign.name, sign.words))?;
+        say(format_args!("    {}", sign.repair))?;
     }
     let Some(calibration) = calibration else { return Ok(()) };
     say(format_args!(

@@ -280,6 +280,7 @@ fn training(noise: &mut Noise) -> Training {
         parameters: Some(48_213),
         device: "CPU, 2 threads".into(),
         posterior: Posterior::of(&means, &spreads, width).ok(),
+        signs: Vec::new(),
     }
 }
 

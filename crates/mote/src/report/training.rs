@@ -10,6 +10,7 @@ use super::{
     scale::{Scale, Stretch, extent},
     svg::{Frame, Path, SMALL, label, spread, text_width},
 };
+use crate::training::health::Sign;
 
 /// What is known of the training.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Training {
     pub device: String,
     /// Health of the posterior, for models with a latent.
     pub posterior: Option<Posterior>,
+    /// What went wrong.
+    pub signs: Vec<Sign>,
 }
 
 /// How the axis of the loss is drawn.
@@ -67,7 +70,21 @@ pub(super) fn section(training: Option<&Training>) -> Element {
         false => section,
     };
     let health = training.posterior.as_ref().map(health);
+    let section = match training.signs.is_empty() {
+        true => section,
+        false => section.add(signs(&training.signs)),
+    };
     section.add(el("div").class("pair").all(plots.into_iter().flatten().chain(health)))
+}
+
+/// What went wrong, and what helps.
+fn signs(signs: &[Sign]) -> Element {
+    let one = |sign: &Sign| {
+        el("li")
+            .add(words("strong", format!("Sign of: {}. ", sign.name)))
+            .add(words("span", format!("{} {}", sign.words, sign.repair)))
+    };
+    el("ul").class("signs").all(signs.iter().map(one))
 }
 
 fn health(posterior: &Posterior) -> Element {

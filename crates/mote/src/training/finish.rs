@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mote_data::{Runs, Scaling, split::split};
 use mote_format::{
     Array, Manifest, Program, Tensors, Verified,
-    manifest::{Density, Lineage, Window},
+    manifest::{Density, Generator, Lineage, Window},
     model,
 };
 use mote_learn::{
@@ -21,6 +21,7 @@ use super::{
     Finished, Model, Observer, Recipe, Report,
     attempt::Outcome,
     build::{Visit, build},
+    health::{self, Sign},
     window,
 };
 use crate::{Error, calibration::calibrate, completion, source::Source};
@@ -31,7 +32,7 @@ pub(super) fn finish(
     recipe: &Recipe,
     model: Model,
     outcome: Outcome,
-    held: &Runs,
+    [train, held]: [&Runs; 2],
     observe: Observer<'_>,
 ) -> Result<Finished, Error> {
     let Outcome { entries, outline, history, best, mut end, posterior, codebook } = outcome;
@@ -70,8 +71,26 @@ pub(super) fn finish(
             Err(e) => return Err(e),
         }
     }
+    let mut signs: Vec<Sign> =
+        posterior.as_ref().and_then(health::of_posterior).into_iter().collect();
+    // Sample by sample, drawing is what is learned; all others learn it from hidden windows.
+    let draws = recipe.train.hide_all > 0.0 || manifest.generator == Some(Generator::Sequential);
+    if draws && end != End::Interrupted {
+        signs.extend(health::of_draws(&opened, train, held)?);
+    }
     let file = model::write(&manifest, &tensors);
-    Ok(Finished { file, manifest, outline, history, best, end, posterior, codebook, calibration })
+    Ok(Finished {
+        signs,
+        file,
+        manifest,
+        outline,
+        history,
+        best,
+        end,
+        posterior,
+        codebook,
+        calibration,
+    })
 }
 
 /// What a file says of a model, before anything was measured of it.
