@@ -36,7 +36,7 @@ fn transformer(layout: &Layout, experts: usize) -> Transformer {
         active: experts.div_ceil(2),
         components: 3,
     };
-    shaken(Transformer::new(&config, layout, &mut rng(5), &Device::flex()), 0.3)
+    shaken(Transformer::new(&config, layout, &mut rng(5), &Device::flex()), 0.15)
 }
 
 /// `ln p` of each of many windows `(time, features)` of which everything is observed.
