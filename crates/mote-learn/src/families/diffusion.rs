@@ -126,12 +126,9 @@ impl Diffusion {
         }
     }
 
-    /// Takes from `windows` what is Gaussian in them, unless the network says the window itself.
+    /// Takes from `windows` what is Gaussian in them.
     #[must_use]
     pub fn around(self, windows: &dyn Windows) -> Self {
-        if self.guess.is_some() {
-            return self;
-        }
         Self { gaussian: Separable::fit(windows), ..self }
     }
 
@@ -172,8 +169,8 @@ impl Diffusion {
 
     /// The clean window of a network that says it.
     ///
-    /// It sees the state without a first guess from what is known, and says how the window differs from
-    /// it; and what is known without its mean. So a level that training never saw is no more than a
+    /// It sees the state without a first guess from what is known, the conditional mean of the Gaussian,
+    /// and says how the window differs from it; and what is known without its mean. So a level that training never saw is no more than a
     /// shift (as in RevIN, Kim et al. 2022), and a network that says nothing interpolates.
     fn clean(
         &self,
@@ -185,7 +182,8 @@ impl Diffusion {
     ) -> Tensor<3> {
         let Moments { signal, inverse_deviation, .. } = self.moments(time.clone());
         let hidden = shown.clone() * -1.0 + 1.0;
-        let guess = guess.forward(known.clone(), shown.clone());
+        let start = guess.forward(known.clone(), shown.clone());
+        let guess = self.gaussian.complete(known.clone(), shown.clone(), start);
         let state = (state - guess.clone() * signal) * inverse_deviation * hidden.clone();
         let filled = known * shown.clone() + guess.clone() * hidden;
         let filled = filled.clone() - filled.mean_dim(1);

@@ -16,6 +16,15 @@ const MOST_WINDOWS: usize = 4096;
 /// The least variance, where that of a value is 1: what single precision can tell from none.
 const LEAST: f64 = 1e-6;
 
+/// Variance that is left open in each direction where a window is completed: without it, directions in
+/// which training windows hardly differ would bind others to the last digit.
+const OPEN: f32 = 0.01;
+/// Steps of conjugate gradients: on hourly and quarter-hourly loads eight come within 1 % of the exact
+/// conditional mean while up to half of a window is hidden, and within 6 % of it at nine tenths.
+const STEPS: usize = 8;
+/// Squares below this are zero.
+const LEAST_SQUARE: f32 = 1e-12;
+
 /// A Gaussian over windows `(time, features)` whose covariance has the eigenvectors `u_i v_jᵀ`, with `u`
 /// along time and `v` across features, and a variance for each pair (the matrix normal distribution,
 /// with free variances). Never learned by steps.
@@ -156,6 +165,41 @@ impl Separable {
         self.directions(centred) / self.deviations(&device)
     }
 
+    /// What the Gaussian would have where nothing is `shown` of clean windows `x`, both `(batch, time,
+    /// features)`: the conditional mean, beginning with `start` and approached by steps of conjugate
+    /// gradients (Hestenes and Stiefel 1952) on the precision of what is hidden. A start that interpolates
+    /// is near enough for [`STEPS`] of them; where much is hidden, what they leave is smooth. Where
+    /// something is shown the answer is what is shown, and nothing here is learned by gradients.
+    #[must_use]
+    pub fn complete(&self, x: Tensor<3>, shown: Tensor<3>, start: Tensor<3>) -> Tensor<3> {
+        let device = x.device();
+        let start = if device.is_autodiff() { start.detach() } else { start };
+        let [batch, length, features] = x.dims();
+        let inverse: Vec<f32> = self.variance.iter().map(|v| 1.0 / (v + OPEN)).collect();
+        let inverse = self.table(&inverse, &device);
+        let hidden = shown.clone() * -1.0 + 1.0;
+        let precise = |v: Tensor<3>| self.back(self.directions(v) * inverse.clone());
+        let dot = |a: Tensor<3>, b: Tensor<3>| {
+            (a * b).reshape([batch, length * features]).sum_dim(1).reshape([batch, 1, 1])
+        };
+        let mean = self.table(&self.mean, &device);
+        let mut away = x * shown + start * hidden.clone() - mean.clone();
+        let mut residual = precise(away.clone()) * hidden.clone() * -1.0;
+        let mut direction = residual.clone();
+        let mut square = dot(residual.clone(), residual.clone());
+        for _ in 0..STEPS {
+            let moved = precise(direction.clone()) * hidden.clone();
+            // Where nothing is hidden, nothing moves.
+            let length = square.clone() / (dot(direction.clone(), moved.clone()) + LEAST_SQUARE);
+            away = away + direction.clone() * length.clone();
+            residual = residual - moved * length;
+            let next = dot(residual.clone(), residual.clone());
+            direction = residual.clone() + direction * (next.clone() / (square + LEAST_SQUARE));
+            square = next;
+        }
+        away + mean
+    }
+
     /// Anything of the shape of windows in its directions, in the same units.
     #[must_use]
     pub fn directions(&self, x: Tensor<3>) -> Tensor<3> {
@@ -229,4 +273,100 @@ fn directions(covariance: Vec<f64>, n: usize) -> Vec<f32> {
     let mut columns = vec![0.0; n * n];
     transpose(&vectors, n, n, &mut columns);
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Random};
+
+    const SHAPE: [usize; 2] = [4, 2];
+
+    /// Two columns that follow each other, smooth in time.
+    struct Smooth;
+
+    impl Windows for Smooth {
+        fn len(&self) -> usize {
+            2000
+        }
+
+        fn shape(&self) -> [usize; 2] {
+            SHAPE
+        }
+
+        fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
+            let mut rng = Random::new(3, Purpose::Order, i as u64);
+            let mut level = rng.normal(1)[0];
+            for row in values.chunks_exact_mut(2) {
+                let noise = rng.normal(3);
+                level = 0.8 * level + 0.6 * noise[0];
+                row.copy_from_slice(&[level + 0.2 * noise[1] + 0.5, 0.7 * level + 0.3 * noise[2]]);
+            }
+            mask.fill(1.0);
+        }
+    }
+
+    /// The hidden values solve `Λ_hh (x_h − m_h) = −Λ_hk (x_k − m_k)`, here by elimination.
+    fn exact(gaussian: &Separable, x: &[f32], shown: &[f32]) -> Vec<f64> {
+        let [length, features] = SHAPE;
+        let n = length * features;
+        let precision = |a: usize, b: usize| -> f64 {
+            (0..n)
+                .map(|d| {
+                    let (i, j) = (d / features, d % features);
+                    let of = |at: usize| {
+                        f64::from(gaussian.along[at / features * length + i])
+                            * f64::from(gaussian.across[at % features * features + j])
+                    };
+                    of(a) * of(b) / f64::from(gaussian.variance[d] + OPEN)
+                })
+                .sum()
+        };
+        let away = |i: usize| f64::from(x[i]) - f64::from(gaussian.mean[i]);
+        let hidden: Vec<usize> = (0..n).filter(|&i| shown[i] == 0.0).collect();
+        let known: Vec<usize> = (0..n).filter(|&i| shown[i] == 1.0).collect();
+        let mut rows: Vec<Vec<f64>> = hidden
+            .iter()
+            .map(|&a| {
+                let right = -known.iter().map(|&b| precision(a, b) * away(b)).sum::<f64>();
+                hidden.iter().map(|&b| precision(a, b)).chain([right]).collect()
+            })
+            .collect();
+        for i in 0..rows.len() {
+            let pivot = rows[i].clone();
+            for (other, row) in rows.iter_mut().enumerate().filter(|(other, _)| *other != i) {
+                let factor = row[i] / pivot[i];
+                row.iter_mut().zip(&pivot).for_each(|(r, p)| *r -= factor * p);
+                debug_assert_ne!(other, i);
+            }
+        }
+        let mut all: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
+        for (i, &at) in hidden.iter().enumerate() {
+            all[at] = rows[i][hidden.len()] / rows[i][i] + f64::from(gaussian.mean[at]);
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_hidden_gets_its_conditional_mean() {
+        let gaussian = Separable::fit(&Smooth);
+        let device = Device::flex();
+        let tensor =
+            |v: &[f32]| Tensor::<3>::from_data(TensorData::new(v.to_vec(), [1, 4, 2]), &device);
+        let x = [1.0, 0.9, 0.4, 0.2, -0.5, -0.1, 0.3, 0.8];
+        for shown in [
+            [1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0],
+            [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+            [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+            [1.0; 8],
+            [0.0; 8],
+        ] {
+            let found = gaussian.complete(tensor(&x), tensor(&shown), tensor(&[0.0; 8]));
+            let found = found.into_data().try_to_vec::<f32>().expect("real numbers");
+            for (i, (found, wanted)) in found.iter().zip(exact(&gaussian, &x, &shown)).enumerate() {
+                let off = (f64::from(*found) - wanted).abs();
+                assert!(off < 1e-3, "{shown:?} [{i}]: found {found}, wanted {wanted}");
+            }
+        }
+    }
 }
