@@ -168,7 +168,7 @@ impl Separable {
     /// What the Gaussian would have where nothing is `shown` of clean windows `x`, both `(batch, time,
     /// features)`: the conditional mean, beginning with `start` and approached by steps of conjugate
     /// gradients (Hestenes and Stiefel 1952) on the precision of what is hidden. A start that interpolates
-    /// is near enough for [`STEPS`] of them; where much is hidden, what they leave is smooth. Where
+    /// is near enough for eight of them; where much is hidden, what they leave is smooth. Where
     /// something is shown the answer is what is shown, and nothing here is learned by gradients.
     #[must_use]
     pub fn complete(&self, x: Tensor<3>, shown: Tensor<3>, start: Tensor<3>) -> Tensor<3> {
