@@ -5,14 +5,16 @@ Run from the root of the repository:  python3 bench/folders.py --data FOLDER [--
 
 Runs `mote train` with the usual settings of the command (all data but the held-back fifth trains), so
 that the table says what a user gets who tries it. Each result is a file under target/folders; what is
-there is not run again. Writes docs/results/folders.md.
+there is not run again. Two run at a time, on a core each. Writes docs/results/folders.md.
 """
-import argparse, json, os, platform, resource, subprocess, sys, time
+import argparse, json, os, re, statistics, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "target" / "folders"
-MODELS = ["vae", "flow", "spline-flow", "autoregressive", "diffusion"]
+TARGET = ROOT / "docs" / "results" / "folders.md"
+MODELS = ["vae", "vq-vae", "flow", "spline-flow", "autoregressive", "transformer", "diffusion", "latent-diffusion", "gan", "energy"]
 # Folder, files, and further arguments; `datasets/FOLDER.toml` is used where there is one.
 SETS = [
     ("asd", ["omi-1_train.csv.gz"], []),
@@ -51,26 +53,93 @@ def found(data: Path, name: str) -> Path:
     sys.exit(f"error: wanted {data / name}, found nothing")
 
 
-def run(data: Path, folder: str, files: list, further: list, model: str) -> dict:
-    command = [str(ROOT / "target" / "release" / "mote"), "train", *(str(found(data / folder, f)) for f in files), *further]
+def run(program: Path, data: Path, folder: str, files: list, further: list, model: str) -> dict:
+    command = [str(program), "train", *(str(found(data / folder, f)) for f in files), *further]
     if (settings := ROOT / "datasets" / f"{folder}.toml").exists():
         command += ["--dataset", str(settings)]
     out = STORE / f"{folder}-{model}.mote"
     command += ["--model", model, "--fresh", "--json", "--out", str(out)]
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # The two pipes hold little; what is of interest comes at the end.
-    said, complained = process.communicate()
-    seconds = time.perf_counter() - began
-    result = {"folder": folder, "model": model, "seconds": seconds, "status": process.returncode}
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
+        process = subprocess.Popen(command, stdout=said, stderr=complained, env=os.environ | {"RAYON_NUM_THREADS": "1"})
+        # The usage of this one child; that of all children would be the largest of them.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - began
+        said.seek(0), complained.seek(0)
+        lines = [json.loads(line) for line in said if line.startswith("{")]
+        errors = complained.read().splitlines()
+    result = {"folder": folder, "model": model, "seconds": seconds, "status": process.returncode, "peak_kb": usage.ru_maxrss}
     if process.returncode:
-        said = [line for line in complained.splitlines() if line.startswith("error")]
-        result["error"] = said[-1] if said else complained.strip()
+        result["error"] = next((line for line in reversed(errors) if line.startswith("error")), errors[-1] if errors else "")
         return result
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     result |= {"bytes": out.stat().st_size, "summary": lines[-1]}
     out.unlink()
     return result
+
+
+def quality(result: dict) -> str:
+    """How well the drawn windows lie among held-back ones, or the nats of a model that draws none."""
+    summary = result["summary"]
+    if alike := summary.get("resemblance"):
+        best, best_coverage = alike["training"]
+        share = lambda found, best: f"{100 * found / best:.0f}" if best else "–"
+        return f"{share(alike['precision'], best)} / {share(alike['coverage'], best_coverage)}"
+    nats = summary.get("validation_nats")
+    return "–" if nats is None else f"{nats:.2f} nats"
+
+
+def cell(result: dict) -> str:
+    if result is None:
+        return ""
+    if result["status"]:
+        return "refused"
+    time, memory = result["seconds"], result["peak_kb"] / 1024
+    kept = result["bytes"] / 1024
+    signs = "".join("\\*" for _ in result["summary"].get("signs", []))
+    return f"{quality(result)}{signs}<br>{time:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
+
+
+def table() -> str:
+    results = {}
+    for path in sorted(STORE.glob("*.json")):
+        result = json.loads(path.read_text())
+        results[result["folder"], result["model"]] = result
+    models = [m for m in MODELS if any(key[1] == m for key in results)]
+    lines = [
+        "# Every family on every folder", "",
+        "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, one thread each, two at a "
+        "time on two cores. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
+        "held-back ones / the share of held-back windows that a drawn one lies near, both in percent of what as many training "
+        "windows reach; for one that was not trained to draw: nats per held-back value, less is better. Stars are signs of failed "
+        "training, told below. Second line: time of the whole command, peak of memory, size of the model file.", "",
+        "| data | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|",
+    ]
+    for folder, files, _ in SETS:
+        cells = [cell(results.get((folder, model))) for model in models]
+        if any(cells):
+            lines.append(f"| {folder}: {', '.join(f.removesuffix('.gz').split('/')[-1] for f in files)} | " + " | ".join(cells) + " |")
+    lines += ["", "| over all folders | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
+    done = {m: [r for (_, name), r in results.items() if name == m and not r["status"]] for m in models}
+    said = {
+        "trained": lambda rs: f"{len(rs)}",
+        "seconds, median": lambda rs: f"{statistics.median(r['seconds'] for r in rs):.0f}",
+        "seconds, most": lambda rs: f"{max(r['seconds'] for r in rs):.0f}",
+        "memory, MB, most": lambda rs: f"{max(r['peak_kb'] for r in rs) / 1024:.0f}",
+        "model, KB, median": lambda rs: f"{statistics.median(r['bytes'] for r in rs) / 1024:.0f}",
+    }
+    for name, of in said.items():
+        lines.append(f"| {name} | " + " | ".join(of(done[m]) if done[m] else "–" for m in models) + " |")
+    lines += ["", "## Signs of failed training", ""]
+    for (folder, model), result in sorted(results.items()):
+        for sign in result.get("summary", {}).get("signs", []):
+            lines.append(f"- {folder}, {model}: {sign['name']}. {sign['words']}")
+    refused = [(key, r["error"]) for key, r in sorted(results.items()) if r["status"]]
+    if refused:
+        lines += ["", "## Refused", ""]
+        # Where the data lies is nobody's business.
+        lines += [f"- {f}, {model}: " + re.sub(rf"[^ ]*/(?={f}/)", "", error) for (f, model), error in refused]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -78,23 +147,26 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     arguments.add_argument("--sets", default=",".join(s[0] for s in SETS))
     arguments.add_argument("--models", default=",".join(MODELS))
+    arguments.add_argument("--jobs", type=int, default=2)
+    arguments.add_argument("--program", type=Path, help="run this and build nothing")
     options = arguments.parse_args()
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "mote"], cwd=ROOT, check=True)
+    if options.program is None:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "mote"], cwd=ROOT, check=True)
+    program = options.program or ROOT / "target" / "release" / "mote"
     STORE.mkdir(parents=True, exist_ok=True)
-    for folder, files, further in SETS:
-        for model in MODELS:
-            store = STORE / f"{folder}-{model}.json"
-            if folder not in options.sets.split(",") or model not in options.models.split(",") or store.exists():
-                continue
-            # A child of its own for each, so that its peak of memory is its own.
-            if os.fork() == 0:
-                result = run(options.data, folder, files, further, model)
-                result["peak_kb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-                store.write_text(json.dumps(result, indent=1))
-                print(folder, model, f"{result['seconds']:.0f} s", result.get("error", ""), file=sys.stderr)
-                os._exit(0)
-            os.wait()
-    print(json.dumps([json.loads(p.read_text()) for p in sorted(STORE.glob("*.json"))][:1], indent=1))
+
+    def one(job: tuple) -> None:
+        folder, files, further, model = job
+        result = run(program, options.data, folder, files, further, model)
+        (STORE / f"{folder}-{model}.json").write_text(json.dumps(result, indent=1))
+        print(folder, model, f"{result['seconds']:.0f} s", result.get("error", ""), file=sys.stderr)
+
+    sets, models = options.sets.split(","), options.models.split(",")
+    jobs = [(*s, model) for model in MODELS for s in SETS if s[0] in sets and model in models]
+    jobs = [job for job in jobs if not (STORE / f"{job[0]}-{job[-1]}.json").exists()]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(one, jobs))
+    TARGET.write_text(table())
 
 
 if __name__ == "__main__":

@@ -67,6 +67,9 @@ pub struct Detector {
     /// began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
+    /// Tells what is calmer than normal data ever is; absent where that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typical: Option<Typical>,
     /// The share of normal samples that may lie above the threshold, as asked for.
     pub false_alarm_rate: f64,
     /// The mean of each feature's share of the score on held-back normal data.
@@ -75,6 +78,18 @@ pub struct Detector {
     pub feature_deviation: Vec<f32>,
     /// The score of held-back normal data at the quantiles 0, 1/100, …, 1; for reports.
     pub score_quantiles: Vec<f64>,
+}
+
+/// What normal windows score from below. A likelihood is highest where signals stand still, whether or
+/// not that ever happens: a window that is far more probable than all normal ones is not typical of
+/// them (Nalisnick et al. 2019, arXiv 1906.02994).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typical {
+    /// Windows with a lower mean over all of their values are alarms; nats per observed value.
+    pub least: f64,
+    /// What each nat below it adds to the threshold, to make the score of such a window; above zero.
+    pub slope: f64,
 }
 
 /// Compares each score with those of late instead of with a fixed threshold. The level of a score

@@ -11,7 +11,7 @@ use crate::{
     container::{self, Container, Tensor, Tensors},
     error::Error,
     limits,
-    manifest::{Density, Generator, Manifest, Margins, Tracking},
+    manifest::{Density, Generator, Manifest, Margins, Tracking, Typical},
     verify::{Verified, limit},
 };
 
@@ -149,6 +149,12 @@ fn check(manifest: &Manifest) -> Result<(), Error> {
             detector.feature_deviation.iter().all(|d| *d > 0.0),
             "a deviation that is not positive".into(),
         )?;
+        if let Some(Typical { least, slope }) = detector.typical {
+            rule(
+                least.is_finite() && slope.is_finite() && slope > 0.0,
+                format!("a calmness that cannot be computed: below {least}, times {slope}"),
+            )?;
+        }
         if let Some(tracking) = &detector.tracking {
             rule(sound(tracking), format!("tracking that cannot be computed: {tracking:?}"))?;
         }

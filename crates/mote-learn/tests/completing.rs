@@ -14,8 +14,9 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Diffusion, DiffusionConfig, EnergyConfig,
-        EnergyModel, Family, Gan, GanConfig, Generation, SplineFlow, SplineFlowConfig, TimeVae,
-        TimeVaeConfig, Transformer, TransformerConfig, VqVae, VqVaeConfig,
+        EnergyModel, Family, Gan, GanConfig, Generation, LatentDiffusion, LatentDiffusionConfig,
+        SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig,
+        VqVae, VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -141,6 +142,14 @@ fn transformer() {
     let layout = Layout::numbers_only(FEATURES);
     let model = Transformer::new(&config, &layout, &mut rng(1), &Device::flex());
     check(&shaken(model, 0.2), Generator::Sequential);
+}
+
+#[test]
+fn latent_diffusion() {
+    let vae = TimeVaeConfig { hidden: 8, halvings: 1, latent: 3, ..Default::default() };
+    let config = LatentDiffusionConfig { vae, hidden: 8, blocks: 1, steps: 3 };
+    let model = LatentDiffusion::new(&config, LENGTH, FEATURES, &mut rng(1), &Device::flex());
+    check(&shaken(model, 0.2), Generator::Direct);
 }
 
 #[test]

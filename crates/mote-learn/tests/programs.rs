@@ -11,9 +11,9 @@ use mote_learn::{
     entries::entries,
     families::{
         Autoregressive, AutoregressiveConfig, Density, Diffusion, DiffusionConfig, Distilled,
-        EnergyConfig, EnergyModel, Family, Gan, GanConfig, Generation, Prediction, SplineFlow,
-        SplineFlowConfig, TimeVae, TimeVaeConfig, Transformer, TransformerConfig, VqVae,
-        VqVaeConfig,
+        EnergyConfig, EnergyModel, Family, Gan, GanConfig, Generation, LatentDiffusion,
+        LatentDiffusionConfig, Prediction, SplineFlow, SplineFlowConfig, TimeVae, TimeVaeConfig,
+        Transformer, TransformerConfig, VqVae, VqVaeConfig,
     },
     layout::Layout,
     parts::Standardize,
@@ -232,6 +232,17 @@ fn diffusion() {
                 check(&Distilled::new(model, 4), shape, &["denoise", "restore"]);
             }
         }
+    }
+}
+
+#[test]
+fn latent_diffusion() {
+    let device = Device::flex();
+    for shape in [[2, 1], [8, 3], [24, 6]] {
+        let vae = TimeVaeConfig { hidden: 12, halvings: 1, latent: 3, ..Default::default() };
+        let config = LatentDiffusionConfig { vae, hidden: 12, blocks: 2, steps: 5 };
+        let model = LatentDiffusion::new(&config, shape[0], shape[1], &mut rng(9), &device);
+        check(&shaken(model, 0.2), shape, &["score", "encode", "complete"]);
     }
 }
 

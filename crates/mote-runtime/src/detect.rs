@@ -14,6 +14,10 @@
 //! windows. Files and streams go through this one machine:
 //! that is why they agree sample by sample.
 //!
+//! A sensor that hangs is more probable than one that works, because a likelihood is highest where
+//! nothing moves. So a window that is calmer than normal data ever is ([`manifest::Typical`]) is an
+//! alarm too, and its score is raised above the threshold by as much as it is too calm.
+//!
 //! A score that is no finite number, because an input was out of all bounds or the weights are
 //! broken, is an alarm and not silence: it counts as [`UNDEFINED`], and its event says so.
 
@@ -27,7 +31,7 @@ use alloc::{vec, vec::Vec};
 use mote_format::{Model, manifest};
 
 use crate::load::LoadError;
-use scorer::Scorer;
+use scorer::{Means, Scorer};
 
 /// One time step.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +58,19 @@ pub struct Scored {
     pub score: f64,
     /// How many deviations it lies above the scores of late, where the model tracks them.
     pub surprise: Option<f64>,
-    /// Whether one or the other lies above its threshold.
-    pub alarm: bool,
+    /// Whether one or the other lies above its threshold, and why.
+    pub alarm: Option<Reason>,
+}
+
+/// Why a sample is an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is less probable than normal data.
+    Improbable,
+    /// It is calmer than normal data ever is, as of a sensor that hangs.
+    Calm,
+    /// Its score is no number, because an input was out of all bounds.
+    Undefined,
 }
 
 /// Stands for a score that is no finite number: above all others, and still a number, so that
@@ -73,8 +88,8 @@ pub struct Event {
     pub peak: u64,
     /// That score.
     pub peak_score: f64,
-    /// Whether the score at the peak was no number. Then no feature can be blamed.
-    pub undefined: bool,
+    /// Why the peak is an alarm.
+    pub reason: Reason,
 }
 
 /// Samples without an alarm after which an event is over, whether they were calm or had no score:
@@ -92,8 +107,10 @@ pub struct Detector<'m> {
     seen: u64,
     /// `(features,)`: what each adds to the latest score.
     shares: Vec<f32>,
+    /// The mean over the latest window.
+    window: f64,
     open: Option<Event>,
-    /// `(features,)`: how far each was above its usual share at the peak of the event.
+    /// `(features,)`: how far each was above its usual share, or too calm, at the peak of the event.
     cause: Vec<f32>,
 }
 
@@ -114,6 +131,7 @@ impl<'m> Detector<'m> {
             features,
             seen: 0,
             shares: vec![0.0; features],
+            window: f64::NAN,
             open: None,
             cause: vec![0.0; features],
         })
@@ -136,9 +154,7 @@ impl<'m> Detector<'m> {
         assert_eq!(sample.mask.len(), self.features, "mask of a sample");
         let index = self.seen;
         self.seen += 1;
-        let score = self.scorer.push(sample, &mut self.shares);
-        let score = score.map(|score| if score.is_finite() { score } else { UNDEFINED });
-        let scored = score.map(|score| self.judge(score));
+        let scored = self.scorer.push(sample, &mut self.shares).map(|means| self.judge(means));
         Step { scored, ended: self.follow(index, scored) }
     }
 
@@ -148,8 +164,15 @@ impl<'m> Detector<'m> {
         &self.shares
     }
 
+    /// The mean over all values of the latest window with a score, in nats per observed value: what is
+    /// compared with [`manifest::Typical::least`].
+    #[must_use]
+    pub fn window_mean(&self) -> f64 {
+        self.window
+    }
+
     /// How far each feature's share was above its usual one at the peak of the latest event, in
-    /// standard deviations on normal data.
+    /// standard deviations on normal data; below it, where the event was too calm.
     #[must_use]
     pub fn cause(&self) -> &[f32] {
         &self.cause
@@ -168,55 +191,71 @@ impl<'m> Detector<'m> {
         own * size_of::<f32>() + self.scorer.memory_bytes()
     }
 
-    fn judge(&mut self, score: f64) -> Scored {
-        // What is no number says nothing of what is usual.
-        let defined = score != UNDEFINED;
-        let surprise = self.tracker.as_mut().filter(|_| defined).map(|t| t.surprise(score));
-        let above = match (&self.settings, &self.tracker, surprise) {
-            (_, Some(tracker), Some(surprise)) => surprise > tracker.threshold(),
-            (Some(settings), _, _) => score > settings.threshold,
-            (None, _, _) => false,
+    fn judge(&mut self, Means { score, window }: Means) -> Scored {
+        self.window = window;
+        if !score.is_finite() {
+            // What is no number says nothing of what is usual.
+            return Scored { score: UNDEFINED, surprise: None, alarm: Some(Reason::Undefined) };
+        }
+        let mut surprise = self.tracker.as_mut().map(|t| t.surprise(score));
+        let Some(settings) = &self.settings else { return Scored { score, surprise, alarm: None } };
+        if let Some(typical) = settings.typical.filter(|typical| window < typical.least) {
+            let beyond = (typical.least - window) * typical.slope;
+            if let (Some(surprise), Some(tracker)) = (&mut surprise, &self.tracker) {
+                *surprise = surprise.max(tracker.threshold() + beyond);
+            }
+            let score = score.max(settings.threshold + beyond);
+            return Scored { score, surprise, alarm: Some(Reason::Calm) };
+        }
+        let above = match (&self.tracker, surprise) {
+            (Some(tracker), Some(surprise)) => surprise > tracker.threshold(),
+            _ => score > settings.threshold,
         };
-        Scored { score, surprise, alarm: above || !defined }
+        Scored { score, surprise, alarm: above.then_some(Reason::Improbable) }
     }
 
     /// Opens, prolongs or ends the event.
     fn follow(&mut self, index: u64, scored: Option<Scored>) -> Option<Event> {
-        let Some(Scored { score, alarm: true, .. }) = scored else {
+        let Some(Scored { score, alarm: Some(reason), .. }) = scored else {
             return match self.open {
                 Some(event) if index - event.end >= PATIENCE => self.open.take(),
                 _ => None,
             };
         };
-        let undefined = score == UNDEFINED;
         let peak = match &mut self.open {
             Some(event) => {
                 event.end = index;
                 let higher = score > event.peak_score;
                 if higher {
-                    (event.peak, event.peak_score, event.undefined) = (index, score, undefined);
+                    (event.peak, event.peak_score, event.reason) = (index, score, reason);
                 }
                 higher
             }
             None => {
                 let (start, end, peak, peak_score) = (index, index, index, score);
-                self.open = Some(Event { start, end, peak, peak_score, undefined });
+                self.open = Some(Event { start, end, peak, peak_score, reason });
                 true
             }
         };
         if peak {
-            self.blame(undefined);
+            self.blame(reason);
         }
         None
     }
 
-    fn blame(&mut self, undefined: bool) {
-        let Some(settings) = self.settings.as_ref().filter(|_| !undefined) else {
+    fn blame(&mut self, reason: Reason) {
+        let sign = match reason {
+            Reason::Improbable => 1.0,
+            Reason::Calm => -1.0,
+            Reason::Undefined => 0.0,
+        };
+        let Some(settings) = self.settings.as_ref().filter(|_| sign != 0.0) else {
             self.cause.fill(0.0);
             return;
         };
         for (i, cause) in self.cause.iter_mut().enumerate() {
-            *cause = (self.shares[i] - settings.feature_mean[i]) / settings.feature_deviation[i];
+            let above = self.shares[i] - settings.feature_mean[i];
+            *cause = sign * above / settings.feature_deviation[i];
         }
     }
 }

@@ -25,7 +25,7 @@ mod plan;
 mod step;
 mod views;
 
-pub use detect::{Detector, Event, Sample, Scored, Step, Tracker, UNDEFINED};
+pub use detect::{Detector, Event, Reason, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
 pub use generate::{Completer, Denoiser, Moment, Schedule};

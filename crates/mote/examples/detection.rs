@@ -357,7 +357,7 @@ fn onsets(
     let parts = split(&source.runs, &recipe.reading.dataset.split)?;
     let held = parts.validation.expect("a fifth of the training part");
     let alarm = Alarm::Tracking(ONSET);
-    let calibration = calibrate(&model, &held, recipe.false_alarm_rate, alarm)?;
+    let calibration = calibrate(&model, [&parts.train, &held], recipe.false_alarm_rate, alarm)?;
     model.manifest.detector = Some(calibration.detector);
     let run = judge(&model, &source.runs, None)?.remove(0);
     let (surprises, windows) = rows(&run, &run.scores.surprises);

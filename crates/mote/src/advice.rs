@@ -95,7 +95,16 @@ impl Advice {
 pub const MERITS: [(Need, &[&str]); 6] = [
     (
         Need::Detect,
-        &["flow", "vae", "autoregressive", "spline-flow", "transformer", "energy", "vq-vae"],
+        &[
+            "flow",
+            "vae",
+            "autoregressive",
+            "spline-flow",
+            "transformer",
+            "energy",
+            "vq-vae",
+            "latent-diffusion",
+        ],
     ),
     (
         Need::Generate,
@@ -106,6 +115,7 @@ pub const MERITS: [(Need, &[&str]); 6] = [
             "spline-flow",
             "vae",
             "vq-vae",
+            "latent-diffusion",
             "gan",
             "energy",
         ],
@@ -113,7 +123,7 @@ pub const MERITS: [(Need, &[&str]); 6] = [
     (Need::Impute, &["diffusion", "spline-flow", "autoregressive", "transformer", "vae"]),
     (Need::Forecast, &["diffusion", "spline-flow", "autoregressive", "transformer", "vae"]),
     (Need::Denoise, &["diffusion", "vae", "energy"]),
-    (Need::Embed, &["vae"]),
+    (Need::Embed, &["vae", "latent-diffusion"]),
 ];
 
 /// Below so many samples a family with many weights learns them by heart.

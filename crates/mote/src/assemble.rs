@@ -6,6 +6,7 @@ use mote_format::{
     Model,
     manifest::{Density, Detector},
 };
+use mote_runtime::Reason;
 
 use crate::{
     Error,
@@ -201,6 +202,7 @@ fn run(run: &Evaluated) -> Run {
                 end: e.end,
                 peak: e.peak,
                 peak_score: e.peak_score,
+                calm: e.reason == Reason::Calm,
                 cause: e.deviations.iter().map(|&d| f64::from(d)).collect(),
             })
             .collect(),

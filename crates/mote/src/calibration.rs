@@ -4,7 +4,7 @@ use mote_data::Runs;
 use mote_eval::{Tail, extreme::Fit, quantile};
 use mote_format::{
     Model,
-    manifest::{Detector, Tracking},
+    manifest::{Detector, Tracking, Typical},
 };
 use mote_runtime::Tracker;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub const MEMORY: usize = 2000;
 /// Deviations beyond which a score moves what is usual no further.
 const CLIP: f64 = 4.0;
 
+/// Samples of the training data whose calmness is looked at, at most.
+const LOOKED_AT: usize = 20_000;
+
 /// How the alarm is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +53,7 @@ pub enum Alarm {
     Tracking(usize),
 }
 
-/// Runs `model` over held-back data and fits the tail of its scores by extreme-value theory (peaks
+/// Runs `model` over the data it was trained on and what was held back, and fits the tail of its scores by extreme-value theory (peaks
 /// over threshold, Siffer et al. 2017). A detector that `model` already has is not looked at.
 ///
 /// # Errors
@@ -58,11 +61,14 @@ pub enum Alarm {
 /// [`Error::Evaluate`] with what is wrong if there are too few scores.
 pub fn calibrate(
     model: &Model<'_>,
-    held: &Runs,
+    [train, held]: [&Runs; 2],
     false_alarm_rate: f64,
     alarm: Alarm,
 ) -> Result<Calibration, Error> {
-    let (scores, usual) = observe(model, held)?;
+    let Observed { scores, mut windows, usual } = observe(model, held, usize::MAX)?;
+    // How improbable normal data is, only data tells that was not learned; but how calm it can be, all
+    // of it does.
+    windows.extend(observe(model, train, LOOKED_AT)?.windows);
     let error = |e| Error::evaluate("the threshold from held-back data", e);
     let (threshold, fit) = tail(&scores, false_alarm_rate).map_err(error)?;
     let above = scores.iter().filter(|&&s| s > threshold).count();
@@ -76,6 +82,7 @@ pub fn calibrate(
     let mut detector = Detector {
         threshold,
         tracking: memory.map(|memory| levels(&scores, &quantiles, memory.max(1) as f64)),
+        typical: typical(&windows, false_alarm_rate, threshold - quantiles[50]),
         false_alarm_rate,
         feature_mean: usual.iter().map(|m| m.mean as f32).collect(),
         feature_deviation: usual.iter().map(Moments::deviation).collect(),
@@ -98,28 +105,53 @@ pub fn calibrate(
     })
 }
 
-/// The scores of held-back data, and the moments of each feature's share.
-fn observe(model: &Model<'_>, held: &Runs) -> Result<(Vec<f64>, Vec<Moments>), Error> {
+/// What data looks like to a model.
+struct Observed {
+    /// `(samples,)`.
+    scores: Vec<f64>,
+    /// `(samples,)`: the mean over the window of each.
+    windows: Vec<f64>,
+    /// `(features,)`: the moments of each one's share of the score.
+    usual: Vec<Moments>,
+}
+
+/// Looks at about `most` samples at most: as large a part of each segment, from its beginning.
+fn observe(model: &Model<'_>, runs: &Runs, most: usize) -> Result<Observed, Error> {
     let features = model.manifest.schema.features();
-    let mut scores = Vec::new();
+    let (mut scores, mut windows) = (Vec::new(), Vec::new());
+    let all: usize = runs.series().iter().map(|series| series.len()).sum();
+    let part = (most as f64 / all as f64).min(1.0);
     let mut usual = vec![Moments::default(); features];
-    for series in held.series() {
+    for series in runs.series() {
         let mut detector = mote_runtime::Detector::new(model)?;
         for segment in series.segments() {
-            for t in segment {
+            let count = (segment.len() as f64 * part).ceil() as usize;
+            for t in segment.take(count) {
                 let row = t * features..(t + 1) * features;
                 let (values, mask) = (&series.values()[row.clone()], &series.mask()[row]);
                 let sample = mote_runtime::Sample { values, mask };
                 if let Some(scored) = detector.push(sample).scored {
                     let defined = scored.score != mote_runtime::UNDEFINED;
                     scores.push(if defined { scored.score } else { f64::INFINITY });
+                    windows.push(detector.window_mean());
                     usual.iter_mut().zip(detector.shares()).for_each(|(m, &s)| m.add(s.into()));
                 }
             }
             detector.reset();
         }
     }
-    Ok((scores, usual))
+    Ok(Observed { scores, windows, usual })
+}
+
+/// Where windows are calmer than normal data ever was, and rarer than `rate` by the tail of `windows`,
+/// their means; `None` where that cannot be said, as of means that are all the same. From the middle
+/// down to there is as far as `distance` up to the threshold.
+fn typical(windows: &[f64], rate: f64, distance: f64) -> Option<Typical> {
+    let calm: Vec<f64> = windows.iter().map(|mean| -mean).collect();
+    let (rare, _) = tail(&calm, rate).ok()?;
+    let least = calm.iter().fold(rare, |least, calm| least.max(*calm));
+    let slope = distance / (quantile(windows, 0.5).ok()? + least);
+    (slope > 0.0 && slope.is_finite()).then_some(Typical { least: -least, slope })
 }
 
 /// The value that is exceeded at `rate`, and how the tail beyond the body was modelled.

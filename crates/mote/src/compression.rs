@@ -104,7 +104,7 @@ pub fn compress(
         Some(detector) => {
             let bare = model::write(&manifest, &tensors);
             let opened = Model::open(&bare).expect("written a moment ago");
-            Some(calibrate(&opened, held, detector.false_alarm_rate, recipe.alarm)?)
+            Some(calibrate(&opened, [&parts.train, held], detector.false_alarm_rate, recipe.alarm)?)
         }
         None => None,
     };

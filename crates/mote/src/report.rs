@@ -20,7 +20,7 @@
 //!     name: "pump 3".into(),
 //!     times: (0..100).map(f64::from).collect(),
 //!     scores: (0..100).map(|i| if i == 70 { 9.0 } else { f64::from(i % 5) * 0.1 }).collect(),
-//!     events: vec![Event { start: 70, end: 70, peak: 70, peak_score: 9.0, cause: vec![] }],
+//!     events: vec![Event { start: 70, end: 70, peak: 70, peak_score: 9.0, ..Event::default() }],
 //!     ..Run::default()
 //! };
 //! let page = render(&Report {

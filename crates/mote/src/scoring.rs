@@ -2,8 +2,8 @@
 
 use mote_data::Series;
 use mote_format::{Model, Schema};
-use mote_runtime::{Detector, Event, Sample, Step};
-use serde::Serialize;
+use mote_runtime::{Detector, Event, Reason, Sample, Step};
+use serde::{Serialize, Serializer};
 
 use crate::Error;
 
@@ -33,12 +33,12 @@ pub struct Found {
     pub peak: usize,
     /// That score.
     pub peak_score: f64,
-    /// Whether the score at the peak was no number, because an input was out of all bounds.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub undefined: bool,
+    /// Why the peak is an alarm.
+    #[serde(serialize_with = "reason")]
+    pub reason: Reason,
     /// The columns that stood out at the peak, worst first; none if the score was no number.
     pub causes: Vec<Cause>,
-    /// `(columns,)`: how far the share of each is above the usual, likewise.
+    /// `(columns,)`: how far the share of each is above the usual, or below where it was too calm.
     #[serde(skip)]
     pub deviations: Vec<f32>,
 }
@@ -48,8 +48,17 @@ pub struct Found {
 pub struct Cause {
     /// Its name.
     pub column: String,
-    /// How far its share of the score is above the usual, in standard deviations on normal data.
+    /// How far its share of the score is above the usual, in standard deviations on normal data; below
+    /// it, where that was too calm.
     pub deviations: f32,
+}
+
+fn reason<S: Serializer>(reason: &Reason, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(match reason {
+        Reason::Improbable => "improbable",
+        Reason::Calm => "calm",
+        Reason::Undefined => "undefined",
+    })
 }
 
 /// Columns named as the causes of an event, at most.
@@ -83,7 +92,7 @@ pub fn score(model: &Model<'_>, series: &Series) -> Result<Scores, Error> {
             let Step { scored, ended } = detector.push(sample);
             found.scores.push(scored.map(|s| s.score));
             found.surprises.push(scored.and_then(|s| s.surprise));
-            found.alarms.push(scored.is_some_and(|s| s.alarm));
+            found.alarms.push(scored.is_some_and(|s| s.alarm.is_some()));
             if scored.is_some() {
                 let shares = &mut found.shares[t * schema.columns.len()..][..schema.columns.len()];
                 for (share, &column) in detector.shares().iter().zip(&columns) {
@@ -115,13 +124,13 @@ pub fn describe(event: Event, cause: &[f32], schema: &Schema) -> Found {
         .map(|(deviations, column)| Cause { column: column.name.clone(), deviations })
         .collect();
     causes.sort_by(|a, b| b.deviations.total_cmp(&a.deviations));
-    causes.truncate(if event.undefined { 0 } else { CAUSES });
+    causes.truncate(if event.reason == Reason::Undefined { 0 } else { CAUSES });
     Found {
         start: event.start as usize,
         end: event.end as usize,
         peak: event.peak as usize,
         peak_score: event.peak_score,
-        undefined: event.undefined,
+        reason: event.reason,
         causes,
         deviations: columns,
     }

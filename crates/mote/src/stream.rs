@@ -169,7 +169,9 @@ impl Watch for Detection<'_> {
         let was_open = self.detector.open().is_some();
         let observed = Observed { values: &sample.values, mask: &sample.mask };
         let Step { scored, ended } = self.detector.push(observed);
-        if let Some(event) = self.detector.open().filter(|_| scored.is_some_and(|s| s.alarm)) {
+        if let Some(event) =
+            self.detector.open().filter(|_| scored.is_some_and(|s| s.alarm.is_some()))
+        {
             if !was_open {
                 self.times.start = sample.time;
             }
@@ -183,7 +185,7 @@ impl Watch for Detection<'_> {
             time: sample.time.map(|t| t.to_string()),
             score: scored.map(|s| s.score),
             surprise: scored.and_then(|s| s.surprise),
-            alarm: scored.is_some_and(|s| s.alarm),
+            alarm: scored.is_some_and(|s| s.alarm.is_some()),
         }));
         self.close(ended, out);
     }

@@ -31,7 +31,7 @@ use crate::{
     source::{Reading, Source},
 };
 use attempt::Attempt;
-use health::Sign;
+use health::{Resemblance, Sign};
 use window::Standardized;
 
 /// Everything that decides a training but the data itself. Stored in the model file.
@@ -198,6 +198,8 @@ pub struct Finished {
     pub codebook: Option<Codebook>,
     /// How the threshold was chosen, where the model has scores.
     pub calibration: Option<Calibration>,
+    /// How the windows that it draws resemble the data, where it was trained to draw any.
+    pub resemblance: Option<Resemblance>,
     /// What went wrong; empty where nothing did.
     pub signs: Vec<Sign>,
 }

@@ -119,6 +119,14 @@ fn a_detector_divides_by_no_zero() {
     assert!(accepted(|m| detector(m).feature_deviation[0] = f32::MIN_POSITIVE));
 }
 
+#[test]
+fn calmness_can_be_computed() {
+    let wanted = "manifest: a calmness that cannot be computed: below 0.25, times 0";
+    check(|m| detector(m).typical.as_mut().unwrap().slope = 0.0, wanted);
+    assert!(accepted(|m| detector(m).typical.as_mut().unwrap().least = -1.0));
+    assert!(accepted(|m| detector(m).typical = None));
+}
+
 /// JSON has no infinity, but it has numbers that would be infinite as `f32`.
 #[test]
 fn a_detector_has_no_number_that_is_too_large() {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use mote_format::{
     Array, Column, Dtype, Kind, Manifest, Op, Program, Schema, Tensors, ValueId,
-    manifest::{Density, Detector, Generator, Lineage, Margins, Path, Solver, Tracking, Window},
+    manifest::{
+        Density, Detector, Generator, Lineage, Margins, Path, Solver, Tracking, Typical, Window,
+    },
     model,
     program::{Binary, Port, Reduction, Unary, Value},
 };
@@ -64,6 +66,7 @@ pub(crate) fn manifest() -> Manifest {
                 deviation: 0.2,
                 threshold: 5.5,
             }),
+            typical: Some(Typical { least: 0.25, slope: 0.7 }),
             false_alarm_rate: 0.001,
             feature_mean: vec![0.1, -0.2],
             feature_deviation: vec![1e-6, 3.5],

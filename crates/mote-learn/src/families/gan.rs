@@ -5,6 +5,12 @@
 //! The critic compares windows that were completed from the same known part, so what it judges is
 //! whether the rest belongs to it. Both networks learn in one step from one loss: the critic's weights
 //! are constants in the generator's part, generated windows are in the critic's.
+//!
+//! As in TimeGAN (Yoon et al. 2019) the generator is also told the truth: what it makes of the known part
+//! of a window is compared with the window itself. A squared error, as there, would teach it the mean;
+//! the energy score (Gneiting and Raftery 2007) of two draws is least for the right distribution and no
+//! other, so the game and the lesson have the same end. The lesson keeps every mode of the data, the
+//! game makes them sharp.
 
 use burn::{
     module::Module,
@@ -33,11 +39,13 @@ pub struct GanConfig {
     /// Half of this weighs the squared slope of the critic, at real and at generated windows. With much
     /// less the critic wins, and the generator moves between the modes of the data.
     pub penalty: f32,
+    /// Weight of the energy score in the generator's part; 0 leaves it to the critic alone.
+    pub supervision: f32,
 }
 
 impl Default for GanConfig {
     fn default() -> Self {
-        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5 }
+        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5, supervision: 1.0 }
     }
 }
 
@@ -121,13 +129,26 @@ impl Gan {
         let inputs = Tensor::cat(vec![known.clone(), shown.clone(), noise], 2);
         known + self.generator.forward(inputs, None) * (shown * -1.0 + 1.0)
     }
+
+    /// The energy score of two draws `[a, b]` for windows `x` in what is `asked` of each, `(1,)`:
+    /// `E‖a - x‖ - ½ E‖a - b‖` with the root of the mean square as the norm.
+    fn energy_score(x: &Tensor<3>, [a, b]: [&Tensor<3>; 2], asked: &Tensor<3>) -> Tensor<1> {
+        let count = asked.clone().sum_dims(&[1, 2]).clamp_min(1.0);
+        let norm = |difference: Tensor<3>| {
+            let square = difference.clone() * difference * asked.clone();
+            // The root has no slope at zero.
+            (square.sum_dims(&[1, 2]) / count.clone() + 1e-6).sqrt().mean()
+        };
+        (norm(a.clone() - x.clone()) + norm(b.clone() - x.clone()) - norm(a.clone() - b.clone()))
+            * 0.5
+    }
 }
 
 impl Family for Gan {
-    /// For the generator, and a direction for the slope at a real and at a generated window.
+    /// For the generator, twice, and a direction for the slope at a real and at a generated window.
     fn noise_width(&self) -> usize {
         let [length, features] = self.shape;
-        length * (self.config.noise + 2 * features)
+        length * 2 * (self.config.noise + features)
     }
 
     fn objective(&self, batch: Batch, _progress: f32) -> Objective {
@@ -140,6 +161,11 @@ impl Family for Gan {
 
         let fake = self.generated(x.clone(), shown.clone(), part(0, own));
         let judged = self.clone().no_grad().criticize(fake.clone(), shown.clone(), mask.clone());
+        let lesson = (self.config.supervision > 0.0).then(|| {
+            let second = self.generated(x.clone(), shown.clone(), part(own + 2 * n, own));
+            let asked = mask.clone() * (shown.clone() * -1.0 + 1.0);
+            Self::energy_score(&x, [&fake, &second], &asked) * self.config.supervision
+        });
         let fake = fake.detach();
         // All that the critic is asked in one evaluation: it costs less than four.
         let asked = shown.clone() * -1.0 + 1.0;
@@ -164,7 +190,8 @@ impl Family for Gan {
             (rise.clone() * rise).mean()
         };
         let slopes = slope(answer(2), real.clone()) + slope(answer(3), own_fake.clone());
-        let generator = softplus(real.clone().detach() - judged, 1.0).mean();
+        let game = softplus(real.clone().detach() - judged, 1.0).mean();
+        let generator = lesson.map_or(game.clone(), |lesson| game + lesson);
         let critic = softplus(own_fake - real, 1.0).mean() + slopes * (0.5 * self.config.penalty);
 
         Objective { loss: generator + critic, bound: energy_distance(x, fake * mask) }

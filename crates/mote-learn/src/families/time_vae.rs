@@ -112,6 +112,15 @@ impl TimeVae {
         self.mean.forward_series(h)
     }
 
+    /// Windows at places `(batch, latent)`, with the noise of each value, `(batch, time · features)`.
+    pub(super) fn draw(&self, place: Tensor<2>, noise: Tensor<2>) -> Tensor<3> {
+        let mean = self.decode(place);
+        let [low, high] = LOG_VARIANCE;
+        let deviation = (self.log_variance.val().clamp(low, high) * 0.5).exp().unsqueeze::<3>();
+        let noise = noise.reshape(mean.dims());
+        mean + noise * deviation
+    }
+
     /// `ln p(x, z) - ln q(z|x)` for one draw of `z` for each window, `(batch,)`: its mean is the
     /// evidence bound, the logarithm of the mean of K exponentials is the importance-weighted one.
     #[must_use]
@@ -205,16 +214,11 @@ impl Complete for TimeVae {
     /// Draws from the posterior given what is shown, which is about the prior where nothing is, and
     /// then from the likelihood.
     fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
-        let [batch, _] = noise.dims();
-        let ([length, features], latent) = (self.shape, self.config.latent);
-        let n = latent + length * features;
+        let ([batch, width], latent) = (noise.dims(), self.config.latent);
         let (mean, log_variance) = self.encode(x * shown.clone(), shown);
         let point = noise.clone().slice([0..batch, 0..latent]);
-        let x = self.decode(reparameterize(mean, log_variance, point));
-        let [low, high] = LOG_VARIANCE;
-        let deviation = (self.log_variance.val().clamp(low, high) * 0.5).exp().unsqueeze::<3>();
-        let noise = noise.slice([0..batch, latent..n]).reshape([batch, length, features]);
-        x + noise * deviation
+        let point = reparameterize(mean, log_variance, point);
+        self.draw(point, noise.slice([0..batch, latent..width]))
     }
 }
 

@@ -25,6 +25,15 @@ pub(super) struct Scorer<'m> {
     filled: usize,
 }
 
+/// How improbable the newest samples are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means {
+    /// Over the tail, with what belongs to the window as a whole: the score.
+    pub(super) score: f64,
+    /// Over all values of the window.
+    pub(super) window: f64,
+}
+
 #[derive(Clone, Debug)]
 enum Way<'m> {
     /// All of the window is scored again for each sample.
@@ -85,9 +94,9 @@ impl<'m> Scorer<'m> {
         (ring + self.mask.len()) * size_of::<f32>() + arena
     }
 
-    /// Takes a sample. Its score in nats per observed value, and what each feature adds to it; `None`
-    /// while the window fills, and where nothing in the tail was observed.
-    pub(super) fn push(&mut self, sample: Sample<'_>, shares: &mut [f32]) -> Option<f64> {
+    /// Takes a sample. What it makes known, in nats per observed value, and what each feature adds to the
+    /// score; `None` while the window fills, and where nothing in the tail was observed.
+    pub(super) fn push(&mut self, sample: Sample<'_>, shares: &mut [f32]) -> Option<Means> {
         let row = self.next * self.features..(self.next + 1) * self.features;
         self.mask[row.clone()].copy_from_slice(sample.mask);
         match &mut self.way {
@@ -109,31 +118,38 @@ impl<'m> Scorer<'m> {
             return None;
         }
         self.evaluate();
-        shares.fill(0.0);
         let length = self.window.length;
-        for (row, t) in self.tail().zip(length - self.window.tail..) {
+        let mut window = 0.0;
+        shares.fill(0.0);
+        for (t, row) in self.rows().enumerate() {
             let nll = match &self.way {
                 Way::Window { score, .. } => {
                     &score.output(self.ports.nll)[t * self.features..][..self.features]
                 }
                 Way::Steps { nll, .. } => &nll[row],
             };
-            for (share, &nll) in shares.iter_mut().zip(nll) {
-                *share += nll / observed;
+            window += f64::from(nll.iter().sum::<f32>());
+            if t >= length - self.window.tail {
+                shares.iter_mut().zip(nll).for_each(|(share, &nll)| *share += nll / observed);
             }
         }
         let sum: f64 = shares.iter().map(|&s| f64::from(s)).sum();
-        let all: f32 = self.mask.iter().sum();
-        Some(sum + f64::from(self.kl()) / f64::from(all))
+        let all = f64::from(self.mask.iter().sum::<f32>());
+        Some(Means { score: sum + f64::from(self.kl()) / all, window: window / all })
     }
 
-    /// The rows of the newest samples in the rings, the oldest first.
-    fn tail(&self) -> impl Iterator<Item = core::ops::Range<usize>> + use<'m> {
+    /// The rows of the window in the rings, the oldest first.
+    fn rows(&self) -> impl Iterator<Item = core::ops::Range<usize>> + use<'m> {
         let (next, length, features) = (self.next, self.window.length, self.features);
-        (length - self.window.tail..length).map(move |t| {
+        (0..length).map(move |t| {
             let row = (next + t) % length * features;
             row..row + features
         })
+    }
+
+    /// Those of the newest samples, of which the score speaks.
+    fn tail(&self) -> impl Iterator<Item = core::ops::Range<usize>> + use<'m> {
+        self.rows().skip(self.window.length - self.window.tail)
     }
 
     /// Scores the window, where that is not done already.

@@ -6,7 +6,7 @@ use mote_format::{
     manifest::{self, Density, Lineage, Window},
     program::{Binary, Reduction, Unary},
 };
-use mote_runtime::{Detector, Event, Sample, Scored, Step, UNDEFINED};
+use mote_runtime::{Detector, Event, Reason, Sample, Scored, Step, UNDEFINED};
 
 use crate::draft::Draft;
 
@@ -21,6 +21,7 @@ pub(crate) struct Setup {
     /// Where alarms begin; without it there is no detector in the file.
     pub(crate) threshold: Option<f64>,
     pub(crate) tracking: Option<manifest::Tracking>,
+    pub(crate) typical: Option<manifest::Typical>,
 }
 
 /// `nll = x² · mask`.
@@ -52,6 +53,7 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
             detector: setup.threshold.map(|threshold| manifest::Detector {
                 threshold,
                 tracking: setup.tracking,
+                typical: setup.typical,
                 false_alarm_rate: 0.01,
                 feature_mean: each(0.25),
                 feature_deviation: each(0.5),
@@ -68,8 +70,15 @@ pub(crate) fn detector(setup: &Setup) -> Model<'static> {
 }
 
 /// One feature, windows of one sample: the score of `x` is `x²`.
-const ONE: Setup =
-    Setup { length: 1, tail: 1, features: 1, kl: false, threshold: Some(1.0), tracking: None };
+const ONE: Setup = Setup {
+    length: 1,
+    tail: 1,
+    features: 1,
+    kl: false,
+    threshold: Some(1.0),
+    tracking: None,
+    typical: None,
+};
 
 /// The scores of rows of values; `None` among the values is a missing one.
 fn scores(setup: &Setup, rows: &[&[Option<f32>]]) -> Vec<Option<f64>> {
@@ -216,7 +225,7 @@ fn a_long_silence_ends_an_event_and_a_short_one_does_not() {
 #[test]
 fn an_alarm_is_a_score_above_the_threshold() {
     let found = |series| -> Vec<Option<bool>> {
-        outcome(series).0.into_iter().map(|s| s.scored.map(|s| s.alarm)).collect()
+        outcome(series).0.into_iter().map(|s| s.scored.map(|s| s.alarm.is_some())).collect()
     };
     // A calm sample scores exactly the threshold.
     assert_eq!(found(".#?"), [Some(false), Some(true), None]);
@@ -228,7 +237,7 @@ fn without_a_threshold_there_are_scores_and_no_alarms() {
     let mut detector = Detector::new(&model).unwrap();
     for _ in 0..10 {
         let step = detector.push(Sample { values: &[100.0], mask: &[1.0] });
-        let scored = Some(Scored { score: 10_000.0, surprise: None, alarm: false });
+        let scored = Some(Scored { score: 10_000.0, surprise: None, alarm: None });
         assert_eq!(step, Step { scored, ended: None });
     }
     assert_eq!(detector.reset(), None);
@@ -276,11 +285,11 @@ fn a_score_that_is_no_number_is_an_alarm_that_says_so() {
         let mut push = |x: f32| detector.push(Sample { values: &[x, 0.5], mask: &[1.0; 2] });
         push(3.0);
         let scored = push(value).scored.unwrap();
-        assert_eq!((scored.score, scored.alarm), (UNDEFINED, true), "{value}");
-        assert!(!push(0.5).scored.unwrap().alarm, "{value} is forgotten with its window");
+        assert_eq!((scored.score, scored.alarm), (UNDEFINED, Some(Reason::Undefined)), "{value}");
+        assert!(push(0.5).scored.unwrap().alarm.is_none(), "{value} is forgotten with its window");
         let ended = (0..4).find_map(|_| push(0.5).ended).unwrap();
         assert_eq!((ended.start, ended.end, ended.peak), (0, 1, 1));
-        assert!(ended.undefined && ended.peak_score == UNDEFINED);
+        assert!(ended.reason == Reason::Undefined && ended.peak_score == UNDEFINED);
         assert_eq!(detector.cause(), [0.0; 2], "nobody knows which of them it was");
     }
 }
@@ -289,8 +298,72 @@ fn a_score_that_is_no_number_is_an_alarm_that_says_so() {
 fn a_score_that_is_no_number_is_an_alarm_even_without_a_threshold() {
     let model = detector(&Setup { threshold: None, ..ONE });
     let mut detector = Detector::new(&model).unwrap();
-    assert!(detector.push(Sample { values: &[f32::NAN], mask: &[1.0] }).scored.unwrap().alarm);
-    assert!(detector.reset().unwrap().undefined);
+    assert!(
+        detector.push(Sample { values: &[f32::NAN], mask: &[1.0] }).scored.unwrap().alarm.is_some()
+    );
+    assert_eq!(detector.reset().unwrap().reason, Reason::Undefined);
+}
+
+const TYPICAL: manifest::Typical = manifest::Typical { least: 3.0, slope: 10.0 };
+
+/// What each of `values` makes known, in windows of two samples of which the newest makes the score.
+fn judged(tracking: Option<manifest::Tracking>, values: &[f32]) -> Vec<Option<Scored>> {
+    let model = detector(&Setup {
+        length: 2,
+        threshold: Some(7.0),
+        tracking,
+        typical: Some(TYPICAL),
+        ..ONE
+    });
+    let mut detector = Detector::new(&model).unwrap();
+    let push = |x: &f32| detector.push(Sample { values: &[*x], mask: &[1.0] }).scored;
+    values.iter().map(push).collect()
+}
+
+#[test]
+fn a_window_that_is_too_calm_is_an_alarm_with_a_score_above_the_threshold() {
+    let found: Vec<_> = judged(None, &[2.0, 2.0, 1.0, 1.5, 3.0])
+        .into_iter()
+        .map(|scored| scored.map(|s| (s.score, s.alarm)))
+        .collect();
+    let calm = Some(Reason::Calm);
+    // The windows have means of 4, 2.5, 1.625 and 5.625.
+    let wanted = [
+        None,
+        Some((4.0, None)),
+        Some((12.0, calm)),
+        Some((20.75, calm)),
+        Some((9.0, Some(Reason::Improbable))),
+    ];
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn what_is_too_calm_is_a_surprise_too() {
+    let scored = judged(Some(TRACKING), &[2.0, 1.0])[1].unwrap();
+    assert_eq!((scored.surprise, scored.alarm), (Some(8.0), Some(Reason::Calm)));
+}
+
+#[test]
+fn what_is_missing_is_not_calm() {
+    let model =
+        detector(&Setup { features: 2, threshold: Some(7.0), typical: Some(TYPICAL), ..ONE });
+    let mut detector = Detector::new(&model).unwrap();
+    let mut push = |mask: [f32; 2]| {
+        detector.push(Sample { values: &[2.0, 1.0], mask: &mask }).scored.unwrap().alarm
+    };
+    assert_eq!([push([1.0, 0.0]), push([1.0; 2])], [None, Some(Reason::Calm)]);
+}
+
+#[test]
+fn an_event_of_calmness_blames_the_feature_that_is_calm() {
+    let model =
+        detector(&Setup { features: 2, threshold: Some(7.0), typical: Some(TYPICAL), ..ONE });
+    let mut detector = Detector::new(&model).unwrap();
+    // Usual shares are 0.25 and 0.5, their deviations 0.5 and 1.
+    detector.push(Sample { values: &[1.5, 0.0], mask: &[1.0; 2] });
+    assert_eq!(detector.open().map(|event| event.reason), Some(Reason::Calm));
+    assert_eq!(detector.cause(), [-1.75, 0.5]);
 }
 
 /// Levels are `ln(1 + score)`; 1 at first, give or take 0.5.
@@ -309,7 +382,7 @@ fn surprises(values: impl IntoIterator<Item = f32>) -> Vec<(f64, bool)> {
     let model = detector(&Setup { tracking: Some(TRACKING), ..ONE });
     let mut detector = Detector::new(&model).unwrap();
     let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.unwrap();
-    values.into_iter().map(&mut push).map(|s| (s.surprise.unwrap(), s.alarm)).collect()
+    values.into_iter().map(&mut push).map(|s| (s.surprise.unwrap(), s.alarm.is_some())).collect()
 }
 
 #[test]
@@ -351,7 +424,7 @@ fn a_score_that_is_no_number_is_not_learned() {
     let mut detector = Detector::new(&model).unwrap();
     let mut push = |x: f32| detector.push(Sample { values: &[x], mask: &[1.0] }).scored.unwrap();
     let undefined = push(f32::NAN);
-    assert_eq!((undefined.surprise, undefined.alarm), (None, true));
+    assert_eq!((undefined.surprise, undefined.alarm), (None, Some(Reason::Undefined)));
     assert_eq!(push(0.0).surprise, Some(-2.0));
 }
 
@@ -364,6 +437,7 @@ fn pushing_allocates_nothing() {
         kl: true,
         threshold: Some(1.0),
         tracking: Some(TRACKING),
+        typical: Some(TYPICAL),
     };
     let model = detector(&setup);
     let mut detector = Detector::new(&model).unwrap();

@@ -1,7 +1,7 @@
 //! The detector, sample by sample, against one that has the whole series at hand.
 
 use mote_format::manifest;
-use mote_runtime::{Detector, Event, Sample, Scored};
+use mote_runtime::{Detector, Event, Reason, Sample, Scored};
 use proptest::prelude::*;
 
 use crate::{
@@ -60,7 +60,7 @@ fn events(scores: &[Option<f64>], first: usize, threshold: f64) -> Vec<Event> {
             end: number(run[run.len() - 1]),
             peak: number(*peak),
             peak_score: top,
-            undefined: false,
+            reason: Reason::Improbable,
         }
     };
     runs.iter().map(event).collect()
@@ -116,6 +116,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             kl,
             threshold: Some(threshold),
             tracking: None,
+            typical: None,
         },
     )
 }
@@ -143,7 +144,7 @@ proptest! {
                 prop_assert_eq!(scored.is_some(), wanted.is_some());
                 if let (Some(scored), Some((_, wanted))) = (scored, wanted) {
                     prop_assert!(near(scored.score, *wanted), "{} and {wanted}", scored.score);
-                    prop_assert_eq!(scored.alarm, scored.score > threshold);
+                    prop_assert_eq!(scored.alarm.is_some(), scored.score > threshold);
                 }
             }
             // From the detector's own scores, so that a rounding at the threshold is no difference.

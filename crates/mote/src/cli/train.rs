@@ -19,8 +19,8 @@ use mote::{
 use mote_learn::{
     device::Device,
     families::{
-        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, MafConfig,
-        SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
+        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, LatentDiffusionConfig,
+        MafConfig, SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
     },
     train::{Checkpoint, End, Progress, TrainConfig},
 };
@@ -123,6 +123,9 @@ pub(super) enum Family {
     /// A convolutional autoencoder whose latent space is a codebook: scores, generates, imputes and
     /// forecasts
     VqVae,
+    /// A variational autoencoder, and diffusion in its latent space: scores, generates, imputes and
+    /// forecasts
+    LatentDiffusion,
     /// A generator and a critic that play against each other: generates, imputes and forecasts in one
     /// evaluation, without scores
     Gan,
@@ -214,6 +217,7 @@ impl Options {
             }),
             Family::VqVae => Model::VqVae(VqVaeConfig::default()),
             Family::SplineFlow => Model::SplineFlow(SplineFlowConfig::default()),
+            Family::LatentDiffusion => Model::LatentDiffusion(LatentDiffusionConfig::default()),
             Family::Gan => Model::Gan(GanConfig::default()),
             Family::Energy => Model::Energy(EnergyConfig::default()),
             Family::Autoregressive => Model::Autoregressive(AutoregressiveConfig::default()),
@@ -428,6 +432,7 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "validation_nats": validation,
             "posterior": posterior,
             "codebook": codebook,
+            "resemblance": finished.resemblance,
             "signs": finished.signs,
             "threshold": calibration.as_ref().map(|c| c.detector.threshold),
             "false_alarm_rate": calibration.as_ref().map(|c| c.detector.false_alarm_rate),
@@ -454,6 +459,9 @@ fn summary(finished: &Finished, out: &Path, seconds: f64, style: Style) -> Resul
             "  codebook: {} of {} codes used, as much as {:.1} used alike",
             codebook.used, codebook.codes, codebook.perplexity,
         ))?;
+    }
+    if let Some(resemblance) = &finished.resemblance {
+        say(format_args!("  drawn windows: {}", resemblance.explanation()))?;
     }
     for sign in &finished.signs {
         say(format_args!("  sign of {}: {}", sign.name, sign.words))?;

@@ -45,10 +45,17 @@ pub(super) fn section(report: &Report, findings: &Findings<'_>) -> Element {
         );
         section = section.add(words("p", text));
     }
+    let calm = findings.runs.iter().any(|judged| judged.run.events.iter().any(|e| e.calm));
     let mut how = "Causes are the sensors whose share of the score was farthest above its usual one \
                    at the peak, in standard deviations (SD) of normal data. They say where the data \
                    are strange, not what is broken."
         .to_string();
+    if calm {
+        how.push_str(
+            " What is too calm is more probable than normal data ever was, as of sensors that hang; \
+             then it counts how far a share was below the usual one.",
+        );
+    }
     if findings.has_labels() {
         how.push_str(
             " The delay runs from the start of a labelled anomaly to the first alarm in it.",
@@ -135,7 +142,11 @@ fn causes(report: &Report, event: &Event) -> Element {
     let named = named.filter(|(place, i)| *place == 0 || event.cause[**i] >= NOTABLE);
     let items: Vec<Element> = named
         .map(|(_, &i)| {
-            let size = format!(" {}{SPACE}SD", number(event.cause[i]));
+            let size = number(event.cause[i]);
+            let size = match event.calm {
+                true => format!(" too calm, {size}{SPACE}SD"),
+                false => format!(" {size}{SPACE}SD"),
+            };
             el("li").add(words("span", &report.sensors[i].name)).add(words("i", size))
         })
         .collect();

@@ -190,7 +190,14 @@ fn events(run: &Run, threshold: f64, sensors: &[Sensor]) -> Vec<Event> {
                     (open.peak, open.peak_score) = (t, score);
                 }
             }
-            _ => events.push(Event { start: t, end: t, peak: t, peak_score: score, cause: vec![] }),
+            _ => events.push(Event {
+                start: t,
+                end: t,
+                peak: t,
+                peak_score: score,
+                calm: false,
+                cause: vec![],
+            }),
         }
     }
     for event in &mut events {

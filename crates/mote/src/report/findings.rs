@@ -127,6 +127,7 @@ mod tests {
             end: at,
             peak: at,
             peak_score: 1.0,
+            calm: false,
             cause: cause.to_vec(),
         };
         let run = Run {

@@ -44,8 +44,10 @@ pub struct Event {
     pub peak: usize,
     /// That score.
     pub peak_score: f64,
+    /// Whether it was calmer at the peak than normal data ever is.
+    pub calm: bool,
     /// `(sensors,)`: how far each was above its usual share at the peak, in standard deviations of
-    /// normal data; empty if unknown.
+    /// normal data, or below it where it was too calm; empty if unknown.
     pub cause: Vec<f64>,
 }
 

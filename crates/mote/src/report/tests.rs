@@ -201,7 +201,8 @@ fn the_same_report_gives_the_same_bytes() {
 #[test]
 fn many_sensors_events_and_runs_are_cut_and_told() {
     let mut report = plant(30, 400, 38, true);
-    let event = |t| Event { start: t, end: t, peak: t, peak_score: t as f64, cause: vec![] };
+    let event =
+        |t| Event { start: t, end: t, peak: t, peak_score: t as f64, calm: false, cause: vec![] };
     report.runs[0].events = (0..250).map(event).collect();
     let says = [
         "26 sensors with less are not listed",

@@ -2,8 +2,8 @@
 
 use mote_learn::{
     families::{
-        Autoregressive, Diffusion, EnergyModel, Family, Gan, Maf, SplineFlow, TimeVae, Transformer,
-        VqVae,
+        Autoregressive, Diffusion, EnergyModel, Family, Gan, LatentDiffusion, Maf, SplineFlow,
+        TimeVae, Transformer, VqVae,
     },
     layout::Layout,
     random::{Purpose, Random},
@@ -46,6 +46,9 @@ pub(super) fn build<V: Visit>(
         }
         Model::Transformer(config) => then.visit(Transformer::new(config, layout, rng, cpu)),
         Model::VqVae(config) => then.visit(VqVae::new(config, length, features, rng, cpu)),
+        Model::LatentDiffusion(config) => {
+            then.visit(LatentDiffusion::new(config, length, features, rng, cpu))
+        }
         Model::Gan(config) => then.visit(Gan::new(config, length, features, rng, cpu)),
         Model::Energy(config) => then.visit(EnergyModel::new(config, length, features, rng, cpu)),
     }

@@ -2,8 +2,8 @@
 
 use mote_learn::{
     families::{
-        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, MafConfig, Prediction,
-        SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
+        AutoregressiveConfig, DiffusionConfig, EnergyConfig, GanConfig, LatentDiffusionConfig,
+        MafConfig, Prediction, SplineFlowConfig, TimeVaeConfig, TransformerConfig, VqVaeConfig,
     },
     train::TrainConfig,
 };
@@ -27,6 +27,8 @@ pub enum Model {
     Transformer(TransformerConfig),
     /// An autoencoder whose latent space is a codebook.
     VqVae(VqVaeConfig),
+    /// An autoencoder, and diffusion in its latent space.
+    LatentDiffusion(LatentDiffusionConfig),
     /// A generator and a critic that play against each other.
     Gan(GanConfig),
     /// An energy, followed down by Langevin dynamics.
@@ -36,7 +38,7 @@ pub enum Model {
 impl Model {
     /// All of them in their usual size, by their names on the command line.
     #[must_use]
-    pub fn all() -> [(&'static str, Self); 9] {
+    pub fn all() -> [(&'static str, Self); 10] {
         [
             ("vae", Self::Vae(TimeVaeConfig::default())),
             ("flow", Self::Flow(MafConfig::default())),
@@ -45,6 +47,7 @@ impl Model {
             ("spline-flow", Self::SplineFlow(SplineFlowConfig::default())),
             ("transformer", Self::Transformer(TransformerConfig::default())),
             ("vq-vae", Self::VqVae(VqVaeConfig::default())),
+            ("latent-diffusion", Self::LatentDiffusion(LatentDiffusionConfig::default())),
             ("gan", Self::Gan(GanConfig::default())),
             ("energy", Self::Energy(EnergyConfig::default())),
         ]
@@ -61,6 +64,7 @@ impl Model {
             Self::SplineFlow(_) => "SplineFlow",
             Self::Transformer(_) => "Transformer",
             Self::VqVae(_) => "VqVae",
+            Self::LatentDiffusion(_) => "LatentDiffusion",
             Self::Gan(_) => "Gan",
             Self::Energy(_) => "EnergyModel",
         }
@@ -70,9 +74,12 @@ impl Model {
     /// before it make probable; beyond 32 of them that only costs time.
     pub(super) fn windows(&self) -> [usize; 2] {
         match self {
-            Self::Vae(_) | Self::VqVae(_) | Self::Diffusion(_) | Self::Gan(_) | Self::Energy(_) => {
-                [16, 64]
-            }
+            Self::Vae(_)
+            | Self::VqVae(_)
+            | Self::Diffusion(_)
+            | Self::LatentDiffusion(_)
+            | Self::Gan(_)
+            | Self::Energy(_) => [16, 64],
             Self::Flow(_)
             | Self::Autoregressive(_)
             | Self::SplineFlow(_)
@@ -90,6 +97,7 @@ impl Model {
             | Self::SplineFlow(_)
             | Self::Transformer(_)
             | Self::VqVae(_)
+            | Self::LatentDiffusion(_)
             | Self::Energy(_) => true,
         }
     }
@@ -114,6 +122,7 @@ impl Model {
         match self {
             Self::Vae(config) => 1 << config.halvings,
             Self::VqVae(config) => 1 << config.halvings,
+            Self::LatentDiffusion(config) => 1 << config.vae.halvings,
             // Even and odd samples are its halves.
             Self::SplineFlow(_) => 2,
             Self::Flow(_)
@@ -155,6 +164,16 @@ impl Model {
                     ..usual
                 }
             }
+            // One step of it costs little more than one of the autoencoder.
+            Self::LatentDiffusion(_) => TrainConfig {
+                steps: (2 * usual.steps).max(1500),
+                evaluate_every: (2 * usual.steps).max(1500) / 20,
+                hide: 0.3,
+                hide_all: 0.5,
+                hide_future: 0.2,
+                average: Some(0.999),
+                ..usual
+            },
             // A game has no end that its losses would show, so all of it is played, and the look where
             // generated windows were nearest to held-back ones is kept. Momentum makes players circle
             // each other (Gidel et al. 2019), and the mean of the weights is nearer to the middle than

@@ -59,7 +59,7 @@ pub(super) fn finish(
     let opened = mote_format::Model::open(&bare).expect("written a moment ago");
     let calibration = match entries.density {
         Density::Implicit => None,
-        _ => Some(calibrate(&opened, held, recipe.false_alarm_rate, recipe.alarm)?),
+        _ => Some(calibrate(&opened, [train, held], recipe.false_alarm_rate, recipe.alarm)?),
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
     if forecasts(recipe) && manifest.generator.is_some() && end != End::Interrupted {
@@ -74,12 +74,16 @@ pub(super) fn finish(
     let mut signs: Vec<Sign> =
         posterior.as_ref().and_then(health::of_posterior).into_iter().collect();
     // Sample by sample, drawing is what is learned; all others learn it from hidden windows.
+    let mut resemblance = None;
     let draws = recipe.train.hide_all > 0.0 || manifest.generator == Some(Generator::Sequential);
     if draws && end != End::Interrupted {
-        signs.extend(health::of_draws(&opened, train, held)?);
+        let found = health::of_draws(&opened, train, held)?;
+        resemblance = found.0;
+        signs.extend(found.1);
     }
     let file = model::write(&manifest, &tensors);
     Ok(Finished {
+        resemblance,
         signs,
         file,
         manifest,

@@ -33,6 +33,34 @@ pub struct Sign {
     pub repair: String,
 }
 
+/// How windows that a model draws lie among held-back ones, beside as many that it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resemblance {
+    /// Share of drawn windows that lie among held-back ones.
+    pub precision: f64,
+    /// Share of held-back windows that a drawn one lies near.
+    pub coverage: f64,
+    /// Both, of training windows: what can be hoped for.
+    pub training: [f64; 2],
+}
+
+impl Resemblance {
+    /// What was found, in a sentence.
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        let [precision, coverage, best_precision, best_coverage] =
+            [self.precision, self.coverage, self.training[0], self.training[1]].map(percent);
+        format!(
+            "{precision:.0} % lie among held-back ones, which are reached to {coverage:.0} % (of as many \
+             training windows: {best_precision:.0} % and {best_coverage:.0} %)"
+        )
+    }
+}
+
+fn percent(share: f64) -> f64 {
+    100.0 * share
+}
+
 /// Windows of each kind that are compared, and as many where a window takes many evaluations.
 const COMPARED: usize = 256;
 const COMPARED_SLOWLY: usize = 96;
@@ -60,12 +88,17 @@ pub fn of_posterior(posterior: &Posterior) -> Option<Sign> {
     })
 }
 
-/// What speaks against the windows that a model draws; nothing where it was not trained to draw any.
+/// How the windows that a model draws resemble the data, and what speaks against them; nothing where there
+/// are too few to compare.
 ///
 /// # Errors
 ///
 /// Those of drawing windows.
-pub fn of_draws(model: &Model<'_>, train: &Runs, held: &Runs) -> Result<Vec<Sign>, Error> {
+pub fn of_draws(
+    model: &Model<'_>,
+    train: &Runs,
+    held: &Runs,
+) -> Result<(Option<Resemblance>, Vec<Sign>), Error> {
     let manifest: &Manifest = &model.manifest;
     let wanted = match manifest.generator {
         Some(Generator::Iterative { evaluations, .. }) if evaluations > 20 => COMPARED_SLOWLY,
@@ -73,11 +106,11 @@ pub fn of_draws(model: &Model<'_>, train: &Runs, held: &Runs) -> Result<Vec<Sign
     };
     let cut = Cut::new(manifest.window.length);
     let (Ok(train), Ok(held)) = (Cuts::new(train, cut), Cuts::new(held, cut)) else {
-        return Ok(Vec::new());
+        return Ok((None, Vec::new()));
     };
     let count = wanted.min(train.len()).min(held.len());
     if count < 2 * NEIGHBOURS {
-        return Ok(Vec::new());
+        return Ok((None, Vec::new()));
     }
     let asking = Asking { seed: manifest.lineage.seed, ..Default::default() };
     let drawn = generate(model, count, &[], asking, |_| ControlFlow::Continue(()))?;
@@ -88,7 +121,11 @@ pub fn of_draws(model: &Model<'_>, train: &Runs, held: &Runs) -> Result<Vec<Sign
 }
 
 /// Compares held-back windows, training windows and drawn ones, as many of each, in raw units.
-fn compare(schema: &Schema, length: usize, [held, train, drawn]: [&[f32]; 3]) -> Vec<Sign> {
+fn compare(
+    schema: &Schema,
+    length: usize,
+    [held, train, drawn]: [&[f32]; 3],
+) -> (Option<Resemblance>, Vec<Sign>) {
     let features = schema.features();
     let scale = deviations(train, features);
     let scaled = |x: &[f32]| -> Vec<f32> {
@@ -99,9 +136,13 @@ fn compare(schema: &Schema, length: usize, [held, train, drawn]: [&[f32]; 3]) ->
         let held = Windows::new(&held_windows, length, features)?;
         support(held, Windows::new(x, length, features)?, NEIGHBOURS)
     };
-    let mut signs = Vec::new();
+    let (mut resemblance, mut signs) = (None, Vec::new());
     if let (Ok(reference), Ok(found)) = (reached(&train_windows), reached(&drawn_windows)) {
-        let percent = |share: f64| 100.0 * share;
+        resemblance = Some(Resemblance {
+            precision: found.precision,
+            coverage: found.coverage,
+            training: [reference.precision, reference.coverage],
+        });
         if found.precision < LEAST * reference.precision {
             signs.push(Sign {
                 name: "unlike the data".into(),
@@ -134,7 +175,7 @@ fn compare(schema: &Schema, length: usize, [held, train, drawn]: [&[f32]; 3]) ->
         }
     }
     signs.extend(rare(schema, train, drawn));
-    signs
+    (resemblance, signs)
 }
 
 /// Values in the tails, and words, that the data has and the draws do not.
@@ -243,8 +284,9 @@ mod tests {
     }
 
     fn signs(drawn: &[f32]) -> Vec<String> {
-        let found =
+        let (resemblance, found) =
             compare(&schema(), LENGTH, [&windows(0..8, 1.0, 1), &windows(0..8, 1.0, 2), drawn]);
+        assert!(resemblance.is_some_and(|r| r.training.iter().all(|share| *share > 0.8)));
         assert!(
             found.iter().all(|s| s.measured < s.limit || s.words.contains("never")),
             "{found:?}"
@@ -273,7 +315,7 @@ mod tests {
     #[test]
     fn what_is_rare_is_missed() {
         // The valve is never on.
-        let found = compare(
+        let (_, found) = compare(
             &schema(),
             LENGTH,
             [&windows(0..8, 1.0, 1), &windows(0..8, 1.0, 2), &windows(1..8, 1.0, 3)],

@@ -13,12 +13,16 @@ use mote::{
     stream::Output,
 };
 use mote_data::mqtt::Publisher;
+use mote_runtime::Reason;
 
 use super::{Link, is_mqtt};
 use crate::cli::Style;
 
 /// How long the end waits for a broker to confirm what was published.
 const LAST_WORDS: Duration = Duration::from_secs(60);
+
+/// What an event says that was too probable.
+const CALM: &str = "calmer than it ever is, as if it hung";
 
 /// What an event says whose score was no number.
 const NO_NUMBER: &str = "no number, for an input was out of all bounds";
@@ -154,7 +158,11 @@ pub(in crate::cli) fn words(output: &Output) -> String {
                 when(&event.end_time, event.found.end),
                 when(&event.peak_time, event.found.peak),
                 event.found.peak_score,
-                if event.found.undefined { NO_NUMBER.into() } else { causes.join(", ") }
+                match event.found.reason {
+                    Reason::Improbable => causes.join(", "),
+                    Reason::Calm => format!("{CALM}: {}", causes[0]),
+                    Reason::Undefined => NO_NUMBER.into(),
+                }
             )
         }
     }
