@@ -160,11 +160,9 @@ impl Family for LatentDiffusion {
         let (draw, noise, time) =
             (part(0, latent), part(latent, 2 * latent), part(2 * latent, 2 * latent + 1));
 
-        let posterior = |seen: &Tensor<3>| {
-            let (mean, log_variance) =
-                self.vae.encode(batch.x.clone() * seen.clone(), seen.clone());
-            (mean.detach(), log_variance.detach())
-        };
+        let encoder = self.vae.clone().no_grad();
+        let posterior =
+            |seen: &Tensor<3>| encoder.encode(batch.x.clone() * seen.clone(), seen.clone());
         let (mean, log_variance) = posterior(&batch.mask);
         let place = reparameterize(mean, log_variance, draw.clone());
         let error = self.error(place, noise, time, &posterior(&batch.shown));

@@ -204,8 +204,10 @@ impl Family for VqVae {
 
     fn objective(&self, batch: Batch, progress: f32) -> Objective {
         let Batch { x, mask, shown, .. } = batch;
-        let z = self.latent(x.clone(), mask.clone());
-        let z = if progress < SETTLED { z } else { z.detach() };
+        // What no gradient is taken of is computed without: what is kept for one would pile up.
+        let constant = self.clone().no_grad();
+        let learning = if progress < SETTLED { self } else { &constant };
+        let z = learning.latent(x.clone(), mask.clone());
         let choice = self.codebook.nearest(z.clone());
         let vectors = self.codebook.vectors(choice.clone());
         // The gradient goes straight through the choice (their section 3.2).
@@ -216,7 +218,7 @@ impl Family for VqVae {
         let commitment = (apart.clone() * apart).sum() * self.config.commitment;
         let told = self.code_nll(choice.clone(), x.clone(), shown.clone()).sum();
         let nothing = shown.zeros_like();
-        let untold = self.code_nll(choice, x, nothing).sum();
+        let untold = constant.code_nll(choice, x, nothing).sum();
         Objective {
             loss: per_observed(nll.clone() + commitment + told, mask.clone()),
             bound: per_observed(nll + untold, mask),
@@ -227,7 +229,7 @@ impl Family for VqVae {
         if progress >= SETTLED {
             return self;
         }
-        let z = self.latent(batch.x.clone(), batch.mask.clone());
+        let z = self.clone().no_grad().latent(batch.x.clone(), batch.mask.clone());
         Self { codebook: self.codebook.follow(z, self.config.decay, step), ..self }
     }
 

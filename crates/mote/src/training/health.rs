@@ -69,6 +69,9 @@ const NEIGHBOURS: usize = 5;
 /// Below this share of what training windows reach, a sign is told: a model that learned little reaches
 /// half of it, one that collapsed a tenth.
 const LEAST: f64 = 0.35;
+/// Where not even this share of training windows lies among held-back ones, the data has moved on, and
+/// that drawn windows do not either says nothing.
+const TELLING: f64 = 0.2;
 /// What lies beyond these quantiles is rare.
 const TAILS: [f64; 2] = [0.01, 0.99];
 /// Words that are rarer in the data may be missing from some hundred draws by chance.
@@ -143,7 +146,9 @@ fn compare(
             coverage: found.coverage,
             training: [reference.precision, reference.coverage],
         });
-        if found.precision < LEAST * reference.precision {
+        let [telling, reachable] =
+            [reference.precision, reference.coverage].map(|share| share >= TELLING);
+        if telling && found.precision < LEAST * reference.precision {
             signs.push(Sign {
                 name: "unlike the data".into(),
                 measured: found.precision,
@@ -157,7 +162,7 @@ fn compare(
                          generate`)."
                     .into(),
             });
-        } else if found.coverage < LEAST * reference.coverage {
+        } else if telling && reachable && found.coverage < LEAST * reference.coverage {
             signs.push(Sign {
                 name: "mode collapse".into(),
                 measured: found.coverage,
