@@ -94,10 +94,9 @@ def cell(result: dict) -> str:
         return ""
     if result["status"]:
         return "refused"
-    time, memory = result["seconds"], result["peak_kb"] / 1024
-    kept = result["bytes"] / 1024
+    seconds, memory, kept = result["seconds"], result["peak_kb"] / 1024, result["bytes"] / 1024
     signs = "".join("\\*" for _ in result["summary"].get("signs", []))
-    return f"{quality(result)}{signs}<br>{time:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
+    return f"{quality(result)}{signs}<br>{seconds:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
 
 
 def table() -> str:
@@ -108,11 +107,12 @@ def table() -> str:
     models = [m for m in MODELS if any(key[1] == m for key in results)]
     lines = [
         "# Every family on every folder", "",
-        "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, one thread each, two at a "
-        "time on two cores. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
+        "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, one thread each, on two "
+        "cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
         "held-back ones / the share of held-back windows that a drawn one lies near, both in percent of what as many training "
         "windows reach; for one that was not trained to draw: nats per held-back value, less is better. Stars are signs of failed "
-        "training, told below. Second line: time of the whole command, peak of memory, size of the model file.", "",
+        "training, told below. Second line: time of the whole command, peak of memory, size of the model file. What is empty was "
+        "not measured yet.", "",
         "| data | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|",
     ]
     for folder, files, _ in SETS:

@@ -12,10 +12,13 @@ use mote_learn::{
     families::{Denoise, EnergyConfig, EnergyModel, Score},
     parts::{MixerSize, SmoothMixer},
     random::{Purpose, Random},
-    train::{TrainConfig, Windows, train},
+    train::{TrainConfig, train},
 };
 use mote_runtime::Schedule;
-use support::{matrix, numbers, rng, shaken, tensor};
+use support::{
+    data::{CENTRES, PAIR, SHARE, SPREAD},
+    matrix, numbers, rng, shaken, tensor,
+};
 
 /// `v · (f(x + h) - f(x - h)) / 2h` along every axis is `Jᵀv`.
 #[test]
@@ -94,31 +97,6 @@ fn check_gradient(found: &[f32], wanted: &[f64]) {
     }
 }
 
-/// Two sensors that are together near one of two points, the first one three times in ten.
-struct Pair;
-
-const CENTRES: [[f32; 2]; 2] = [[-1.2, 0.9], [0.6, -0.5]];
-const SPREAD: f32 = 0.25;
-const SHARE: f32 = 0.3;
-
-impl Windows for Pair {
-    fn len(&self) -> usize {
-        20_000
-    }
-
-    fn shape(&self) -> [usize; 2] {
-        [1, 2]
-    }
-
-    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
-        let mut rng = Random::new(1, Purpose::Order, i as u64);
-        let centre = CENTRES[usize::from(rng.unit() >= SHARE)];
-        let noise = rng.normal(2);
-        values.copy_from_slice(&[centre[0] + SPREAD * noise[0], centre[1] + SPREAD * noise[1]]);
-        mask.fill(1.0);
-    }
-}
-
 fn trained() -> EnergyModel {
     let config = EnergyConfig { hidden: 32, blocks: 2, ..Default::default() };
     let model = EnergyModel::new(&config, 1, 2, &mut rng(4), &Device::flex());
@@ -131,7 +109,7 @@ fn trained() -> EnergyModel {
         ..Default::default()
     };
     let go = |_: mote_learn::train::Progress<'_>| ControlFlow::Continue(());
-    train(model, Default::default(), &Pair, &Pair, &training, None, go).unwrap().model
+    train(model, Default::default(), &PAIR, &PAIR, &training, None, go).unwrap().model
 }
 
 /// `-ln p` of the pair with noise of deviation `level`.

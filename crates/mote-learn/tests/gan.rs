@@ -10,9 +10,12 @@ use burn::tensor::Device;
 use mote_learn::{
     families::{Complete, Gan, GanConfig},
     random::{Purpose, Random},
-    train::{Progress, TrainConfig, Windows, train},
+    train::{Progress, TrainConfig, train},
 };
-use support::{matrix, numbers, rng, shaken, tensor};
+use support::{
+    data::{CENTRES, PAIR, SHARE, SPREAD},
+    matrix, numbers, rng, shaken, tensor,
+};
 
 /// The squared slope along random directions is in the mean the sum of the squared derivatives.
 #[test]
@@ -53,31 +56,6 @@ fn the_slope_of_the_critic_is_its_numeric_gradient() {
     assert!((found / wanted - 1.0).abs() < 0.06, "found {found}, wanted {wanted}");
 }
 
-/// Two sensors that are together near one of two points, the first one three times in ten.
-struct Pair;
-
-const CENTRES: [[f32; 2]; 2] = [[-1.2, 0.9], [0.6, -0.5]];
-const SPREAD: f32 = 0.25;
-const SHARE: f32 = 0.3;
-
-impl Windows for Pair {
-    fn len(&self) -> usize {
-        20_000
-    }
-
-    fn shape(&self) -> [usize; 2] {
-        [1, 2]
-    }
-
-    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
-        let mut rng = Random::new(1, Purpose::Order, i as u64);
-        let centre = CENTRES[usize::from(rng.unit() >= SHARE)];
-        let noise = rng.normal(2);
-        values.copy_from_slice(&[centre[0] + SPREAD * noise[0], centre[1] + SPREAD * noise[1]]);
-        mask.fill(1.0);
-    }
-}
-
 /// Both points are drawn, each about as often as it is, and where one sensor is known the other goes with
 /// it.
 #[test]
@@ -97,7 +75,7 @@ fn a_game_ends_at_the_data() {
         ..Default::default()
     };
     let go = |_: Progress<'_>| ControlFlow::Continue(());
-    let model = train(model, Default::default(), &Pair, &Pair, &training, None, go).unwrap().model;
+    let model = train(model, Default::default(), &PAIR, &PAIR, &training, None, go).unwrap().model;
     let n = 2500;
     let device = Device::flex();
     let draw = |known: [f32; 2], shown: [f32; 2]| {

@@ -10,35 +10,26 @@ use burn::tensor::Device;
 use mote_learn::{
     families::{Complete, LatentDiffusion, LatentDiffusionConfig, TimeVae, TimeVaeConfig},
     random::{Purpose, Random},
-    train::{Progress, TrainConfig, Windows, train},
+    train::{Progress, TrainConfig, train},
 };
-use support::{matrix, numbers, rng, tensor};
-
-/// A machine that is off, three times in ten, or on; two sensors that agree on it but for noise.
-struct States;
+use support::{data::Drawn, matrix, numbers, rng, tensor};
 
 const LENGTH: usize = 8;
 const LEVELS: [f32; 2] = [-1.4, 0.6];
 const OFF: f32 = 0.3;
 const NOISE: f32 = 0.15;
 
-impl Windows for States {
-    fn len(&self) -> usize {
-        5000
-    }
-
-    fn shape(&self) -> [usize; 2] {
-        [LENGTH, 2]
-    }
-
-    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
-        let mut rng = Random::new(1, Purpose::Order, i as u64);
+/// A machine that is off, three times in ten, or on; two sensors that agree on it but for noise.
+const STATES: Drawn = Drawn {
+    seed: 1,
+    count: 5000,
+    shape: [LENGTH, 2],
+    draw: |rng, values| {
         let level = LEVELS[usize::from(rng.unit() >= OFF)];
         let noise = rng.normal(values.len());
         values.iter_mut().zip(noise).for_each(|(v, n)| *v = level + NOISE * n);
-        mask.fill(1.0);
-    }
-}
+    },
+};
 
 /// The mean of each drawn window, given the first sample's first sensor or nothing.
 fn levels(model: &impl Complete, known: Option<f32>) -> Vec<f32> {
@@ -77,7 +68,7 @@ fn windows_are_drawn_where_the_data_is() {
     let go = |_: Progress<'_>| ControlFlow::Continue(());
     let model = LatentDiffusion::new(&config, LENGTH, 2, &mut rng(4), &device);
     let model =
-        train(model, Default::default(), &States, &States, &training, None, go).unwrap().model;
+        train(model, Default::default(), &STATES, &STATES, &training, None, go).unwrap().model;
     let drawn = levels(&model, None);
     let found = LEVELS.map(|level| share(&drawn, level));
     assert!((found[0] - OFF).abs() < 0.08, "{found:?}");
@@ -90,7 +81,7 @@ fn windows_are_drawn_where_the_data_is() {
     // The same autoencoder alone draws from its prior, between the states too.
     let alone = TimeVae::new(&vae, LENGTH, 2, &mut rng(4), &device);
     let alone =
-        train(alone, Default::default(), &States, &States, &training, None, go).unwrap().model;
+        train(alone, Default::default(), &STATES, &STATES, &training, None, go).unwrap().model;
     let drawn = levels(&alone, None);
     let without = LEVELS.map(|level| share(&drawn, level));
     assert!(without[0] + without[1] < found[0] + found[1], "{without:?}");

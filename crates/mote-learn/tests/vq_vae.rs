@@ -12,9 +12,9 @@ use mote_learn::{
     diagnose,
     families::{Complete, Score, VqVae, VqVaeConfig},
     random::{Purpose, Random},
-    train::{TrainConfig, Windows, train},
+    train::{TrainConfig, train},
 };
-use support::{matrix, numbers, rng, shaken, tensor};
+use support::{data::Drawn, matrix, numbers, rng, shaken, tensor};
 
 /// `∫ e^-bound dx ≤ 1`, since the bound is never better than the density; of one code it is the density.
 #[test]
@@ -51,19 +51,11 @@ fn pattern(kind: usize, t: usize) -> f32 {
     if half == 0 { 1.0 + 0.3 * wave } else { -1.0 - 0.3 * wave }
 }
 
-struct Kinds;
-
-impl Windows for Kinds {
-    fn len(&self) -> usize {
-        4000
-    }
-
-    fn shape(&self) -> [usize; 2] {
-        [LENGTH, 1]
-    }
-
-    fn fill(&self, i: usize, values: &mut [f32], mask: &mut [f32]) {
-        let mut rng = Random::new(9, Purpose::Order, i as u64);
+const KINDS: Drawn = Drawn {
+    seed: 9,
+    count: 4000,
+    shape: [LENGTH, 1],
+    draw: |rng, values| {
         let drawn = rng.unit();
         let mut sum = 0.0;
         let kind = SHARES.iter().position(|share| {
@@ -75,9 +67,8 @@ impl Windows for Kinds {
         for (t, (value, z)) in values.iter_mut().zip(noise).enumerate() {
             *value = pattern(kind, t) + NOISE * z;
         }
-        mask.fill(1.0);
-    }
-}
+    },
+};
 
 /// The kind that a window is nearest to, and how far it is from it in deviations.
 fn nearest(window: &[f32]) -> (usize, f32) {
@@ -109,7 +100,7 @@ fn kinds_of_windows_become_codes_that_are_drawn_as_often_as_they_are() {
         hide_future: 0.5,
         ..Default::default()
     };
-    let trained = train(model, Default::default(), &Kinds, &Kinds, &training, None, |_| {
+    let trained = train(model, Default::default(), &KINDS, &KINDS, &training, None, |_| {
         ControlFlow::Continue(())
     });
     let trained = trained.unwrap();
@@ -119,7 +110,7 @@ fn kinds_of_windows_become_codes_that_are_drawn_as_often_as_they_are() {
     let least = f64::from(kinds + NOISE.ln() + 1.418_938_5);
     assert!(bound > least - 0.02 && bound < least + 0.35, "{bound}, the least is {least}");
 
-    let codebook = diagnose::codebook(&trained.model, &Kinds).unwrap();
+    let codebook = diagnose::codebook(&trained.model, &KINDS).unwrap();
     assert_eq!(codebook.codes, 8);
     assert!(codebook.used >= 4 && codebook.perplexity > 2.0, "{codebook:?}");
 

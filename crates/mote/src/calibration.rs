@@ -53,8 +53,9 @@ pub enum Alarm {
     Tracking(usize),
 }
 
-/// Runs `model` over the data it was trained on and what was held back, and fits the tail of its scores by extreme-value theory (peaks
-/// over threshold, Siffer et al. 2017). A detector that `model` already has is not looked at.
+/// Runs `model` over held-back data and fits the tail of its scores by extreme-value theory (peaks over
+/// threshold, Siffer et al. 2017); how calm windows can be, training data tells too. A detector that
+/// `model` already has is not looked at.
 ///
 /// # Errors
 ///
@@ -147,10 +148,10 @@ fn observe(model: &Model<'_>, runs: &Runs, most: usize) -> Result<Observed, Erro
 /// their means; `None` where that cannot be said, as of means that are all the same. From the middle
 /// down to there is as far as `distance` up to the threshold.
 fn typical(windows: &[f64], rate: f64, distance: f64) -> Option<Typical> {
-    let calm: Vec<f64> = windows.iter().map(|mean| -mean).collect();
+    let calm: Vec<f64> = windows.iter().map(|mean| -mean).filter(|m| m.is_finite()).collect();
     let (rare, _) = tail(&calm, rate).ok()?;
     let least = calm.iter().fold(rare, |least, calm| least.max(*calm));
-    let slope = distance / (quantile(windows, 0.5).ok()? + least);
+    let slope = distance / (least - quantile(&calm, 0.5).ok()?);
     (slope > 0.0 && slope.is_finite()).then_some(Typical { least: -least, slope })
 }
 

@@ -9,8 +9,7 @@
 //! As in TimeGAN (Yoon et al. 2019) the generator is also told the truth: what it makes of the known part
 //! of a window is compared with the window itself. A squared error, as there, would teach it the mean;
 //! the energy score (Gneiting and Raftery 2007) of two draws is least for the right distribution and no
-//! other, so the game and the lesson have the same end. The lesson keeps every mode of the data, the
-//! game makes them sharp.
+//! other, so the game and the lesson have the same end.
 
 use burn::{
     module::Module,
@@ -45,7 +44,7 @@ pub struct GanConfig {
 
 impl Default for GanConfig {
     fn default() -> Self {
-        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5, supervision: 1.0 }
+        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5, supervision: 0.3 }
     }
 }
 
@@ -161,14 +160,14 @@ impl Family for Gan {
 
         let fake = self.generated(x.clone(), shown.clone(), part(0, own));
         let judged = self.clone().no_grad().criticize(fake.clone(), shown.clone(), mask.clone());
+        let asked = shown.clone() * -1.0 + 1.0;
         let lesson = (self.config.supervision > 0.0).then(|| {
             let second = self.generated(x.clone(), shown.clone(), part(own + 2 * n, own));
-            let asked = mask.clone() * (shown.clone() * -1.0 + 1.0);
-            Self::energy_score(&x, [&fake, &second], &asked) * self.config.supervision
+            let observed = mask.clone() * asked.clone();
+            Self::energy_score(&x, [&fake, &second], &observed) * self.config.supervision
         });
         let fake = fake.detach();
         // All that the critic is asked in one evaluation: it costs less than four.
-        let asked = shown.clone() * -1.0 + 1.0;
         let beside = |x: Tensor<3>, direction| x + direction * asked.clone() * PROBE;
         let answers = self.criticize(
             Tensor::cat(
@@ -191,7 +190,10 @@ impl Family for Gan {
         };
         let slopes = slope(answer(2), real.clone()) + slope(answer(3), own_fake.clone());
         let game = softplus(real.clone().detach() - judged, 1.0).mean();
-        let generator = lesson.map_or(game.clone(), |lesson| game + lesson);
+        let generator = match lesson {
+            Some(lesson) => game + lesson,
+            None => game,
+        };
         let critic = softplus(own_fake - real, 1.0).mean() + slopes * (0.5 * self.config.penalty);
 
         Objective { loss: generator + critic, bound: energy_distance(x, fake * mask) }

@@ -87,47 +87,46 @@ impl LatentDiffusion {
         }
     }
 
-    /// How a `place` `(batch, latent)` in unit variance moves at `time` `(batch, 1)`, in unit variance
-    /// (v-prediction, Salimans and Ho 2022), given the `posterior` of what is known.
-    fn velocity(
-        &self,
-        place: Tensor<2>,
-        time: Tensor<2>,
-        (mean, log_variance): &(Tensor<2>, Tensor<2>),
-    ) -> Tensor<2> {
-        let [batch, latent] = place.dims();
-        let inputs = Tensor::cat(vec![place, mean.clone(), log_variance.clone()], 1);
-        let inputs = inputs.reshape([batch, 1, 3 * latent]);
-        let context = self.moment.forward(time);
-        self.network.forward(inputs, Some(&context)).reshape([batch, latent])
+    /// How a `place` `(batch, 1, latent)` in unit variance moves at `time` `(batch, 1)`, in unit variance
+    /// (v-prediction, Salimans and Ho 2022), given what is `known`.
+    fn velocity(&self, place: Tensor<3>, time: Tensor<2>, known: &Tensor<3>) -> Tensor<3> {
+        let inputs = Tensor::cat(vec![place, known.clone()], 2);
+        self.network.forward(inputs, Some(&self.moment.forward(time)))
     }
 
-    /// The mean squared error of the velocity at a drawn moment of the way to `place`, `(1,)`.
+    /// What the network is told of a window: its posterior given what is `shown`, `(batch, 1, 2·latent)`.
+    fn known(vae: &TimeVae, x: Tensor<3>, shown: Tensor<3>) -> Tensor<3> {
+        let (mean, log_variance) = vae.encode(x * shown.clone(), shown);
+        let known = Tensor::cat(vec![mean, log_variance], 1);
+        let [batch, width] = known.dims();
+        known.reshape([batch, 1, width])
+    }
+
+    /// The mean squared error of the velocity at the drawn moment of the way from `noise` to `place`, both
+    /// `(batch, 1, latent)`: `(1,)`.
     fn error(
         &self,
-        place: Tensor<2>,
-        noise: Tensor<2>,
+        place: Tensor<3>,
+        noise: Tensor<3>,
         drawn: Tensor<2>,
-        known: &(Tensor<2>, Tensor<2>),
+        known: &Tensor<3>,
     ) -> Tensor<1> {
-        let [batch, latent] = place.dims();
         let time = sigmoid(drawn * TIME_DEVIATION);
         let Moments { signal, noise: sigma, inverse_deviation } =
             Moments::at(Path::Straight, time.clone());
-        let flat = |x: Tensor<3>| x.reshape([batch, 1]);
-        let (signal, sigma, inverse) = (flat(signal), flat(sigma), flat(inverse_deviation));
         let state = place.clone() * signal.clone() + noise.clone() * sigma.clone();
-        let wanted = (place * sigma - noise * signal) * inverse.clone();
-        let found = self.velocity(state * inverse, time, known).reshape([batch, latent]);
-        let error = found - wanted;
+        let wanted = (place * sigma - noise * signal) * inverse_deviation.clone();
+        let error = self.velocity(state * inverse_deviation, time, known) - wanted;
         (error.clone() * error).mean()
     }
 
-    /// The place in latent space that `noise` becomes (DDIM, Song et al. 2021, in even steps).
-    fn walk(&self, noise: Tensor<2>, known: &(Tensor<2>, Tensor<2>)) -> Tensor<2> {
+    /// The place in latent space that `noise` becomes, both `(batch, 1, latent)` (DDIM, Song et al. 2021,
+    /// in even steps).
+    fn walk(&self, noise: Tensor<3>, known: &Tensor<3>) -> Tensor<3> {
         let steps = self.config.steps;
-        let [batch, _] = noise.dims();
-        let nothing = noise.clone().slice([0..batch, 0..1]) * 0.0;
+        let [batch, ..] = noise.dims();
+        // Not fresh zeros: a recorded program has to see that they belong to the batch.
+        let nothing = noise.clone().slice([0..batch, 0..1, 0..1]).reshape([batch, 1]) * 0.0;
         let mut state = noise;
         for i in 0..steps {
             let [now, next] = [i, i + 1].map(|i| i as f32 / steps as f32);
@@ -157,17 +156,17 @@ impl Family for LatentDiffusion {
         let [windows, _, _] = batch.x.dims();
         let latent = self.config.vae.latent;
         let part = |from: usize, to: usize| batch.noise.clone().slice([0..windows, from..to]);
-        let (draw, noise, time) =
-            (part(0, latent), part(latent, 2 * latent), part(2 * latent, 2 * latent + 1));
+        let draw = part(0, latent);
+        let row = |x: Tensor<2>| x.reshape([windows, 1, latent]);
 
         let encoder = self.vae.clone().no_grad();
-        let posterior =
-            |seen: &Tensor<3>| encoder.encode(batch.x.clone() * seen.clone(), seen.clone());
-        let (mean, log_variance) = posterior(&batch.mask);
-        let place = reparameterize(mean, log_variance, draw.clone());
-        let error = self.error(place, noise, time, &posterior(&batch.shown));
+        let (mean, log_variance) = encoder.encode(batch.x.clone(), batch.mask.clone());
+        let place = row(reparameterize(mean, log_variance, draw.clone()));
+        let known = Self::known(&encoder, batch.x.clone(), batch.shown.clone());
+        let (noise, time) = (row(part(latent, 2 * latent)), part(2 * latent, 2 * latent + 1));
+        let error = self.error(place, noise, time, &known);
         let Objective { loss, bound } =
-            self.vae.objective(Batch { noise: draw, ..batch.clone() }, progress);
+            self.vae.objective(Batch { noise: draw, ..batch }, progress);
         Objective { loss: loss + error.clone(), bound: bound + error }
     }
 
@@ -193,8 +192,9 @@ impl Complete for LatentDiffusion {
 
     fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
         let ([batch, width], latent) = (noise.dims(), self.config.vae.latent);
-        let known = self.vae.encode(x * shown.clone(), shown);
-        let place = self.walk(noise.clone().slice([0..batch, 0..latent]), &known);
+        let known = Self::known(&self.vae, x, shown);
+        let start = noise.clone().slice([0..batch, 0..latent]).reshape([batch, 1, latent]);
+        let place = self.walk(start, &known).reshape([batch, latent]);
         self.vae.draw(place, noise.slice([0..batch, latent..width]))
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code, reason = "tests share this file, and may panic")]
 
+pub(crate) mod data;
+
 use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{Device, Tensor, TensorData},

@@ -37,8 +37,9 @@ pub(super) fn say(outcome: &Outcome) {
 
 /// The document, of all results in a folder.
 pub(super) fn make(store: &Path) -> Result<String, Error> {
-    let mut text = INTRODUCTION.to_owned();
     let tests = outcomes(store, "test-")?;
+    let seeds = seeds(&tests.iter().collect::<Vec<_>>());
+    let mut text = INTRODUCTION.replace("SEEDS", &seeds.to_string());
     let mut lost = Vec::new();
     for set in &SETS {
         let of: Vec<&Outcome> = tests.iter().filter(|o| o.set == set.name).collect();
@@ -64,8 +65,8 @@ pub(super) fn make(store: &Path) -> Result<String, Error> {
 const INTRODUCTION: &str = "\
 # Holes filled and futures told, on public data
 
-Made by `cargo run --release -p mote --example completion`. Each set is divided by time: the first part trains,
-the next one chose the family and its settings, the last one is judged here. One
+Made by `cargo run --release -p mote --example completion -- --seeds SEEDS`. Each set is divided by time: the
+first part trains, the next one chose the family and its settings, the last one is judged here. One
 model for each seed does all tasks of a set (`mote train --model diffusion --for impute,forecast`); nothing
 was tuned on the judged part. Errors are in standard deviations of each column in the training part; of an
 answer without a range, CRPS is the absolute error. Cells are the mean over seeds with half of its 95 %
@@ -94,10 +95,15 @@ fn outcomes(store: &Path, part: &str) -> Result<Vec<Outcome>, Error> {
     Ok(found)
 }
 
+/// How many seeds there are results of.
+fn seeds(of: &[&Outcome]) -> usize {
+    of.iter().map(|o| o.seed).collect::<BTreeSet<_>>().len()
+}
+
 /// The tables of one set.
 fn section(text: &mut String, set: &Set, of: &[&Outcome], lost: &mut Vec<String>) {
     let mean = of.iter().map(|o| o.seconds).sum::<f64>() / of.len() as f64;
-    let seeds = of.iter().map(|o| o.seed).collect::<BTreeSet<_>>().len();
+    let seeds = seeds(of);
     let (title, window, steps) = (set.title, set.window, of[0].steps);
     *text += &format!(
         "## {title}\n\nWindows of {window} samples, {steps} steps of training in {mean:.0} s (the mean of \

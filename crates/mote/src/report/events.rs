@@ -142,11 +142,8 @@ fn causes(report: &Report, event: &Event) -> Element {
     let named = named.filter(|(place, i)| *place == 0 || event.cause[**i] >= NOTABLE);
     let items: Vec<Element> = named
         .map(|(_, &i)| {
-            let size = number(event.cause[i]);
-            let size = match event.calm {
-                true => format!(" too calm, {size}{SPACE}SD"),
-                false => format!(" {size}{SPACE}SD"),
-            };
+            let how = if event.calm { "too calm, " } else { "" };
+            let size = format!(" {how}{}{SPACE}SD", number(event.cause[i]));
             el("li").add(words("span", &report.sensors[i].name)).add(words("i", size))
         })
         .collect();

@@ -140,13 +140,9 @@ impl Model {
         let usual = TrainConfig::for_samples(samples);
         match self {
             Self::Vae(_) | Self::Flow(_) | Self::Autoregressive(_) | Self::Transformer(_) => usual,
-            // Half of the windows are for scores and generation, the rest for what is asked of known
-            // parts.
-            Self::SplineFlow(_) | Self::VqVae(_) => {
-                TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
-            }
+            Self::SplineFlow(_) | Self::VqVae(_) => for_all_tasks(usual),
             // One step sees one moment of the path, so there have to be more of them where data is
-            // little; half of the windows are for generation, the rest for what is asked of known parts.
+            // little.
             Self::Diffusion(_) | Self::Energy(_) => {
                 let steps = match self {
                     // A step takes several times as long.
@@ -157,23 +153,20 @@ impl Model {
                     steps,
                     evaluate_every: steps / 20,
                     patience: u32::MAX,
-                    hide: 0.3,
-                    hide_all: 0.5,
-                    hide_future: 0.2,
                     average: Some(0.999),
-                    ..usual
+                    ..for_all_tasks(usual)
                 }
             }
-            // One step of it costs little more than one of the autoencoder.
-            Self::LatentDiffusion(_) => TrainConfig {
-                steps: (2 * usual.steps).max(1500),
-                evaluate_every: (2 * usual.steps).max(1500) / 20,
-                hide: 0.3,
-                hide_all: 0.5,
-                hide_future: 0.2,
-                average: Some(0.999),
-                ..usual
-            },
+            // Two models learn, the second from what the first has learned.
+            Self::LatentDiffusion(_) => {
+                let steps = (2 * usual.steps).max(1500);
+                TrainConfig {
+                    steps,
+                    evaluate_every: steps / 20,
+                    average: Some(0.999),
+                    ..for_all_tasks(usual)
+                }
+            }
             // A game has no end that its losses would show, so all of it is played, and the look where
             // generated windows were nearest to held-back ones is kept. Momentum makes players circle
             // each other (Gidel et al. 2019), and the mean of the weights is nearer to the middle than
@@ -187,11 +180,8 @@ impl Model {
                 learning_rate: 1e-3,
                 moments: [0.0, 0.99],
                 weight_decay: 0.0,
-                hide: 0.3,
-                hide_all: 0.5,
-                hide_future: 0.2,
                 average: Some(0.995),
-                ..usual
+                ..for_all_tasks(usual)
             },
         }
     }
@@ -238,6 +228,11 @@ impl Model {
             ..usual
         }
     }
+}
+
+/// Half of the windows for scores and generation, the rest for what is asked of known parts.
+fn for_all_tasks(usual: TrainConfig) -> TrainConfig {
+    TrainConfig { hide: 0.3, hide_all: 0.5, hide_future: 0.2, ..usual }
 }
 
 /// What a model is asked to complete.

@@ -73,13 +73,13 @@ pub(super) fn finish(
     }
     let mut signs: Vec<Sign> =
         posterior.as_ref().and_then(health::of_posterior).into_iter().collect();
-    // Sample by sample, drawing is what is learned; all others learn it from hidden windows.
     let mut resemblance = None;
+    // Sample by sample, drawing is what is learned; all others learn it from hidden windows.
     let draws = recipe.train.hide_all > 0.0 || manifest.generator == Some(Generator::Sequential);
     if draws && end != End::Interrupted {
-        let found = health::of_draws(&opened, train, held)?;
-        resemblance = found.0;
-        signs.extend(found.1);
+        let (found, against) = health::of_draws(&opened, train, held)?;
+        resemblance = found;
+        signs.extend(against);
     }
     let file = model::write(&manifest, &tensors);
     Ok(Finished {

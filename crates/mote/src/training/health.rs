@@ -306,6 +306,17 @@ mod tests {
     }
 
     #[test]
+    fn data_that_has_moved_on_says_nothing_of_the_draws() {
+        let (found, signs) = compare(
+            &schema(),
+            LENGTH,
+            [&windows(20..28, 1.0, 1), &windows(1..8, 1.0, 2), &windows(1..8, 1.0, 3)],
+        );
+        assert!(found.is_some_and(|r| r.training[0] < TELLING));
+        assert_eq!(signs, []);
+    }
+
+    #[test]
     fn few_kinds_are_a_collapse() {
         let found = signs(&windows(0..2, 1.0, 3));
         assert!(found.contains(&"mode collapse".into()), "{found:?}");
