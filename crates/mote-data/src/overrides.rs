@@ -16,7 +16,8 @@ pub struct Overrides {
     pub time_format: Option<TimeFormat>,
     /// The column that marks anomalies; it is never an input. An empty name says that none does.
     pub label: Option<String>,
-    /// The values of the label column that mean *normal*; every other value is then an anomaly.
+    /// The values of the label column that mean *normal*; every other value is then an anomaly, and a
+    /// missing one an error, unless `""` is among these.
     /// Left empty, labels must be 0 or 1, or true or false.
     pub normal: Vec<String>,
     /// Only these columns become inputs, in the order of the file.

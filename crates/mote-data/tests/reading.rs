@@ -184,6 +184,9 @@ fn labels_are_found_by_name_only() {
         load("x,type\n1,normal\n2,dos\n", &toml("label='type'\nnormal=['normal']"));
     assert_eq!(plan.schema.feature_names(), ["x"]);
     assert_eq!(series.row_labels(), Some(&[false, true][..]));
+    let settings = toml("label='type'\nnormal=['normal', '']");
+    let (_, series) = load("x,type\n1,normal\n2,dos\n3,\n", &settings);
+    assert_eq!(series.row_labels(), Some(&[false, true, false][..]), "nothing may be normal too");
     let (plan, series) = load("x,anomaly\n1,0\n2,1\n", &toml("label = ''"));
     assert_eq!(plan.schema.feature_names(), ["x"], "what tells the label is no input");
     assert_eq!(series.row_labels(), None);

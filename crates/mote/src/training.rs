@@ -44,6 +44,9 @@ pub struct Recipe {
     pub rules: Rules,
     /// Which model.
     pub model: Model,
+    /// The only tasks that it is made for; none for all that the family can do.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
     /// How it is trained.
     pub train: TrainConfig,
     /// Samples in a window; `None` lets the data choose.
@@ -96,6 +99,7 @@ impl Recipe {
             rules: source.plan.rules,
             train: TrainConfig { given, ..train },
             model,
+            tasks: tasks.into(),
             window: None,
             tail: None,
             false_alarm_rate: FALSE_ALARM_RATE,

@@ -195,3 +195,16 @@ fn margins_are_in_the_model_and_survive_compression() {
     assert_ne!(after["values"], before["values"], "measured again with what will run");
     assert!(margins("flow.mote").is_null());
 }
+
+/// Twenty rows are held back, which leaves five scores: too few for an alarm, enough to draw windows.
+#[test]
+fn what_is_only_asked_to_complete_needs_no_threshold() {
+    let train = ["train", "data.csv", "--model", "vae", "--steps", "5", "--window", "16"];
+    refuses(&[&train[..], &["--out", "out.csv"]].concat(), &["threshold", "wanted at least 20"]);
+    let asked = ["--for", "generate", "--out", "drawing.mote"];
+    succeeds(&run(folder(), &[&train[..], &asked].concat()));
+    succeeds(&run(folder(), &["generate", "drawing.mote", "--count", "2"]));
+    let scored = run(folder(), &["score", "drawing.mote", "data.csv"]);
+    succeeds(&scored);
+    assert!(said(&scored).contains("no threshold"), "{}", said(&scored));
+}

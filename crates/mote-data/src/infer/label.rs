@@ -114,10 +114,11 @@ fn read(table: &Table, name: &str, overrides: &Overrides) -> Result<Vec<bool>, E
         if overrides.normal.is_empty() {
             return binary(&text).ok_or_else(|| error(row, "0 or 1", &text));
         }
-        if overrides.is_missing(&text) {
+        let normal = overrides.normal.iter().any(|n| n.trim() == text);
+        if !normal && overrides.is_missing(&text) {
             return Err(error(row, "a label", &text));
         }
-        Ok(!overrides.normal.iter().any(|n| n.trim() == text))
+        Ok(!normal)
     };
     cells.iter().enumerate().map(one).collect()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, dead_code, reason = "tests share this file, and may panic")]
 
 pub(crate) mod data;
+pub(crate) mod grid;
 
 use burn::{
     module::{Module, ModuleMapper, Param},

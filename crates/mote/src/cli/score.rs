@@ -54,7 +54,10 @@ impl Score {
                 }
             }
             if style == Style::People {
-                eprintln!("{}: {} events", series.name(), scores.events.len());
+                match &model.manifest.detector {
+                    Some(_) => eprintln!("{}: {} events", series.name(), scores.events.len()),
+                    None => eprintln!("{}: scores only, the model has no threshold", series.name()),
+                }
             }
         }
         match &self.out {

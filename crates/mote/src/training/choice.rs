@@ -236,7 +236,8 @@ fn for_all_tasks(usual: TrainConfig) -> TrainConfig {
 }
 
 /// What a model is asked to complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Task {
     /// Everything.
     Generate,

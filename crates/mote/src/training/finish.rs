@@ -59,7 +59,15 @@ pub(super) fn finish(
     let opened = mote_format::Model::open(&bare).expect("written a moment ago");
     let calibration = match entries.density {
         Density::Implicit => None,
-        _ => Some(calibrate(&opened, [train, held], recipe.false_alarm_rate, recipe.alarm)?),
+        _ => match calibrate(&opened, [train, held], recipe.false_alarm_rate, recipe.alarm) {
+            // A model that is only asked to complete windows does without a detector.
+            Err(Error::Evaluate { source: mote_eval::Error::TooFew { .. }, .. })
+                if !recipe.tasks.is_empty() =>
+            {
+                None
+            }
+            calibrated => Some(calibrated?),
+        },
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
     if forecasts(recipe) && manifest.generator.is_some() && end != End::Interrupted {

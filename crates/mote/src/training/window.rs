@@ -50,7 +50,8 @@ pub(super) fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Windo
             let [shortest, most] = recipe.model.windows();
             let unbroken = usual_stretch(train).min(usual_stretch(held));
             let period = period.clamp(shortest, most).min(longest / 2).min(unbroken);
-            (period / step).max(1) * step
+            let stretches: Vec<usize> = stretches(held).collect();
+            step * leaving(SCORES, period / step, |n| scores(&stretches, n * step))
         }
     };
     let tail = recipe.tail.unwrap_or(length.div_ceil(2));
@@ -60,10 +61,26 @@ pub(super) fn window(train: &Runs, held: &Runs, recipe: &Recipe) -> Result<Windo
     Ok(Window { length, tail })
 }
 
+/// Scores of held-back data that a threshold can be chosen from.
+const SCORES: usize = 24;
+
+/// The longest of `most`, `most - 1`, … that leaves `wanted` of what `count` counts; 1 where none does.
+fn leaving(wanted: usize, most: usize, count: impl Fn(usize) -> usize) -> usize {
+    (1..=most).rev().find(|&n| count(n) >= wanted).unwrap_or(1)
+}
+
+/// Windows of `length` samples in unbroken stretches.
+fn scores(stretches: &[usize], length: usize) -> usize {
+    stretches.iter().map(|&samples| (samples + 1).saturating_sub(length)).sum()
+}
+
+fn stretches(runs: &Runs) -> impl Iterator<Item = usize> + '_ {
+    runs.series().iter().flat_map(Series::segments).map(|s| s.len())
+}
+
 /// Half of the samples lie in unbroken stretches at least as long as this.
 fn usual_stretch(runs: &Runs) -> usize {
-    let mut lengths: Vec<usize> =
-        runs.series().iter().flat_map(Series::segments).map(|s| s.len()).collect();
+    let mut lengths: Vec<usize> = stretches(runs).collect();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     let mut covered = 0;
     let reaching = lengths.iter().find(|&&length| {
@@ -84,4 +101,23 @@ fn period(series: &Series) -> Option<f64> {
         })
         .collect();
     mote_eval::median(&periods).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The longest window of a multiple of `step` for stretches of these lengths.
+    fn longest(stretches: &[usize], step: usize, most: usize) -> usize {
+        step * leaving(SCORES, most / step, |n| scores(stretches, n * step))
+    }
+
+    #[test]
+    fn windows_are_short_enough_for_a_threshold() {
+        assert_eq!(longest(&[100], 8, 64), 64);
+        assert_eq!(longest(&[60], 8, 64), 32, "37 - 8 = 29 scores");
+        assert_eq!(longest(&[47], 8, 64), 24, "exactly 24 scores");
+        assert_eq!(longest(&[20, 20, 20], 1, 16), 13, "3 times 8 scores");
+        assert_eq!(longest(&[5, 5], 8, 64), 8, "nothing helps");
+    }
 }
