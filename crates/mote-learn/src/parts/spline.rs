@@ -21,17 +21,11 @@ const LOG_SLOPE: f32 = 2.5;
 /// A spline for each number of a tensor `(batch, rows, columns)`, on `bins` bins.
 #[derive(Clone, Debug)]
 pub struct Spline {
-    across: Bins,
-    up: Bins,
-    /// Slopes at the left and at the right of each bin, `(batch, rows, columns, bins)`.
-    slopes: [Tensor<4>; 2],
-}
-
-/// The bins of an axis, `(batch, rows, columns, bins)` each.
-#[derive(Clone, Debug)]
-struct Bins {
-    start: Tensor<4>,
-    length: Tensor<4>,
+    /// The lengths of the bins along either axis, `(batch, rows, columns, bins)`.
+    across: Tensor<4>,
+    up: Tensor<4>,
+    /// Slopes at the knots between bins, `(batch, rows, columns, bins - 1)`; at both ends it is 1.
+    slopes: Tensor<4>,
 }
 
 /// What of a spline bears on one number, `(batch, rows, columns, 1)` each.
@@ -57,20 +51,17 @@ impl Spline {
     /// If there are fewer than two bins, or another number of parameters.
     #[must_use]
     pub fn new(parameters: Tensor<4>, bins: usize) -> Self {
-        let [batch, rows, columns, n] = parameters.dims();
+        let n = parameters.dims()[3];
         assert!(bins > 1, "a spline needs a knot to bend at");
         assert_eq!(n, Self::parameters(bins), "parameters of a spline on {bins} bins");
-        let part = |from: usize, to: usize| {
-            parameters.clone().slice([0..batch, 0..rows, 0..columns, from..to])
-        };
-        let inner = (tanh(part(2 * bins, n) / LOG_SLOPE) * LOG_SLOPE).exp();
-        // Not a fresh one: a recorded program has to see that it belongs to the batch.
-        let outer = part(0, 1) * 0.0 + 1.0;
-        let slopes = [
-            Tensor::cat(vec![outer.clone(), inner.clone()], 3),
-            Tensor::cat(vec![inner, outer], 3),
-        ];
-        Self { across: Bins::new(part(0, bins)), up: Bins::new(part(bins, 2 * bins)), slopes }
+        let part = |from, to| part(&parameters, from, to);
+        let free = 1.0 - LEAST_SHARE * bins as f32;
+        let lengths = |shares| (softmax(shares, 3) * free + LEAST_SHARE) * (2.0 * BOUND);
+        Self {
+            across: lengths(part(0, bins)),
+            up: lengths(part(bins, 2 * bins)),
+            slopes: (tanh(part(2 * bins, n) / LOG_SLOPE) * LOG_SLOPE).exp(),
+        }
     }
 
     /// `y` of `x`, both `(batch, rows, columns)`, and the logarithm of the slope there.
@@ -80,7 +71,7 @@ impl Spline {
         let x = x.unsqueeze_dim::<4>(3);
         let within = x.clone().clamp(-BOUND, BOUND);
         let Piece { left, width, bottom, height, slopes: [rise, fall] } =
-            self.piece(self.across.choose(within.clone()));
+            self.piece(beyond(&self.across, within.clone()));
         let at = ((within.clone() - left) / width.clone()).clamp(0.0, 1.0);
         let rest = at.clone() * -1.0 + 1.0;
         let between = at.clone() * rest.clone();
@@ -103,7 +94,7 @@ impl Spline {
         let y = y.unsqueeze_dim::<4>(3);
         let within = y.clone().clamp(-BOUND, BOUND);
         let Piece { left, width, bottom, height, slopes: [rise, fall] } =
-            self.piece(self.up.choose(within.clone()));
+            self.piece(beyond(&self.up, within.clone()));
         let mean = height.clone() / width.clone();
         let over = (within.clone() - bottom).clamp_min(0.0);
         let bent = over.clone() * (rise.clone() + fall - mean.clone() * 2.0);
@@ -117,46 +108,42 @@ impl Spline {
         (left + at * width + (y - within)).reshape(shape)
     }
 
-    /// The piece of the bin at which `chosen` `(batch, rows, columns, bins)` is 1.
-    fn piece(&self, chosen: Tensor<4>) -> Piece {
-        let of = |all: &Tensor<4>| (all.clone() * chosen.clone()).sum_dim(3);
+    /// The piece of a number that lies `beyond` these knots, `(batch, rows, columns, bins - 1)`.
+    fn piece(&self, beyond: Tensor<4>) -> Piece {
+        let bins = beyond.dims()[3] + 1;
+        let all = part(&beyond, 0, 1) * 0.0 + 1.0;
+        // Bins that lie before the number, the one that it is in, and so the knots left and right of it.
+        let before = Tensor::cat(vec![beyond.clone(), all.clone() * 0.0], 3);
+        let chosen = Tensor::cat(vec![all, beyond], 3) - before.clone();
+        let [first, left] = [part(&chosen, 0, 1), part(&chosen, 1, bins)];
+        let [right, last] = [part(&chosen, 0, bins - 1), part(&chosen, bins - 1, bins)];
+        let of = |all: &Tensor<4>, at: &Tensor<4>| (all.clone() * at.clone()).sum_dim(3);
         Piece {
-            left: of(&self.across.start),
-            width: of(&self.across.length),
-            bottom: of(&self.up.start),
-            height: of(&self.up.length),
-            slopes: [of(&self.slopes[0]), of(&self.slopes[1])],
+            left: of(&self.across, &before) - BOUND,
+            width: of(&self.across, &chosen),
+            bottom: of(&self.up, &before) - BOUND,
+            height: of(&self.up, &chosen),
+            slopes: [of(&self.slopes, &left) + first, of(&self.slopes, &right) + last],
         }
     }
 }
 
-impl Bins {
-    fn new(shares: Tensor<4>) -> Self {
-        let [batch, rows, columns, bins] = shares.dims();
-        let free = 1.0 - LEAST_SHARE * bins as f32;
-        let length = (softmax(shares, 3) * free + LEAST_SHARE) * (2.0 * BOUND);
-        let mut end = length.clone();
-        let mut step = 1;
-        while step < bins {
-            let part = |from, to| end.clone().slice([0..batch, 0..rows, 0..columns, from..to]);
-            end = Tensor::cat(vec![part(0, step), part(step, bins) + part(0, bins - step)], 3);
-            step *= 2;
-        }
-        Self { start: end - length.clone() - BOUND, length }
+/// 1 at each knot between bins of these `lengths` that numbers `(batch, rows, columns, 1)` lie beyond, 0
+/// at the others. A step has no slope, whatever a ramp has, so none is computed.
+fn beyond(lengths: &Tensor<4>, x: Tensor<4>) -> Tensor<4> {
+    let bins = lengths.dims()[3];
+    let mut knots = part(&lengths.clone().detach(), 0, bins - 1);
+    let mut step = 1;
+    while step < bins - 1 {
+        let moved = part(&knots, step, bins - 1) + part(&knots, 0, bins - 1 - step);
+        knots = Tensor::cat(vec![part(&knots, 0, step), moved], 3);
+        step *= 2;
     }
+    ((x.detach() - (knots - BOUND)) * STEEP).clamp(0.0, 1.0)
+}
 
-    /// 1 at the bin of each number `(batch, rows, columns, 1)`, 0 elsewhere.
-    fn choose(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, rows, columns, bins] = self.start.dims();
-        let inner = self.start.clone().slice([0..batch, 0..rows, 0..columns, 1..bins]);
-        // A step has no slope, whatever a ramp has.
-        let beyond = ((x - inner) * STEEP).clamp(0.0, 1.0).detach();
-        let part = |from, to| beyond.clone().slice([0..batch, 0..rows, 0..columns, from..to]);
-        let mut pieces = vec![part(0, 1) * -1.0 + 1.0];
-        if bins > 2 {
-            pieces.push(part(0, bins - 2) - part(1, bins - 1));
-        }
-        pieces.push(part(bins - 2, bins - 1));
-        Tensor::cat(pieces, 3)
-    }
+/// A part of the last axis.
+fn part(all: &Tensor<4>, from: usize, to: usize) -> Tensor<4> {
+    let [batch, rows, columns, _] = all.dims();
+    all.clone().slice([0..batch, 0..rows, 0..columns, from..to])
 }
