@@ -37,12 +37,15 @@ fn main() -> Result<(), Error> {
         let set = sets::read(name, &options.data)?;
         for seed in 0..options.seeds {
             for share in SHARES {
+                let mut drawn = methods::Drawn::default();
                 for method in &options.methods {
                     let path = store.join(format!("{name}-{share}-{method}-{seed}.json"));
                     if path.exists() {
                         continue;
                     }
-                    let Some(outcome) = trial::run(&set, share, method, seed)? else { continue };
+                    let Some(outcome) = trial::run(&set, share, method, seed, &mut drawn)? else {
+                        continue;
+                    };
                     eprintln!("{name} {share} {method} {seed}: {:?}", outcome.scores);
                     let text = serde_json::to_string_pretty(&outcome).expect("plain data");
                     files::write(&path, text.as_bytes())?;

@@ -1,6 +1,6 @@
 //! Ways to more training data than there is.
 
-use std::ops::ControlFlow;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use mote::{
     Error,
@@ -60,6 +60,9 @@ impl Show {
 /// Windows from which a model can learn something.
 const ENOUGH: usize = 30;
 
+/// Windows that models have drawn from the same real ones, by model and class.
+pub(crate) type Drawn = HashMap<String, Vec<Vec<Vec<f32>>>>;
+
 /// The windows that a classifier is trained on, and how they are shown; `None` where there are too few
 /// for the method.
 pub(crate) fn augment(
@@ -67,6 +70,7 @@ pub(crate) fn augment(
     real: &Labelled,
     method: &str,
     seed: u64,
+    drawn: &mut Drawn,
 ) -> Result<Option<(Labelled, Show)>, Error> {
     let (name, show) = match method {
         "noise" => return Ok(Some((real.clone(), Show::Noise))),
@@ -86,13 +90,16 @@ pub(crate) fn augment(
             if real.classes.len() < ENOUGH {
                 return Ok(None);
             }
-            let (_, model) = Model::all()
-                .into_iter()
-                .find(|(name, _)| *name == model)
-                .unwrap_or_else(|| panic!("wanted one of {METHODS:?}, found {method}"));
-            let mut drawn = generated(set, real, model, seed)?;
+            if !drawn.contains_key(model) {
+                let (_, found) = Model::all()
+                    .into_iter()
+                    .find(|(name, _)| *name == model)
+                    .unwrap_or_else(|| panic!("wanted one of {METHODS:?}, found {method}"));
+                drawn.insert(model.into(), generated(set, real, found, seed)?);
+            }
+            let mut left = drawn[model].clone();
             balanced(set, real, seed, &mut |class, _, _| {
-                drawn[class].pop().expect("as many as asked")
+                left[class].pop().expect("as many as asked")
             })
         }
     };

@@ -9,7 +9,10 @@ use mote_learn::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{methods::augment, sets::Set};
+use crate::{
+    methods::{Drawn, augment},
+    sets::Set,
+};
 
 /// What one classifier reached: macro F1 by the condition of the test windows.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,9 +38,10 @@ pub(crate) fn run(
     share: f64,
     method: &str,
     seed: u64,
+    drawn: &mut Drawn,
 ) -> Result<Option<Outcome>, Error> {
     let real = some(set, share, seed);
-    let Some((windows, show)) = augment(set, &real, method, seed)? else { return Ok(None) };
+    let Some((windows, show)) = augment(set, &real, method, seed, drawn)? else { return Ok(None) };
     let config = ClassifierConfig::default();
     let features = set.features;
     let model = Classifier::fit(
