@@ -31,7 +31,7 @@ pub use causal::{CausalConv, CausalStack};
 pub use codebook::Codebook;
 pub use dense::Dense;
 pub use discrepancy::energy_distance;
-pub use experts::Experts;
+pub use experts::{Experts, Routes};
 pub use gaussian::{gaussian_nll, kl_between, kl_from_standard_normal, reparameterize};
 pub use guess::Guess;
 pub use masked::MaskedDense;

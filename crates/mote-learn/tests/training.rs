@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use mote_format::{Column, Kind, Schema};
 use mote_learn::{
     families::{
@@ -227,7 +227,7 @@ impl Windows for Chain {
 /// Trains on the chain, and compares with the least that a model can reach: the entropy of the next word
 /// and of the noise of the number.
 #[track_caller]
-fn learns_the_chain<M: Family>(model: M) {
+fn learns_the_chain<M: Family>(model: M) -> M {
     let training = TrainConfig { hide: 0.0, learning_rate: 1e-2, ..config(400) };
     let trained = train(model, Default::default(), &Chain, &Chain, &training, None, |_| {
         ControlFlow::Continue(())
@@ -241,6 +241,7 @@ fn learns_the_chain<M: Family>(model: M) {
     let trained = trained.unwrap();
     let found = trained.history[trained.best].validation;
     assert!(found > wanted - 0.03 && found < wanted + 0.06, "{found}, the least is {wanted}");
+    trained.model
 }
 
 #[test]
@@ -263,8 +264,26 @@ fn a_transformer_learns_the_chain_of_words_with_and_without_experts() {
             components: 3,
         };
         let mut rng = Random::new(5, Purpose::Weights, 0);
-        learns_the_chain(Transformer::new(&size, &mixed_chain(), &mut rng, &Device::flex()));
+        let model = Transformer::new(&size, &mixed_chain(), &mut rng, &Device::flex());
+        let [x, mask] = all_of(&Chain);
+        let routes = learns_the_chain(model).routes(x, mask);
+        assert_eq!(routes.len(), usize::from(experts > 1));
+        for routes in routes {
+            let shares = routes.shares().into_data().try_to_vec::<f32>().unwrap();
+            assert!(shares.iter().all(|&s| s > 0.1), "every expert is sent samples: {shares:?}");
+        }
     }
+}
+
+/// All windows, and what of them is known.
+fn all_of(windows: &impl Windows) -> [Tensor<3>; 2] {
+    let (n, [length, features]) = (windows.len(), windows.shape());
+    let width = length * features;
+    let [mut values, mut mask] = [vec![0.0; n * width], vec![0.0; n * width]];
+    let each = values.chunks_exact_mut(width).zip(mask.chunks_exact_mut(width));
+    each.enumerate().for_each(|(i, (values, mask))| windows.fill(i, values, mask));
+    let of = |all| TensorData::new(all, [n, length, features]);
+    [values, mask].map(|all| Tensor::from_data(of(all), &Device::flex()))
 }
 
 fn mixed_chain() -> Layout {

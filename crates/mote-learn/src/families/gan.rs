@@ -31,20 +31,40 @@ pub struct GanConfig {
     pub hidden: usize,
     /// Blocks of both networks.
     pub blocks: usize,
-    /// Normal numbers that the generator is given for each sample of a window.
+    /// Normal numbers that the generator is given for each sample of a window: at most so many, and no
+    /// more than there are features. A map from more dimensions than it ends in has to fold the rest
+    /// away, which blurs what is sharp.
     pub noise: usize,
     /// The critic sees each value in so many octaves of waves, the first as long as four deviations.
     pub octaves: usize,
-    /// Half of this weighs the squared slope of the critic, at real and at generated windows. With much
-    /// less the critic wins, and the generator moves between the modes of the data.
+    /// Half of this weighs the squared slope of the critic, at real and at generated windows, when
+    /// training begins. With much less the critic wins, and the generator moves between the modes of the
+    /// data.
     pub penalty: f32,
+    /// The same when training ends; in between it falls by a constant factor in each step. A critic that
+    /// may not be steep cannot see what is small.
+    pub last_penalty: f32,
     /// Weight of the energy score in the generator's part; 0 leaves it to the critic alone.
     pub supervision: f32,
 }
 
 impl Default for GanConfig {
     fn default() -> Self {
-        Self { hidden: 64, blocks: 3, noise: 8, octaves: 6, penalty: 0.5, supervision: 0.3 }
+        Self {
+            hidden: 64,
+            blocks: 3,
+            noise: 8,
+            octaves: 6,
+            penalty: 0.5,
+            last_penalty: 0.005,
+            supervision: 0.3,
+        }
+    }
+}
+
+impl GanConfig {
+    fn penalty_at(&self, progress: f32) -> f32 {
+        self.penalty * (self.last_penalty / self.penalty).powf(progress)
     }
 }
 
@@ -73,7 +93,8 @@ impl Gan {
         rng: &mut Random,
         device: &Device,
     ) -> Self {
-        let GanConfig { hidden, blocks, noise, .. } = *config;
+        let config = GanConfig { noise: config.noise.min(features), ..config.clone() };
+        let GanConfig { hidden, blocks, noise, .. } = config;
         // What is known, where, and noise.
         let (inputs, outputs) = (2 * features + noise, features);
         let generator = MixerSize { length, inputs, hidden, outputs, blocks };
@@ -83,7 +104,7 @@ impl Gan {
         Self {
             generator: Mixer::new(&generator, rng, device),
             critic: Mixer::new(&critic, rng, device),
-            config: config.clone(),
+            config,
             shape: [length, features],
         }
     }
@@ -150,7 +171,7 @@ impl Family for Gan {
         length * 2 * (self.config.noise + features)
     }
 
-    fn objective(&self, batch: Batch, _progress: f32) -> Objective {
+    fn objective(&self, batch: Batch, progress: f32) -> Objective {
         let Batch { x, mask, shown, noise } = batch;
         let [windows, length, features] = x.dims();
         let (own, n) = (length * self.config.noise, length * features);
@@ -194,7 +215,8 @@ impl Family for Gan {
             Some(lesson) => game + lesson,
             None => game,
         };
-        let critic = softplus(own_fake - real, 1.0).mean() + slopes * (0.5 * self.config.penalty);
+        let critic = softplus(own_fake - real, 1.0).mean()
+            + slopes * (0.5 * self.config.penalty_at(progress));
 
         Objective { loss: generator + critic, bound: energy_distance(x, fake * mask) }
     }

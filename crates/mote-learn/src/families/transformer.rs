@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Batch, Density, Family, Generation, Next, Objective, Score, Scores, per_observed};
 use crate::{
     layout::Layout,
-    parts::{CausalAttention, Dense, Experts, LayerNorm, MixtureHead, delayed},
+    parts::{CausalAttention, Dense, Experts, LayerNorm, MixtureHead, Routes, delayed},
     random::Random,
 };
 
@@ -99,27 +99,31 @@ impl Transformer {
         }
     }
 
-    /// What the samples before each tell, `(batch, time, hidden)`, and how unevenly experts were used. A
-    /// row of `before` is the sample before and what of it is known.
-    fn context(&self, before: Tensor<3>) -> (Tensor<3>, Option<Tensor<1>>) {
+    /// What the samples before each tell, `(batch, time, hidden)`, and the experts that they were sent to
+    /// in each block that has several. A row of `before` is the sample before and what of it is known.
+    fn context(&self, before: Tensor<3>) -> (Tensor<3>, Vec<Routes>) {
         let mut h = self.embed.forward_series(before);
-        let mut unevenness: Option<Tensor<1>> = None;
+        let mut routes = Vec::new();
         for block in &self.blocks {
             h = h.clone() + block.attention.forward(block.attention_norm.forward(h));
-            let (said, uneven) = block.experts.forward(block.experts_norm.forward(h.clone()));
+            let (said, taken) = block.experts.forward(block.experts_norm.forward(h.clone()));
             h = h + said;
-            unevenness = match (unevenness, uneven) {
-                (Some(sum), Some(more)) => Some(sum + more),
-                (sum, more) => sum.or(more),
-            };
+            routes.extend(taken);
         }
-        (self.norm.forward(h), unevenness)
+        (self.norm.forward(h), routes)
     }
 
-    fn nll(&self, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<3>, Option<Tensor<1>>) {
+    fn nll(&self, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<3>, Vec<Routes>) {
         let before = delayed(Tensor::cat(vec![x.clone(), mask.clone()], 2), 1);
-        let (context, unevenness) = self.context(before);
-        (self.head.score(context, x, mask), unevenness)
+        let (context, routes) = self.context(before);
+        (self.head.score(context, x, mask), routes)
+    }
+
+    /// The experts that the samples of windows `(batch, time, features)` are sent to, for each block; none
+    /// where there is one expert.
+    #[must_use]
+    pub fn routes(&self, x: Tensor<3>, mask: Tensor<3>) -> Vec<Routes> {
+        self.nll(x, mask).1
     }
 }
 
@@ -130,12 +134,11 @@ impl Family for Transformer {
 
     fn objective(&self, batch: Batch, _progress: f32) -> Objective {
         // There is no density of a value that was not shown, so what is hidden is missing.
-        let (nll, unevenness) = self.nll(batch.x * batch.shown.clone(), batch.shown.clone());
+        let (nll, routes) = self.nll(batch.x * batch.shown.clone(), batch.shown.clone());
         let bound = per_observed(nll.sum(), batch.shown);
-        let loss = match unevenness {
-            Some(unevenness) => bound.clone() + unevenness * UNEVENNESS,
-            None => bound.clone(),
-        };
+        let loss = routes
+            .iter()
+            .fold(bound.clone(), |loss, routes| loss + routes.unevenness() * UNEVENNESS);
         Objective { loss, bound }
     }
 

@@ -29,6 +29,37 @@ pub struct Experts {
     active: usize,
 }
 
+/// Which experts samples went to, `(batch, time, experts)` each: 1 where one was taken, and how probable
+/// each was.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    taken: Tensor<3>,
+    probability: Tensor<3>,
+}
+
+impl Routes {
+    /// The share of all that was sent to each expert, `(experts,)`; together 1.
+    #[must_use]
+    pub fn shares(&self) -> Tensor<1> {
+        let shares = mean(&self.taken);
+        shares.clone() / shares.sum()
+    }
+
+    /// How unevenly experts are used, `(1,)`: `n · Σ share · probability`, which is 1 where all are used
+    /// alike and up to `n` where one is.
+    #[must_use]
+    pub fn unevenness(&self) -> Tensor<1> {
+        let [_, _, n] = self.taken.dims();
+        (self.shares() * mean(&self.probability)).sum() * n as f32
+    }
+}
+
+/// `(batch, time, experts)` to `(experts,)`.
+fn mean(t: &Tensor<3>) -> Tensor<1> {
+    let [batch, time, n] = t.dims();
+    t.clone().reshape([batch * time, n]).mean_dim(0).reshape([n])
+}
+
 impl Experts {
     /// `count` experts with random weights, of which each sample takes `active`.
     ///
@@ -51,26 +82,21 @@ impl Experts {
         }
     }
 
-    /// Applies the layer. Where there is something to learn, it also says how unevenly experts are
-    /// used: `n · Σ share · probability`, which is 1 where all are used alike and up to `n` where one is.
+    /// Applies the layer; where there are several experts, it also says which were taken.
     #[must_use]
-    pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, Option<Tensor<1>>) {
+    pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, Option<Routes>) {
         let expert = |i: usize| {
             let h = relu(self.widen[i].forward_series(x.clone()));
             self.narrow[i].forward_series(h)
         };
         let Some(router) = &self.router else { return (expert(0), None) };
         let probability = softmax(router.forward_series(x.clone()), 2);
-        let choice = most_probable(probability.clone(), self.active);
+        let taken = most_probable(probability.clone(), self.active);
         let [batch, time, n] = probability.dims();
-        let weights = probability.clone() * choice.clone();
+        let weights = probability.clone() * taken.clone();
         let each = |i: usize| expert(i) * weights.clone().slice([0..batch, 0..time, i..i + 1]);
         let y = (1..n).fold(each(0), |sum, i| sum + each(i));
-        let unevenness = x.device().is_autodiff().then(|| {
-            let mean = |t: Tensor<3>| t.reshape([batch * time, n]).mean_dim(0);
-            (mean(choice) * mean(probability)).sum() * (n as f32 / self.active as f32)
-        });
-        (y, unevenness)
+        (y, Some(Routes { taken, probability }))
     }
 }
 
@@ -141,7 +167,8 @@ mod tests {
                 .into_iter()
                 .flat_map(|c| (0..3).map(move |i| if i == c { 1.0 } else { 0.0 }));
             let x = TensorData::new(x.collect::<Vec<f32>>(), [2, 3, 3]);
-            numbers(experts.forward(Tensor::from_data(x, &device)).1.expect("learned"))[0]
+            let routes = experts.forward(Tensor::from_data(x, &device)).1;
+            numbers(routes.expect("there are several").unevenness())[0]
         };
         for (channels, wanted) in [
             ([0, 1, 2, 2, 1, 0], 1.0),
