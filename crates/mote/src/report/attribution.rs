@@ -30,17 +30,19 @@ impl Sensor {
     }
 }
 
-/// What each sensor added above its usual share, summed over all samples of events.
+/// What each sensor added above its usual share, or in events that were too calm below it, summed over all
+/// samples of events.
 pub(super) fn excess(report: &Report) -> Vec<f64> {
     let sensors = report.sensors.len();
     let mut excess = vec![0.0; sensors];
     for run in report.runs.iter().filter(|run| !run.contributions.is_empty()) {
         for event in &run.events {
+            let sign = if event.calm { -1.0 } else { 1.0 };
             let rows = &run.contributions[event.start * sensors..(event.end + 1) * sensors];
             for row in rows.chunks_exact(sensors) {
                 for ((sum, sensor), &c) in excess.iter_mut().zip(&report.sensors).zip(row) {
                     // A maximum with NaN is the other value, so unknown adds nothing.
-                    *sum += (f64::from(c) - sensor.usual_mean).max(0.0);
+                    *sum += (sign * (f64::from(c) - sensor.usual_mean)).max(0.0);
                 }
             }
         }
@@ -105,8 +107,8 @@ pub(super) fn section(report: &Report, findings: &Findings<'_>, excess: &[f64]) 
     section.add(
         words(
             "p",
-            "The excess is what a sensor adds to the score above its usual share, summed over all \
-             samples of events. A model looks at all sensors at once, so a sensor can also stand \
+            "The excess is what a sensor adds to the score above its usual share, or below it where \
+             an event was too calm, summed over all samples of events. A model looks at all sensors at once, so a sensor can also stand \
              out because the others moved and it did not.",
         )
         .class("note"),
@@ -128,12 +130,14 @@ mod tests {
             events: vec![Event { start: 1, end: 2, peak: 1, ..Event::default() }],
             ..Run::default()
         };
-        let report = Report {
+        let mut report = Report {
             sensors: vec![sensor(1.0), sensor(1.0)],
             runs: vec![run],
             ..Report::default()
         };
         assert_eq!(excess(&report), [2.0, 1.0]);
+        report.runs[0].events[0].calm = true;
+        assert_eq!(excess(&report), [0.0, 0.5], "below the usual where it was too calm");
     }
 
     #[test]
