@@ -5,6 +5,7 @@
 //! integers, with ranges that were [observed](Ranges) on data; [`fidelity`] tells what that cost.
 #![forbid(unsafe_code)]
 
+mod clip;
 mod error;
 mod fidelity;
 mod integers;
@@ -12,11 +13,12 @@ mod merge;
 mod quantize;
 mod ranges;
 
+pub use clip::Clip;
 pub use error::Error;
 pub use fidelity::{Fidelity, fidelity};
 pub use integers::Bits;
 pub use merge::merge;
-pub use quantize::quantize;
+pub use quantize::{Scheme, quantize};
 pub use ranges::{Ranges, unfuse};
 
 /// Tensors of a file, or of one that is being made, by name.

@@ -10,9 +10,25 @@ mod plan;
 
 use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
 
-use crate::{Bits, Error, Found, Ranges, Sample, ranges::unfuse};
+use crate::{Bits, Clip, Error, Found, Ranges, Sample, ranges::unfuse};
 use emit::Emitter;
 use plan::Plan;
+
+/// How integers stand for real numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scheme {
+    /// The width of weights.
+    pub bits: Bits,
+    /// The ranges of activations.
+    pub clip: Clip,
+}
+
+impl From<Bits> for Scheme {
+    /// Weights of this width, activations that are never cut.
+    fn from(bits: Bits) -> Self {
+        Self { bits, clip: Clip::Never }
+    }
+}
 
 /// The same program on integers, and all the tensors that it needs.
 ///
@@ -26,15 +42,16 @@ pub fn quantize(
     program: &Verified,
     tensors: &Found<'_>,
     samples: &[Sample],
-    bits: Bits,
+    scheme: impl Into<Scheme>,
 ) -> Result<(Verified, Tensors), Error> {
+    let Scheme { bits, clip } = scheme.into();
     let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
     if let Some((at, op)) = program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
         return Err(Error::Quantized { program: program.name.clone(), at, op: op.name() });
     }
     let program = unfuse(program, tensors)?;
     let ranges = Ranges::observe(&program, tensors, samples)?;
-    let plan = Plan::new(&program, &ranges);
+    let plan = Plan::new(&program, &ranges, clip);
     let (program, made) = Emitter::new(&program, tensors, plan, bits).run();
     let program = verified(program, &made)?;
     Ok((program, made))

@@ -1,15 +1,15 @@
-//! Which numbers each value of a program takes on real data.
+//! Which numbers each value of a program takes on real data, and what range of them counts.
 
 use mote_format::{Op, Program, ValueId, Verified, container::Tensor, program::Unary};
 use mote_runtime::{Level, Loaded};
 
-use crate::{Error, Found, Sample};
+use crate::{Clip, Error, Found, Sample, clip::Histogram};
 
-/// The least and the largest element of every value, over all samples.
+/// The elements of every value, over all samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranges {
     /// `(values,)`; nothing for what is a tensor or has no elements.
-    of: Vec<Option<(f32, f32)>>,
+    of: Vec<Option<Histogram>>,
 }
 
 impl Ranges {
@@ -31,12 +31,12 @@ impl Ranges {
         for (i, sample) in samples.iter().enumerate() {
             fill(&mut instance, sample, i)?;
             for port in &program.inputs {
-                ranges.widen(program, i, port.value, instance.output(port.value))?;
+                ranges.count(program, i, port.value, instance.output(port.value))?;
             }
             for (at, op) in program.ops.iter().enumerate() {
                 instance.run_apart(at);
                 let y = op.result();
-                ranges.widen(program, i, y, instance.output(y))?;
+                ranges.count(program, i, y, instance.output(y))?;
             }
         }
         Ok(ranges)
@@ -44,11 +44,11 @@ impl Ranges {
 
     /// The range of a value, if it was computed and has elements.
     #[must_use]
-    pub fn of(&self, id: ValueId) -> Option<(f32, f32)> {
-        self.of[id.index()]
+    pub fn of(&self, id: ValueId, clip: Clip) -> Option<(f32, f32)> {
+        self.of[id.index()].as_ref().map(|seen| seen.range(clip))
     }
 
-    fn widen(
+    fn count(
         &mut self,
         program: &Program,
         sample: usize,
@@ -60,8 +60,7 @@ impl Ranges {
                 let program = program.name.clone();
                 return Err(Error::NotFinite { program, value: id.0, found, sample });
             }
-            let (low, high) = self.of[id.index()].get_or_insert((found, found));
-            (*low, *high) = (low.min(found), high.max(found));
+            self.of[id.index()].get_or_insert_with(|| Histogram::new(found)).add(found);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use mote_compress::{Bits, Error, Found, Sample, fidelity, quantize};
+use mote_compress::{Bits, Clip, Error, Found, Sample, Scheme, fidelity, quantize};
 use mote_format::{
     Array, Dtype, Op, Program, Tensors, ValueId, Verified,
     program::{Binary, Port, Unary, Value},
@@ -198,4 +198,27 @@ fn what_cannot_be_observed_is_refused() {
     let (small, made) = quantize(&program, &tensors, &samples(4, 120, 1), Bits::Eight).unwrap();
     let again = quantize(&small, &found(&made), &samples(4, 120, 1), Bits::Eight).unwrap_err();
     assert!(matches!(again, Error::Quantized { .. }), "{again}");
+}
+
+/// One number in a sample of thousands is a hundred times too large: ranges that are cut lose it and keep
+/// the others.
+#[test]
+fn what_is_cut_makes_the_rest_finer() {
+    let (program, tensors) = network();
+    let tensors = found(&tensors);
+    let mut seen = samples(64, 120, 1);
+    seen[5][0][7] = 200.0;
+    let held = samples(32, 120, 2);
+    let near = |clip| {
+        let scheme = Scheme { bits: Bits::Eight, clip };
+        let (small, made) = quantize(&program, &tensors, &seen, scheme).unwrap();
+        let small_tensors = found(&made);
+        fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap()[0]
+            .signal_to_noise_db
+    };
+    let whole = near(Clip::Never);
+    let cut = near(Clip::Within(0.999));
+    assert!(cut > whole + 15.0, "{cut} dB, not {whole}");
+    // A number so far out weighs much in a squared error: little of it is cut.
+    assert!(near(Clip::SquaredError) >= whole - 0.5, "{} dB, {whole}", near(Clip::SquaredError));
 }

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use mote_compress::{Bits, Fidelity, Found, Sample, fidelity, merge, quantize};
+use mote_compress::{Bits, Fidelity, Found, Sample, Scheme, fidelity, merge, quantize};
 use mote_data::{Runs, Windows, split::split, windows::Cut};
 use mote_format::{Array, Model, Program, Tensors, Verified, model, program::Port};
 use mote_runtime::Noise;
@@ -45,7 +45,7 @@ const OBSERVED: usize = 512;
 /// Held-back windows on which programs are compared, at most.
 const COMPARED: usize = 256;
 
-/// Quantizes the programs of `model` to weights of `bits`, with ranges from the training part of
+/// Quantizes the programs of `model` as `scheme` says, with ranges from the training part of
 /// `runs` and everything that is measured from its held-back part: the data that it was trained on,
 /// or more of the same kind. Programs that read more than windows and noise, as those of diffusion do,
 /// stay as they are. `progress` is told how many samples have been forecast, of how many, where the
@@ -58,7 +58,7 @@ const COMPARED: usize = 256;
 pub fn compress(
     model: &Model<'_>,
     runs: &Runs,
-    bits: Bits,
+    scheme: Scheme,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Compressed, Error> {
     let recipe = Recipe::of(&model.manifest)?;
@@ -83,7 +83,7 @@ pub fn compress(
             programs.push(same);
             continue;
         };
-        let (small, made) = quantize(program, &model.tensors, &observed, bits)?;
+        let (small, made) = quantize(program, &model.tensors, &observed, scheme)?;
         let found: Found<'_> = made.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
         let near = fidelity((program, &model.tensors), (&small, &found), &compared)?;
         changes.push(change(program, &small, near));
@@ -93,7 +93,7 @@ pub fn compress(
     }
     programs.extend(stepping(&programs, &tensors));
     manifest.programs = programs;
-    let width = if bits == Bits::Four { 4.0 } else { 8.0 };
+    let width = if scheme.bits == Bits::Four { 4.0 } else { 8.0 };
     manifest.lineage.metrics.insert("weight_bits".into(), width);
     for (output, db) in changes.iter().flat_map(|c| &c.signal_to_noise_db) {
         if db.is_finite() {

@@ -5,7 +5,7 @@ use mote_format::{
     program::{Binary, Unary},
 };
 
-use crate::Ranges;
+use crate::{Clip, Ranges};
 
 /// What is decided before anything is written.
 #[derive(Clone, Debug)]
@@ -54,12 +54,12 @@ pub(super) fn way(program: &Program, op: &Op) -> Way {
 }
 
 impl Plan {
-    pub(super) fn new(program: &Program, ranges: &Ranges) -> Self {
+    pub(super) fn new(program: &Program, ranges: &Ranges, clip: Clip) -> Self {
         let bytes = bytes(program);
         let group = groups(program, &bytes);
         let mut of: Vec<(f32, f32)> = vec![(0.0, 0.0); program.values.len()];
         for (i, &g) in group.iter().enumerate() {
-            if let Some((low, high)) = ranges.of(ValueId(i as u32)) {
+            if let Some((low, high)) = ranges.of(ValueId(i as u32), clip) {
                 of[g] = (of[g].0.min(low), of[g].1.max(high));
             }
         }

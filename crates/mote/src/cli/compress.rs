@@ -9,7 +9,7 @@ use mote::{
     files::{self, Mapped},
     training::Recipe,
 };
-use mote_compress::Bits;
+use mote_compress::{Bits, Clip, Scheme};
 use serde_json::json;
 
 use super::{Style, answer::Watcher, data::Data, say, say_json};
@@ -24,6 +24,9 @@ pub(super) struct Compress {
     /// The width of weights
     #[arg(long, value_enum, default_value_t = Width::Eight)]
     bits: Width,
+    /// How the ranges of activations are chosen from the numbers that were seen
+    #[arg(long, value_enum, default_value_t = Ranges::MinMax)]
+    ranges: Ranges,
     /// Where to write the smaller model
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -41,19 +44,39 @@ enum Width {
     Four,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Ranges {
+    /// From the least to the largest
+    MinMax,
+    /// So that 99.99 % of them lie within
+    Percentile,
+    /// With the least squared error of rounding and cutting
+    Mse,
+}
+
 impl Compress {
+    fn scheme(&self) -> Scheme {
+        let bits = match self.bits {
+            Width::Eight => Bits::Eight,
+            Width::Four => Bits::Four,
+        };
+        let clip = match self.ranges {
+            Ranges::MinMax => Clip::Never,
+            Ranges::Percentile => Clip::Within(0.9999),
+            Ranges::Mse => Clip::SquaredError,
+        };
+        Scheme { bits, clip }
+    }
+
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let recipe = Recipe::of(&model.manifest)?;
         let reading = self.data.reading(Some(recipe.reading))?;
         let runs = reading.apply(&self.files, &model.manifest.schema, recipe.rules)?;
-        let bits = match self.bits {
-            Width::Eight => Bits::Eight,
-            Width::Four => Bits::Four,
-        };
         let watcher = Watcher::new(runs.samples(), "samples forecast");
-        let made = compress(&model, &runs, bits, &mut |done, of| watcher.out_of(done, of))?;
+        let made =
+            compress(&model, &runs, self.scheme(), &mut |done, of| watcher.out_of(done, of))?;
         drop(watcher);
         files::write(&self.out, &made.file)?;
         match style {

@@ -24,7 +24,12 @@ use super::{
     health::{self, Sign},
     window,
 };
-use crate::{Error, calibration::calibrate, completion, source::Source};
+use crate::{
+    Error,
+    calibration::{Calibration, calibrate},
+    completion,
+    source::Source,
+};
 
 /// The model file of what was learned: its entry points, threshold and margins, measured on `held`.
 pub(super) fn finish(
@@ -57,18 +62,7 @@ pub(super) fn finish(
     manifest.programs.extend(stepping(&manifest.programs, &tensors));
     let bare = model::write(&manifest, &tensors);
     let opened = mote_format::Model::open(&bare).expect("written a moment ago");
-    let calibration = match entries.density {
-        Density::Implicit => None,
-        _ => match calibrate(&opened, [train, held], recipe.false_alarm_rate, recipe.alarm) {
-            // A model that is only asked to complete windows does without a detector.
-            Err(Error::Evaluate { source: mote_eval::Error::TooFew { .. }, .. })
-                if !recipe.tasks.is_empty() =>
-            {
-                None
-            }
-            calibrated => Some(calibrated?),
-        },
-    };
+    let calibration = calibrated(&opened, [train, held], recipe)?;
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
     if forecasts(recipe) && manifest.generator.is_some() && end != End::Interrupted {
         let progress = &mut |done, of| observe(Report::Margins(done, of));
@@ -103,6 +97,26 @@ pub(super) fn finish(
         codebook,
         calibration,
     })
+}
+
+/// The threshold, of a family that says how improbable windows are. A model that is only asked to complete
+/// some does without where too few are held back.
+fn calibrated(
+    model: &mote_format::Model<'_>,
+    data: [&Runs; 2],
+    recipe: &Recipe,
+) -> Result<Option<Calibration>, Error> {
+    if model.manifest.density == Density::Implicit {
+        return Ok(None);
+    }
+    match calibrate(model, data, recipe.false_alarm_rate, recipe.alarm) {
+        Err(Error::Evaluate { source: mote_eval::Error::TooFew { .. }, .. })
+            if !recipe.tasks.is_empty() =>
+        {
+            Ok(None)
+        }
+        calibrated => calibrated.map(Some),
+    }
 }
 
 /// What a file says of a model, before anything was measured of it.
