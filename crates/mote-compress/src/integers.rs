@@ -2,6 +2,8 @@
 
 use mote_format::dtype::GROUP;
 
+use crate::gram::Factor;
+
 /// The width of weights; activations have eight bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
@@ -42,10 +44,6 @@ impl Layout {
         if self.transposed { block } else { row * self.blocks + block }
     }
 
-    fn groups(&self) -> usize {
-        self.inputs.div_ceil(GROUP)
-    }
-
     /// Every run of inputs: its output and where it begins.
     fn runs(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.rows).flat_map(move |row| {
@@ -56,53 +54,88 @@ impl Layout {
     }
 }
 
-/// Rounds `w`; no scale is smaller than `least` says for its output.
-pub(crate) fn integers(w: &[f32], layout: Layout, bits: Bits, least: &[f32]) -> Integers {
-    match bits {
-        Bits::Eight => eight(w, layout, least),
-        Bits::Four => four(w, layout, least),
+/// Rounds `w`; no scale is smaller than `least` says for its output. With the `factor` of what the layer
+/// reads, weights make up for the errors of each other.
+pub(crate) fn integers(
+    w: &[f32],
+    layout: Layout,
+    bits: Bits,
+    least: &[f32],
+    factor: Option<&Factor>,
+) -> Integers {
+    let scale = scales(w, layout, bits, least);
+    let mut rounded = vec![0; w.len()];
+    let mut groups = Vec::new();
+    for (o, start) in layout.runs() {
+        let run = start..start + layout.inputs;
+        let grid = Grid { bits, scale: scale[o] };
+        groups.extend(grid.round(&w[run.clone()], factor, &mut rounded[run]));
     }
+    Integers { w: rounded, scale, groups: (bits == Bits::Four).then_some(groups) }
+}
+
+/// The scale of each output.
+pub(crate) fn scales(w: &[f32], layout: Layout, bits: Bits, least: &[f32]) -> Vec<f32> {
+    let steps = match bits {
+        Bits::Eight => 127.0,
+        Bits::Four => 7.0 * 255.0,
+    };
+    let mut scale = least.to_vec();
+    for (o, start) in layout.runs() {
+        scale[o] = scale[o].max(largest(&w[start..][..layout.inputs]) / steps);
+    }
+    scale
 }
 
 fn largest(w: &[f32]) -> f32 {
     w.iter().fold(0.0, |m, w| m.max(w.abs()))
 }
 
-fn eight(w: &[f32], layout: Layout, least: &[f32]) -> Integers {
-    let mut scale = least.to_vec();
-    for (o, start) in layout.runs() {
-        scale[o] = scale[o].max(largest(&w[start..][..layout.inputs]) / 127.0);
-    }
-    let mut rounded = vec![0; w.len()];
-    for (o, start) in layout.runs() {
-        let run = start..start + layout.inputs;
-        for (q, w) in rounded[run.clone()].iter_mut().zip(&w[run]) {
-            *q = (w / scale[o]).round_ties_even().clamp(-127.0, 127.0) as i8;
-        }
-    }
-    Integers { w: rounded, scale, groups: None }
+/// The numbers that the weights of an output may be.
+struct Grid {
+    bits: Bits,
+    scale: f32,
 }
 
-fn four(w: &[f32], layout: Layout, least: &[f32]) -> Integers {
-    let mut scale = least.to_vec();
-    for (o, start) in layout.runs() {
-        for group in w[start..][..layout.inputs].chunks(GROUP) {
-            scale[o] = scale[o].max(largest(group) / 7.0 / 255.0);
-        }
-    }
-    let mut rounded = vec![0; w.len()];
-    let mut groups = Vec::with_capacity(layout.rows * layout.blocks * layout.groups());
-    for (o, start) in layout.runs() {
-        let run = start..start + layout.inputs;
-        for (q, w) in rounded[run.clone()].chunks_mut(GROUP).zip(w[run].chunks(GROUP)) {
-            let factor = best_factor(w, scale[o]);
-            groups.push(factor);
-            for (q, w) in q.iter_mut().zip(w) {
-                *q = nibble(*w, scale[o] * f32::from(factor)) as i8;
+impl Grid {
+    /// Rounds the weights of one output from the last to the first, and says the factor of each group.
+    fn round(&self, w: &[f32], factor: Option<&Factor>, rounded: &mut [i8]) -> Vec<u8> {
+        let size = match self.bits {
+            Bits::Eight => w.len().max(1),
+            Bits::Four => GROUP,
+        };
+        let mut errors = vec![0.0f64; w.len()];
+        let wanted = |i: usize, errors: &[f64]| {
+            w[i] + factor.map_or(0.0, |factor| factor.correction(i, errors) as f32)
+        };
+        let mut factors = Vec::new();
+        for from in (0..w.len()).step_by(size).rev() {
+            let group = from..(from + size).min(w.len());
+            let step = match self.bits {
+                Bits::Eight => self.scale,
+                Bits::Four => {
+                    let group: Vec<f32> = group.clone().map(|i| wanted(i, &errors)).collect();
+                    let factor = best_factor(&group, self.scale);
+                    factors.push(factor);
+                    self.scale * f32::from(factor)
+                }
+            };
+            for i in group.rev() {
+                let q = self.nearest(wanted(i, &errors), step);
+                rounded[i] = q as i8;
+                errors[i] = f64::from(w[i]) - f64::from(q) * f64::from(step);
             }
         }
+        factors.reverse();
+        factors
     }
-    Integers { w: rounded, scale, groups: Some(groups) }
+
+    fn nearest(&self, w: f32, step: f32) -> f32 {
+        match self.bits {
+            Bits::Eight => (w / step).round_ties_even().clamp(-127.0, 127.0),
+            Bits::Four => nibble(w, step),
+        }
+    }
 }
 
 fn nibble(w: f32, step: f32) -> f32 {
@@ -143,7 +176,7 @@ mod tests {
     fn eight_bits_are_within_half_a_step() {
         let layout = Layout { rows: 6, blocks: 1, inputs: 33, transposed: false };
         let w = weights(6 * 33);
-        let made = integers(&w, layout, Bits::Eight, &[1e-9; 6]);
+        let made = integers(&w, layout, Bits::Eight, &[1e-9; 6], None);
         for (i, (q, w)) in made.w.iter().zip(&w).enumerate() {
             let scale = made.scale[i / 33];
             assert!((f32::from(*q) * scale - w).abs() <= 0.501 * scale, "{i}");
@@ -154,7 +187,7 @@ mod tests {
     fn four_bits_are_nearer_with_groups_than_without() {
         let layout = Layout { rows: 4, blocks: 1, inputs: 96, transposed: false };
         let w = weights(4 * 96);
-        let made = integers(&w, layout, Bits::Four, &[1e-9; 4]);
+        let made = integers(&w, layout, Bits::Four, &[1e-9; 4], None);
         let groups = made.groups.unwrap_or_default();
         let error: f32 = w
             .iter()

@@ -8,6 +8,7 @@
 mod clip;
 mod error;
 mod fidelity;
+mod gram;
 mod integers;
 mod merge;
 mod quantize;
@@ -18,7 +19,7 @@ pub use error::Error;
 pub use fidelity::{Fidelity, fidelity};
 pub use integers::Bits;
 pub use merge::merge;
-pub use quantize::{Scheme, quantize};
+pub use quantize::{Rounding, Scheme, quantize};
 pub use ranges::{Ranges, unfuse};
 
 /// Tensors of a file, or of one that is being made, by name.

@@ -10,7 +10,7 @@ mod plan;
 
 use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
 
-use crate::{Bits, Clip, Error, Found, Ranges, Sample, ranges::unfuse};
+use crate::{Bits, Clip, Error, Found, Ranges, Sample, gram::Grams, ranges::unfuse};
 use emit::Emitter;
 use plan::Plan;
 
@@ -21,12 +21,25 @@ pub struct Scheme {
     pub bits: Bits,
     /// The ranges of activations.
     pub clip: Clip,
+    /// The rounding of weights.
+    pub rounding: Rounding,
+}
+
+/// How weights become integers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// Each to the nearest.
+    Nearest,
+    /// One after the other, each so that it makes up for the errors of those before it on the samples that
+    /// ranges come from (Frantar et al. 2023, GPTQ).
+    #[default]
+    Compensated,
 }
 
 impl From<Bits> for Scheme {
-    /// Weights of this width, activations that are never cut.
+    /// Weights of this width, the rest as usual.
     fn from(bits: Bits) -> Self {
-        Self { bits, clip: Clip::Never }
+        Self { bits, clip: Clip::default(), rounding: Rounding::default() }
     }
 }
 
@@ -44,7 +57,7 @@ pub fn quantize(
     samples: &[Sample],
     scheme: impl Into<Scheme>,
 ) -> Result<(Verified, Tensors), Error> {
-    let Scheme { bits, clip } = scheme.into();
+    let Scheme { bits, clip, rounding } = scheme.into();
     let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
     if let Some((at, op)) = program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
         return Err(Error::Quantized { program: program.name.clone(), at, op: op.name() });
@@ -52,7 +65,11 @@ pub fn quantize(
     let program = unfuse(program, tensors)?;
     let ranges = Ranges::observe(&program, tensors, samples)?;
     let plan = Plan::new(&program, &ranges, clip);
-    let (program, made) = Emitter::new(&program, tensors, plan, bits).run();
+    let grams = match rounding {
+        Rounding::Nearest => Grams::default(),
+        Rounding::Compensated => Grams::observe(&program, tensors, samples)?,
+    };
+    let (program, made) = Emitter::new(&program, tensors, plan, bits, &grams).run();
     let program = verified(program, &made)?;
     Ok((program, made))
 }

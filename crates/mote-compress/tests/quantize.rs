@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use mote_compress::{Bits, Clip, Error, Found, Sample, Scheme, fidelity, quantize};
+use mote_compress::{Bits, Clip, Error, Found, Rounding, Sample, Scheme, fidelity, quantize};
 use mote_format::{
     Array, Dtype, Op, Program, Tensors, ValueId, Verified,
     program::{Binary, Port, Unary, Value},
@@ -210,7 +210,7 @@ fn what_is_cut_makes_the_rest_finer() {
     seen[5][0][7] = 200.0;
     let held = samples(32, 120, 2);
     let near = |clip| {
-        let scheme = Scheme { bits: Bits::Eight, clip };
+        let scheme = Scheme { clip, ..Bits::Eight.into() };
         let (small, made) = quantize(&program, &tensors, &seen, scheme).unwrap();
         let small_tensors = found(&made);
         fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap()[0]
@@ -221,4 +221,23 @@ fn what_is_cut_makes_the_rest_finer() {
     assert!(cut > whole + 15.0, "{cut} dB, not {whole}");
     // A number so far out weighs much in a squared error: little of it is cut.
     assert!(near(Clip::SquaredError) >= whole - 0.5, "{} dB, {whole}", near(Clip::SquaredError));
+}
+
+/// Rounding that compensates is nearer on held-back samples, in eight bits and more so in four.
+#[test]
+fn compensated_weights_are_nearer_than_nearest_ones() {
+    let (program, tensors) = network();
+    let tensors = found(&tensors);
+    let (seen, held) = (samples(64, 120, 1), samples(32, 120, 2));
+    let near = |bits: Bits, rounding| {
+        let scheme = Scheme { rounding, ..bits.into() };
+        let (small, made) = quantize(&program, &tensors, &seen, scheme).unwrap();
+        let small_tensors = found(&made);
+        fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap()[0]
+            .signal_to_noise_db
+    };
+    for (bits, gain) in [(Bits::Eight, 0.0), (Bits::Four, 1.0)] {
+        let [alone, together] = [Rounding::Nearest, Rounding::Compensated].map(|r| near(bits, r));
+        assert!(together > alone + gain, "{bits:?}: {together} dB, {alone} rounded to the nearest");
+    }
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     Bits, Found,
-    integers::{Integers, Layout, integers, pack},
+    gram::{Gram, Grams},
+    integers::{Integers, Layout, integers, pack, scales},
 };
 
 /// A bias stays below this in steps of its layer, so that no sum overflows because of it.
@@ -22,6 +23,7 @@ pub(super) struct Emitter<'a> {
     tensors: &'a Found<'a>,
     plan: Plan,
     bits: Bits,
+    grams: &'a Grams,
     made: Program,
     arrays: Tensors,
     /// For each value of `program` its number in `made`, as real numbers and as bytes.
@@ -35,6 +37,7 @@ impl<'a> Emitter<'a> {
         tensors: &'a Found<'a>,
         plan: Plan,
         bits: Bits,
+        grams: &'a Grams,
     ) -> Self {
         let (values, ops) = (Vec::new(), Vec::new());
         let (inputs, outputs) = (Vec::new(), Vec::new());
@@ -42,7 +45,7 @@ impl<'a> Emitter<'a> {
         let nothing = vec![None; program.values.len()];
         let (real, bytes) = (nothing.clone(), nothing);
         let mut emitter =
-            Self { program, tensors, plan, bits, made, arrays: Tensors::new(), real, bytes };
+            Self { program, tensors, plan, bits, grams, made, arrays: Tensors::new(), real, bytes };
         emitter.include_constants();
         emitter.widen();
         emitter
@@ -54,10 +57,10 @@ impl<'a> Emitter<'a> {
             self.real[port.value.index()] = Some(id);
             self.made.inputs.push(mote_format::program::Port { value: id, ..port.clone() });
         }
-        for op in &self.program.ops {
+        for (at, op) in self.program.ops.iter().enumerate() {
             let in_bytes = self.plan.in_bytes(op.result());
             match way(self.program, op) {
-                Way::Layer => self.layer(op),
+                Way::Layer => self.layer(at, op),
                 Way::Through if in_bytes => self.through(op),
                 Way::Move if in_bytes => self.copy(op, Self::as_bytes),
                 _ => self.copy(op, Self::as_real),
@@ -95,7 +98,9 @@ impl<'a> Emitter<'a> {
                 let y = op.result();
                 if way(self.program, op) == Way::Layer && self.plan.in_bytes(y) {
                     let (x, _) = self.operands(op);
-                    let coarsest = self.weights(op).scale.iter().fold(0.0f32, |m, &s| m.max(s));
+                    let (w, layout, least) = self.weights(op);
+                    let scales = scales(&w, layout, self.bits, &least);
+                    let coarsest = scales.into_iter().fold(0.0f32, f32::max);
                     let step = 2.0 * self.plan.quantization(x).scale * coarsest;
                     changed |= self.plan.widen(y, step);
                 }
@@ -251,8 +256,9 @@ impl<'a> Emitter<'a> {
         Layout { rows, blocks, inputs, transposed }
     }
 
-    /// The weights of a layer as integers, for the input that the plan says.
-    fn weights(&self, op: &Op) -> Integers {
+    /// The weights of a layer, how they lie, and the least scale of each output for the input that the plan
+    /// says.
+    fn weights(&self, op: &Op) -> (Vec<f32>, Layout, Vec<f32>) {
         let (x, w) = self.operands(op);
         let name = self.program.values[w.index()].tensor.as_ref().expect("verified");
         let layout = self.layout(op);
@@ -263,13 +269,19 @@ impl<'a> Emitter<'a> {
                 *least = least.max(bias.abs() / step / BIAS_LIMIT);
             }
         }
-        integers(&elements(&self.tensors[name]), layout, self.bits, &least)
+        (elements(&self.tensors[name]), layout, least)
     }
 
-    fn layer(&mut self, op: &Op) {
+    fn integers(&self, at: usize, op: &Op) -> Integers {
+        let (w, layout, least) = self.weights(op);
+        let factor = self.grams.of(at).map(Gram::factor);
+        integers(&w, layout, self.bits, &least, factor.as_ref())
+    }
+
+    fn layer(&mut self, at: usize, op: &Op) {
         let (x, w) = self.operands(op);
         let (shape, layout) = (self.program.shape(w), self.layout(op));
-        let made = self.weights(op);
+        let made = self.integers(at, op);
         let step = self.plan.quantization(x).scale;
         let name = self.program.values[w.index()].tensor.clone().expect("verified");
         let (dtype, stored) = match &made.groups {

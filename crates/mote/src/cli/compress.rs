@@ -9,7 +9,7 @@ use mote::{
     files::{self, Mapped},
     training::Recipe,
 };
-use mote_compress::{Bits, Clip, Scheme};
+use mote_compress::{Bits, Clip, Rounding, Scheme};
 use serde_json::json;
 
 use super::{Style, answer::Watcher, data::Data, say, say_json};
@@ -27,6 +27,9 @@ pub(super) struct Compress {
     /// How the ranges of activations are chosen from the numbers that were seen
     #[arg(long, value_enum, default_value_t = Ranges::MinMax)]
     ranges: Ranges,
+    /// How weights are rounded
+    #[arg(long, value_enum, default_value_t = Rounds::Gptq)]
+    rounding: Rounds,
     /// Where to write the smaller model
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -54,6 +57,14 @@ enum Ranges {
     Mse,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Rounds {
+    /// Each to the nearest integer
+    Nearest,
+    /// Each makes up for the errors of others on training data
+    Gptq,
+}
+
 impl Compress {
     fn scheme(&self) -> Scheme {
         let bits = match self.bits {
@@ -65,7 +76,11 @@ impl Compress {
             Ranges::Percentile => Clip::Within(0.9999),
             Ranges::Mse => Clip::SquaredError,
         };
-        Scheme { bits, clip }
+        let rounding = match self.rounding {
+            Rounds::Nearest => Rounding::Nearest,
+            Rounds::Gptq => Rounding::Compensated,
+        };
+        Scheme { bits, clip, rounding }
     }
 
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
