@@ -29,10 +29,11 @@ pub struct Scheme {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rounding {
     /// Each to the nearest.
+    #[default]
     Nearest,
     /// One after the other, each so that it makes up for the errors of those before it on the samples that
-    /// ranges come from (Frantar et al. 2023, GPTQ).
-    #[default]
+    /// ranges come from (Frantar et al. 2023, GPTQ). Nearer, but programs that read one tensor with other
+    /// inputs then keep one each.
     Compensated,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Compress {
     #[arg(long, value_enum, default_value_t = Ranges::MinMax)]
     ranges: Ranges,
     /// How weights are rounded
-    #[arg(long, value_enum, default_value_t = Rounds::Gptq)]
+    #[arg(long, value_enum, default_value_t = Rounds::Nearest)]
     rounding: Rounds,
     /// Where to write the smaller model
     #[arg(long, short, value_name = "FILE")]
@@ -61,7 +61,7 @@ enum Ranges {
 enum Rounds {
     /// Each to the nearest integer
     Nearest,
-    /// Each makes up for the errors of others on training data
+    /// Each makes up for the errors of others on training data: nearer, but programs share no weights
     Gptq,
 }
 
