@@ -287,7 +287,7 @@ fn operation(random: &mut Random, values: usize, y: ValueId) -> serde_json::Resu
     let (x, w, b, s, g) = (id(), id(), id(), id(), id());
     let mut small = |n| random.below(n);
     let (p, q, axis, stride) = (small(4), small(4), small(3), small(4) + usize::from(small(8) > 0));
-    let (kind, flags) = (small(22), small(8));
+    let (kind, flags) = (small(28), small(8));
     let on = |bit: usize, v: usize| if flags & bit == 0 { Value::Null } else { v.into() };
     let f = ["relu", "silu", "gelu", "sigmoid", "tanh", "softplus", "exp", "log", "sqrt", "recip"];
     let f = f[small(f.len())];
@@ -322,10 +322,18 @@ fn operation(random: &mut Random, values: usize, y: ValueId) -> serde_json::Resu
             "stride": stride, "trim": [p, q] }),
         19 => json!({ "op": "quantized_add", "a": x, "b": w, "clamp": clamp }),
         20 => json!({ "op": "lookup", "table": w }),
+        22 => json!({ "op": "product", "a": x, "b": w, "turned": [flags & 1 == 0, flags & 2 == 0] }),
+        23 => json!({ "op": "unfold", "kernel": q, "stride": stride, "dilation": 1 + q,
+            "padding": [p, q] }),
+        24 => json!({ "op": "fold", "kernel": q, "stride": stride, "dilation": 1 + q,
+            "padding": [p, q] }),
+        25 => json!({ "op": "expand" }),
+        26 => json!({ "op": "pad", "axis": axis, "padding": [p, q] }),
+        27 => json!({ "op": "slope", "g": w, "f": f }),
         _ => json!({ "op": "binary", "a": x, "b": x, "f": binary }),
     };
     op["y"] = y.0.into();
-    if !matches!(kind, 8 | 11 | 19 | 21) {
+    if !matches!(kind, 8 | 11 | 19 | 21 | 22) {
         op["x"] = x.into();
     }
     serde_json::from_value(op)

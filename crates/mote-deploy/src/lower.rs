@@ -97,7 +97,7 @@ impl<'m> Lowering<'_, 'm> {
             | Op::Dequantize { .. }
             | Op::QuantizedAdd { .. }
             | Op::Lookup { .. } => self.bytes(op),
-            Op::Attention { .. } => {
+            _ if op.is_adjoint() || matches!(op, Op::Attention { .. }) => {
                 let program = self.program.name.clone();
                 Err(Error::Unsupported { program, op: op.name() })
             }

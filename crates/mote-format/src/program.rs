@@ -5,6 +5,7 @@
 //! one contiguous row, and a convolution reads overlapping rows without copying them.
 
 mod op;
+mod operands;
 
 use alloc::{string::String, vec::Vec};
 
@@ -169,6 +170,11 @@ impl Program {
             Op::ConvTranspose1d { x, w, .. }
             | Op::QuantizedConvTranspose1d { x, weights: Weights { w, .. }, .. } => {
                 product(&self.shape(*x)[..1]) * product(self.shape(*w))
+            }
+            // Each element is a dot product as long as the axis that both share.
+            Op::Product { a, y, turned, .. } => {
+                let shared = self.shape(*a)[usize::from(!turned[0])] as u64;
+                product(self.shape(*y)) * shared
             }
             // Each row and head meets a window of keys, and as many values.
             Op::Attention { q, v, bias, .. } => {

@@ -117,6 +117,32 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
         Op::Concat { xs, axis, .. } => concat(xs, *axis, shape),
         Op::Reshape { .. } => Err("has no shape of its own".into()),
         Op::Permute { x, axes, .. } => permute(shape(*x), axes),
+        Op::Product { a, b, turned, .. } => product(shape(*a), shape(*b), *turned),
+        Op::Unfold { x, kernel, stride, dilation, padding, .. } => {
+            unfold(shape(*x), *kernel, *stride, *dilation, *padding)
+        }
+        Op::Fold { x, y, kernel, stride, dilation, padding } => {
+            let y = shape(*y);
+            let wanted = unfold(y, *kernel, *stride, *dilation, *padding)?;
+            let found = shape(*x);
+            if found == wanted {
+                Ok(y.into())
+            } else {
+                Err(format!("{y:?} unfolds to {wanted:?}, found {found:?}"))
+            }
+        }
+        Op::Expand { x, y } => {
+            let (x, y) = (shape(*x), shape(*y));
+            match broadcast(x, y) {
+                Some(both) if both == y => Ok(both),
+                _ => Err(format!("{x:?} does not broadcast to {y:?}")),
+            }
+        }
+        Op::Pad { x, axis, padding, .. } => pad(shape(*x), *axis, *padding),
+        Op::Slope { x, g, .. } => {
+            let (x, g) = (shape(*x), shape(*g));
+            if x == g { Ok(x.into()) } else { Err(format!("{x:?} and {g:?} differ")) }
+        }
         Op::Quantize { x, .. } | Op::Dequantize { x, .. } => Ok(shape(*x).into()),
         Op::QuantizedLinear { x, weights, .. } => {
             let w = shape(weights.w);
@@ -221,6 +247,39 @@ fn conv_transpose1d(
         format!("kernel {k}, stride {stride}, trim {trim:?} leave no rows of {t}")
     })?;
     Ok([rows, o].into())
+}
+
+fn product(a: &[usize], b: &[usize], turned: [bool; 2]) -> Result<Vec<usize>, String> {
+    let (&[a0, a1], &[b0, b1]) = (a, b) else {
+        return Err(format!("wants two matrices, found {a:?} and {b:?}"));
+    };
+    let (m, k) = if turned[0] { (a1, a0) } else { (a0, a1) };
+    let (l, n) = if turned[1] { (b1, b0) } else { (b0, b1) };
+    same("axes that are summed over", k, l)?;
+    Ok([m, n].into())
+}
+
+fn unfold(
+    x: &[usize],
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+) -> Result<Vec<usize>, String> {
+    let &[t, i] = x else { return Err(format!("wants x (time, channels), found {x:?}")) };
+    let rows = conv_rows(t, kernel, stride, dilation, padding).ok_or_else(|| {
+        format!("kernel {kernel}, stride {stride}, dilation {dilation} do not fit {t} rows with padding {padding:?}")
+    })?;
+    let width = kernel.checked_mul(i).ok_or("the width of a window overflows")?;
+    Ok([rows, width].into())
+}
+
+fn pad(x: &[usize], axis: usize, [before, after]: [usize; 2]) -> Result<Vec<usize>, String> {
+    let mut y: Vec<usize> = x.into();
+    let n = y.get_mut(axis).ok_or_else(|| format!("axis {axis} of {x:?} does not exist"))?;
+    let longer = n.checked_add(before).and_then(|n| n.checked_add(after));
+    *n = longer.ok_or("the padded axis overflows")?;
+    Ok(y)
 }
 
 fn layer_norm(

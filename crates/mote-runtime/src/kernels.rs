@@ -8,14 +8,16 @@ mod attention;
 mod conv;
 mod elementwise;
 mod layout;
+mod matrix;
 mod normalize;
 pub mod quantized;
 
 pub use attention::Attention;
 pub(crate) use attention::greater;
 pub use conv::{Window, conv_transpose1d, conv1d, linear};
-pub use elementwise::{affine, binary, clamp, unary, unary_in_place};
-pub use layout::{concat, permute, slice};
+pub use elementwise::{affine, binary, clamp, slope, unary, unary_in_place};
+pub use layout::{concat, expand, pad, permute, slice};
+pub use matrix::{fold, product, unfold};
 pub use normalize::{layer_norm, reduce, softmax};
 
 const LANES: usize = 8;

@@ -17,6 +17,7 @@ mod detect;
 mod execute;
 mod fast;
 mod generate;
+mod gradient;
 pub mod kernels;
 mod load;
 pub mod micro;
@@ -29,6 +30,7 @@ pub use detect::{Detector, Event, Reason, Sample, Scored, Step, Tracker, UNDEFIN
 pub use execute::Instance;
 pub use fast::{Level, peak};
 pub use generate::{Completer, Denoiser, Moment, Schedule};
+pub use gradient::{Adam, GRADIENT_PREFIX, Learner, NotTrainable, gradient};
 pub use load::{LoadError, Loaded};
 pub use noise::Noise;
 pub use plan::{ALIGNMENT, Plan};

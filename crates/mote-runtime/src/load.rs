@@ -286,6 +286,7 @@ fn at_once(program: &Verified, op: &Op) -> bool {
         | Op::Concat { .. }
         | Op::Reduce { .. }
         | Op::Reshape { .. }
+        | Op::Slope { .. }
         | Op::Quantize { .. }
         | Op::Dequantize { .. }
         | Op::QuantizedAdd { .. } => computed,

@@ -142,6 +142,7 @@ impl Stepper<'_> {
             Op::ConvTranspose1d { .. } | Op::QuantizedConvTranspose1d { .. } => {
                 Err("spreads samples over time")
             }
+            _ if op.is_adjoint() => Err("belongs to a training program"),
             Op::Reduce { axis: 0, .. } => Err("looks at all samples of the window"),
             Op::Slice { axis: 0, .. } => Err("takes samples from the middle of the window"),
             Op::Permute { ref axes, .. } if axes.first() != Some(&0) => Err("turns time around"),

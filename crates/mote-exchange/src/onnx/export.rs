@@ -43,7 +43,7 @@ pub fn export(program: &Verified, tensors: &Stored<'_>) -> Result<Vec<u8>, Error
     let mut exporter = Exporter { program, tensors, graph: Graph::default(), names };
     let inputs = exporter.inputs();
     for (i, op) in program.ops.iter().enumerate() {
-        if let Op::Attention { .. } = op {
+        if op.is_adjoint() || matches!(op, Op::Attention { .. }) {
             return Err(Error::Program(mote_format::Error::Program {
                 program: program.name.clone(),
                 op: Some(format!("{i} ({})", op.name())),
@@ -117,7 +117,7 @@ impl Exporter<'_> {
             | Op::Concat { .. }
             | Op::Reshape { .. }
             | Op::Permute { .. } => self.moves(op),
-            Op::Attention { .. } => unreachable!("refused before anything is written"),
+            _ => unreachable!("refused before anything is written"),
         }
     }
 

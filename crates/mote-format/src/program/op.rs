@@ -251,6 +251,80 @@ pub enum Op {
         /// A permutation of `0..rank`.
         axes: Vec<usize>,
     },
+    /// `y = a · b` of two matrices, each of which may be read turned. Both may be computed: it is what the
+    /// gradients of layers are made of.
+    Product {
+        /// `(m, k)`, or `(k, m)` where it is read turned.
+        a: ValueId,
+        /// `(k, n)`, or `(n, k)` where it is read turned.
+        b: ValueId,
+        /// `(m, n)`
+        y: ValueId,
+        /// Whether `a` and `b` are read turned.
+        turned: [bool; 2],
+    },
+    /// `y[t, k, i] = x[t·stride + k·dilation - before, i]`, zero outside: what a convolution reads.
+    Unfold {
+        /// `(time, inputs)`
+        x: ValueId,
+        /// `(time', kernel · inputs)`
+        y: ValueId,
+        /// Taps.
+        kernel: usize,
+        /// Rows between two windows.
+        stride: usize,
+        /// Rows between two taps of the kernel.
+        dilation: usize,
+        /// Rows of zeros before the first and after the last.
+        padding: [usize; 2],
+    },
+    /// `y[t·stride + k·dilation - before, o] += x[t, k, o]`, begun at zero: the adjoint of
+    /// [`Op::Unfold`].
+    Fold {
+        /// `(time', kernel · outputs)`
+        x: ValueId,
+        /// `(time, outputs)`
+        y: ValueId,
+        /// Taps.
+        kernel: usize,
+        /// Rows between two windows.
+        stride: usize,
+        /// Rows between two taps of the kernel.
+        dilation: usize,
+        /// Rows cut off before the first and after the last.
+        padding: [usize; 2],
+    },
+    /// `y` is `x`, where axes of length one are repeated and missing ones are added in front: the adjoint of
+    /// a sum.
+    Expand {
+        /// A shape that broadcasts to that of `y`.
+        x: ValueId,
+        /// Any shape.
+        y: ValueId,
+    },
+    /// `y` is `x` with zeros around it along `axis`: the adjoint of [`Op::Slice`].
+    Pad {
+        /// Any shape.
+        x: ValueId,
+        /// As `x`, but longer at `axis`.
+        y: ValueId,
+        /// Which axis.
+        axis: usize,
+        /// Zeros before the first and after the last.
+        padding: [usize; 2],
+    },
+    /// `y = g · f'(x)`, element by element: the adjoint of [`Op::Unary`]. The slope of a rectifier at zero
+    /// is zero, and so is that of `|x|`.
+    Slope {
+        /// Any shape.
+        x: ValueId,
+        /// As `x`.
+        g: ValueId,
+        /// As `x`.
+        y: ValueId,
+        /// Which function.
+        f: Unary,
+    },
     /// `y = round(x / scale) + zero_point` of `y`, held to -128 to 127; a NaN becomes zero.
     Quantize {
         /// `f32`, any shape.
@@ -354,183 +428,4 @@ pub struct Weights {
     /// `i32`, `(outputs,)`, in steps of `x · w`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<ValueId>,
-}
-
-impl Weights {
-    /// The tensors that there are.
-    pub fn iter(&self) -> impl Iterator<Item = ValueId> {
-        [Some(self.w), Some(self.scale), self.groups, self.bias].into_iter().flatten()
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut ValueId> {
-        [&mut self.w, &mut self.scale].into_iter().chain(&mut self.groups).chain(&mut self.bias)
-    }
-}
-
-impl Op {
-    /// The value that it writes.
-    #[must_use]
-    pub fn result(&self) -> ValueId {
-        match self {
-            Self::Linear { y, .. }
-            | Self::Conv1d { y, .. }
-            | Self::ConvTranspose1d { y, .. }
-            | Self::LayerNorm { y, .. }
-            | Self::Softmax { y, .. }
-            | Self::Attention { y, .. }
-            | Self::Unary { y, .. }
-            | Self::Affine { y, .. }
-            | Self::Clamp { y, .. }
-            | Self::Binary { y, .. }
-            | Self::Reduce { y, .. }
-            | Self::Slice { y, .. }
-            | Self::Concat { y, .. }
-            | Self::Reshape { y, .. }
-            | Self::Permute { y, .. }
-            | Self::Quantize { y, .. }
-            | Self::Dequantize { y, .. }
-            | Self::QuantizedLinear { y, .. }
-            | Self::QuantizedConv1d { y, .. }
-            | Self::QuantizedConvTranspose1d { y, .. }
-            | Self::QuantizedAdd { y, .. }
-            | Self::Lookup { y, .. } => *y,
-        }
-    }
-
-    /// The same, to be renumbered.
-    pub fn result_mut(&mut self) -> &mut ValueId {
-        match self {
-            Self::Linear { y, .. }
-            | Self::Conv1d { y, .. }
-            | Self::ConvTranspose1d { y, .. }
-            | Self::LayerNorm { y, .. }
-            | Self::Softmax { y, .. }
-            | Self::Attention { y, .. }
-            | Self::Unary { y, .. }
-            | Self::Affine { y, .. }
-            | Self::Clamp { y, .. }
-            | Self::Binary { y, .. }
-            | Self::Reduce { y, .. }
-            | Self::Slice { y, .. }
-            | Self::Concat { y, .. }
-            | Self::Reshape { y, .. }
-            | Self::Permute { y, .. }
-            | Self::Quantize { y, .. }
-            | Self::Dequantize { y, .. }
-            | Self::QuantizedLinear { y, .. }
-            | Self::QuantizedConv1d { y, .. }
-            | Self::QuantizedConvTranspose1d { y, .. }
-            | Self::QuantizedAdd { y, .. }
-            | Self::Lookup { y, .. } => y,
-        }
-    }
-
-    /// Calls `visit` for each value that it reads.
-    pub fn for_each_operand(&self, mut visit: impl FnMut(ValueId)) {
-        match self {
-            Self::Linear { x, w, bias, .. }
-            | Self::Conv1d { x, w, bias, .. }
-            | Self::ConvTranspose1d { x, w, bias, .. }
-            | Self::LayerNorm { x, gain: w, bias, .. } => {
-                visit(*x);
-                visit(*w);
-                bias.iter().copied().for_each(visit);
-            }
-            Self::Softmax { x, .. }
-            | Self::Unary { x, .. }
-            | Self::Affine { x, .. }
-            | Self::Clamp { x, .. }
-            | Self::Reduce { x, .. }
-            | Self::Slice { x, .. }
-            | Self::Reshape { x, .. }
-            | Self::Permute { x, .. }
-            | Self::Quantize { x, .. }
-            | Self::Dequantize { x, .. } => visit(*x),
-            Self::Binary { a, b, .. }
-            | Self::QuantizedAdd { a, b, .. }
-            | Self::Lookup { x: a, table: b, .. } => {
-                visit(*a);
-                visit(*b);
-            }
-            Self::QuantizedLinear { x, weights, .. }
-            | Self::QuantizedConv1d { x, weights, .. }
-            | Self::QuantizedConvTranspose1d { x, weights, .. } => {
-                visit(*x);
-                weights.iter().for_each(visit);
-            }
-            Self::Attention { q, k, v, bias, .. } => {
-                [*q, *k, *v, *bias].into_iter().for_each(visit);
-            }
-            Self::Concat { xs, .. } => xs.iter().copied().for_each(visit),
-        }
-    }
-
-    /// Calls `visit` for each value that it reads, to be renumbered.
-    pub fn for_each_operand_mut(&mut self, mut visit: impl FnMut(&mut ValueId)) {
-        match self {
-            Self::Linear { x, w, bias, .. }
-            | Self::Conv1d { x, w, bias, .. }
-            | Self::ConvTranspose1d { x, w, bias, .. }
-            | Self::LayerNorm { x, gain: w, bias, .. } => {
-                visit(x);
-                visit(w);
-                bias.iter_mut().for_each(visit);
-            }
-            Self::Softmax { x, .. }
-            | Self::Unary { x, .. }
-            | Self::Affine { x, .. }
-            | Self::Clamp { x, .. }
-            | Self::Reduce { x, .. }
-            | Self::Slice { x, .. }
-            | Self::Reshape { x, .. }
-            | Self::Permute { x, .. }
-            | Self::Quantize { x, .. }
-            | Self::Dequantize { x, .. } => visit(x),
-            Self::Binary { a, b, .. }
-            | Self::QuantizedAdd { a, b, .. }
-            | Self::Lookup { x: a, table: b, .. } => {
-                visit(a);
-                visit(b);
-            }
-            Self::QuantizedLinear { x, weights, .. }
-            | Self::QuantizedConv1d { x, weights, .. }
-            | Self::QuantizedConvTranspose1d { x, weights, .. } => {
-                visit(x);
-                weights.iter_mut().for_each(visit);
-            }
-            Self::Attention { q, k, v, bias, .. } => {
-                [q, k, v, bias].into_iter().for_each(visit);
-            }
-            Self::Concat { xs, .. } => xs.iter_mut().for_each(visit),
-        }
-    }
-
-    /// The name under which people know it: `linear`, `conv1d`, …
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Linear { .. } => "linear",
-            Self::Conv1d { .. } => "conv1d",
-            Self::ConvTranspose1d { .. } => "conv_transpose1d",
-            Self::LayerNorm { .. } => "layer_norm",
-            Self::Softmax { .. } => "softmax",
-            Self::Attention { .. } => "attention",
-            Self::Unary { .. } => "unary",
-            Self::Affine { .. } => "affine",
-            Self::Clamp { .. } => "clamp",
-            Self::Binary { .. } => "binary",
-            Self::Reduce { .. } => "reduce",
-            Self::Slice { .. } => "slice",
-            Self::Concat { .. } => "concat",
-            Self::Reshape { .. } => "reshape",
-            Self::Permute { .. } => "permute",
-            Self::Quantize { .. } => "quantize",
-            Self::Dequantize { .. } => "dequantize",
-            Self::QuantizedLinear { .. } => "quantized_linear",
-            Self::QuantizedConv1d { .. } => "quantized_conv1d",
-            Self::QuantizedConvTranspose1d { .. } => "quantized_conv_transpose1d",
-            Self::QuantizedAdd { .. } => "quantized_add",
-            Self::Lookup { .. } => "lookup",
-        }
-    }
 }

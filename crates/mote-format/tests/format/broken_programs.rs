@@ -1,6 +1,6 @@
 //! Programs that break a rule, each with the sentence that it is refused with.
 
-use mote_format::{Array, Error, Op, Program, Stored, ValueId, Verified, limits};
+use mote_format::{Array, Error, Op, Program, Stored, ValueId, Verified, limits, program::Unary};
 
 use crate::sample::{
     self, affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one,
@@ -360,4 +360,36 @@ fn attention_wants_shapes_that_fit_each_other() {
         &with(2, &[6, 5]),
         "wants v (time, heads, outputs) and bias (heads, window), found [6, 5] and [2, 4]",
     );
+}
+
+#[test]
+fn adjoints_want_the_shapes_of_what_they_belong_to() {
+    let [x, other, y] = [0, 1, 2].map(ValueId);
+    let product = |turned| Op::Product { a: x, b: other, y, turned };
+    let differ = "axes that are summed over differ: 3 and 4";
+    check_op(product([false; 2]), &[&[2, 3], &[4, 5], &[2, 5]], differ);
+    check_op(product([true; 2]), &[&[3, 2], &[5, 4], &[2, 5]], differ);
+    let matrices = "wants two matrices, found [3] and [3, 5]";
+    check_op(product([false; 2]), &[&[3], &[3, 5], &[5]], matrices);
+
+    let y = ValueId(1);
+    let (stride, dilation) = (1, 1);
+    let unfold = |kernel, padding| Op::Unfold { x, y, kernel, stride, dilation, padding };
+    let fold = |kernel, padding| Op::Fold { x, y, kernel, stride, dilation, padding };
+    let fits = "kernel 5, stride 1, dilation 1 do not fit 4 rows with padding [0, 0]";
+    check_op(unfold(5, [0, 0]), &[&[4, 2], &[0, 10]], fits);
+    let huge = usize::MAX;
+    let fits = format!("kernel 2, stride 1, dilation 1 do not fit 4 rows with padding [{huge}, 1]");
+    check_op(unfold(2, [huge, 1]), &[&[4, 2], &[4, 4]], &fits);
+    check_op(unfold(2, [0, 0]), &[&[4], &[3]], "wants x (time, channels), found [4]");
+    check_op(fold(2, [0, 0]), &[&[4, 4], &[4, 2]], "[4, 2] unfolds to [3, 4], found [4, 4]");
+
+    let expand = Op::Expand { x, y };
+    check_op(expand.clone(), &[&[2, 3], &[4, 3]], "[2, 3] does not broadcast to [4, 3]");
+    check_op(expand, &[&[4, 3], &[3]], "[4, 3] does not broadcast to [3]");
+    let pad = |axis, padding| Op::Pad { x, y, axis, padding };
+    check_op(pad(1, [0, 0]), &[&[4], &[4]], "axis 1 of [4] does not exist");
+    check_op(pad(0, [huge, 0]), &[&[4], &[4]], "the padded axis overflows");
+    let slope = Op::Slope { x, g: other, y: ValueId(2), f: Unary::Exp };
+    check_op(slope, &[&[4], &[1], &[4]], "[4] and [1] differ");
 }

@@ -157,8 +157,54 @@ fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
             let (length, inner) = at.axis(*x, *axis);
             kernels::reduce(*f, at.read(*x), length, inner, y);
         }
+        _ => adjoint(at, op, y),
+    }
+}
+
+/// Operations that gradients are made of.
+fn adjoint(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
+    let level = at.loaded.level();
+    match op {
+        Op::Product { a, b, y: id, turned } => {
+            let shared = at.shape(*a)[usize::from(!turned[0])];
+            let sizes = [at.shape(*id)[0], shared, at.shape(*id)[1]];
+            fast::product(level, at.read(*a), at.read(*b), sizes, *turned, y);
+        }
+        Op::Unfold { x, kernel, stride, dilation, padding, .. } => {
+            kernels::unfold(
+                at.read(*x),
+                taps(at.width(*x), *kernel, *stride, *dilation, *padding),
+                y,
+            );
+        }
+        Op::Fold { x, y: id, kernel, stride, dilation, padding } => {
+            kernels::fold(
+                at.read(*x),
+                taps(at.width(*id), *kernel, *stride, *dilation, *padding),
+                y,
+            );
+        }
+        Op::Expand { x, y: id } => {
+            kernels::expand((at.read(*x), at.shape(*x)), (y, at.shape(*id)));
+        }
+        Op::Pad { x, y: id, axis, padding } => {
+            let (taken, inner) = at.axis(*x, *axis);
+            kernels::pad(at.read(*x), taken, inner, padding[0], at.shape(*id)[*axis], y);
+        }
+        Op::Slope { x, g, f, .. } => fast::slope(level, *f, at.read(*x), at.read(*g), y),
         _ => unreachable!("verified: `{}` does not write real numbers", op.name()),
     }
+}
+
+/// The geometry of windows that are only moved.
+fn taps(
+    channels: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+) -> Window {
+    Window { inputs: channels, outputs: channels, kernel, stride, dilation, before: padding[0] }
 }
 
 /// Layers with weights in the order of the file.

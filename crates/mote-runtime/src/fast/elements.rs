@@ -112,6 +112,12 @@ on_registers!(
 );
 
 on_registers!(
+    /// As [`kernels::product`](crate::kernels::product).
+    product(a: &[f32], b: &[f32], sizes: [usize; 3], turned: [bool; 2], y: &mut [f32])
+        = crate::kernels::product
+);
+
+on_registers!(
     /// As [`quantized::quantize`](crate::kernels::quantized::quantize).
     quantize(x: &[f32], q: Quantization, y: &mut [i8]) = quantize_each
 );

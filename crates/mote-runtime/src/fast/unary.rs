@@ -51,6 +51,43 @@ fn vectorized(f: Unary, y: &mut [f32]) {
     }
 }
 
+/// `y[i] = g[i] · f'(x[i])`
+pub(crate) fn slope(level: Level, f: Unary, x: &[f32], g: &[f32], y: &mut [f32]) {
+    match level {
+        Level::Plain => kernels::slope(f, x, g, y),
+        _ => slope_on_level(level, f, x, g, y),
+    }
+}
+
+on_registers!(
+    /// As [`vectorized_slope`].
+    slope_on_level(f: Unary, x: &[f32], g: &[f32], y: &mut [f32]) = vectorized_slope
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn vectorized_slope(f: Unary, x: &[f32], g: &[f32], y: &mut [f32]) {
+    elements::each(x, y, |x| x);
+    match f {
+        Unary::Exp => each(y, exp),
+        Unary::Tanh => each(y, |x| {
+            let y = tanh(x);
+            1.0 - y * y
+        }),
+        Unary::Sigmoid => each(y, |x| {
+            let s = sigmoid(x);
+            s * (1.0 - s)
+        }),
+        Unary::Silu => each(y, |x| {
+            let s = sigmoid(x);
+            s + x * s * (1.0 - s)
+        }),
+        Unary::Softplus => each(y, sigmoid),
+        _ => return kernels::slope(f, x, g, y),
+    }
+    y.iter_mut().zip(g).for_each(|(y, g)| *y *= g);
+}
+
 /// `y[i] = f(y[i])`, eight at a time, so that short rows fill registers too.
 #[inline(always)]
 fn each(y: &mut [f32], f: impl Fn(f32) -> f32) {

@@ -29,6 +29,44 @@ pub fn unary_in_place(f: Unary, y: &mut [f32]) {
     }
 }
 
+/// `y[i] = g[i] · f'(x[i])`
+pub fn slope(f: Unary, x: &[f32], g: &[f32], y: &mut [f32]) {
+    let mut each = |slope: fn(f32) -> f32| {
+        for ((y, &x), &g) in y.iter_mut().zip(x).zip(g) {
+            *y = g * slope(x);
+        }
+    };
+    match f {
+        Unary::Relu => each(|x| if x > 0.0 { 1.0 } else { 0.0 }),
+        Unary::Silu => each(|x| {
+            let s = sigmoid(x);
+            s + x * s * (1.0 - s)
+        }),
+        Unary::Gelu => each(|x| {
+            let below = 0.5 * (1.0 + libm::erff(x * core::f32::consts::FRAC_1_SQRT_2));
+            below + x * NORMAL_PEAK * libm::expf(-0.5 * x * x)
+        }),
+        Unary::Sigmoid => each(|x| {
+            let s = sigmoid(x);
+            s * (1.0 - s)
+        }),
+        Unary::Tanh => each(|x| {
+            let y = libm::tanhf(x);
+            1.0 - y * y
+        }),
+        Unary::Softplus => each(sigmoid),
+        Unary::Exp => each(libm::expf),
+        Unary::Log => each(|x| 1.0 / x),
+        Unary::Sqrt => each(|x| 0.5 / libm::sqrtf(x)),
+        Unary::Square => each(|x| 2.0 * x),
+        Unary::Abs => each(|x| if x == 0.0 { 0.0 } else { x.signum() }),
+        Unary::Recip => each(|x| -1.0 / (x * x)),
+    }
+}
+
+/// `1 / √(2π)`: the density of the standard normal distribution at zero.
+const NORMAL_PEAK: f32 = 0.398_942_3;
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-x))
 }
@@ -62,7 +100,7 @@ pub fn binary(f: Binary, a: (&[f32], &[usize]), b: (&[f32], &[usize]), y: (&mut 
 
 const RANK: usize = mote_format::limits::RANK;
 
-fn zip(
+pub(super) fn zip(
     (a, a_shape): (&[f32], &[usize]),
     (b, b_shape): (&[f32], &[usize]),
     (y, shape): (&mut [f32], &[usize]),

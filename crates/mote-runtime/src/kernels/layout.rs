@@ -39,6 +39,18 @@ pub fn concat<T: Copy>(
     }
 }
 
+/// Writes `x`, with `taken` along an axis of `length`, into `y` from `start` on, and zeros around it.
+pub fn pad(x: &[f32], taken: usize, inner: usize, start: usize, length: usize, y: &mut [f32]) {
+    y.fill(0.0);
+    concat(x, taken, inner, start, length, y);
+}
+
+/// `y` is `x`, where axes of length one are repeated and missing ones are added in front.
+pub fn expand((x, x_shape): (&[f32], &[usize]), (y, shape): (&mut [f32], &[usize])) {
+    let same = (x, x_shape);
+    super::elementwise::zip(same, same, (y, shape), |x, _| x);
+}
+
 /// Short rows are copied number by number: that takes less than finding out how to copy them.
 #[inline(always)]
 fn copy<T: Copy>(x: &[T], y: &mut [T]) {

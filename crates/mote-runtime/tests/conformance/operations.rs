@@ -100,8 +100,18 @@ const fn q(scale: f32, zero_point: i8) -> Quantization {
 
 /// The whole table.
 pub(crate) fn all() -> Vec<Case> {
-    [layers(), quantized_layers(), attention(), elements(), bytes(), moved(), folds(), crossings()]
-        .concat()
+    [
+        layers(),
+        quantized_layers(),
+        attention(),
+        elements(),
+        bytes(),
+        moved(),
+        folds(),
+        crossings(),
+        adjoints(),
+    ]
+    .concat()
 }
 
 fn case(name: String, tolerance: Tolerance, draft: Draft) -> Case {
@@ -410,6 +420,72 @@ fn folds() -> Vec<Case> {
     }
     cases
 }
+
+/// What gradients are made of.
+fn adjoints() -> Vec<Case> {
+    let mut cases = vec![];
+    for (m, k, n) in LAYERS {
+        for turned in [[false, false], [false, true], [true, false], [true, true]] {
+            let matrix = |[a, b]: [usize; 2], turned| if turned { [b, a] } else { [a, b] };
+            let mut d = Draft::new("product");
+            let a = d.input("a", Value::f32(matrix([m, k], turned[0])));
+            let b = d.input("b", Value::f32(matrix([k, n], turned[1])));
+            let y = d.push(|y| Op::Product { a, b, y, turned });
+            d.output("y", y);
+            cases.push(case(format!("product {m} {k} {n} {turned:?}"), sums(k), d));
+        }
+    }
+    for (numbers, padding) in CONVOLUTIONS {
+        let [time, channels, _, kernel, stride, dilation] = numbers;
+        let mut d = Draft::new("windows");
+        let x = d.input("x", Value::f32([time, channels]));
+        let y = d.push(|y| Op::Unfold { x, y, kernel, stride, dilation, padding });
+        let z = d.value(Value::f32([time, channels]));
+        d.program.ops.push(Op::Fold { x: y, y: z, kernel, stride, dilation, padding });
+        d.output("y", y);
+        d.output("z", z);
+        cases.push(case(format!("windows {numbers:?} {padding:?}"), Tolerance::Exact, d));
+    }
+    for shape in SHAPES {
+        for f in ALL {
+            let draft = elementwise(shape, |[x, g], y| Op::Slope { x, g, y, f });
+            // Differences of functions that are near to each other.
+            cases.push(case(format!("slope {f:?} {shape:?}"), Tolerance::Ulp(16), draft));
+        }
+        for axis in 0..shape.len() {
+            let mut d = Draft::new("around");
+            let x = d.input("x", Value::f32(shape));
+            let padding = [axis + 1, 2];
+            let wide = d.push(|y| Op::Pad { x, y, axis, padding });
+            d.output("wide", wide);
+            if shape[axis] > 0 {
+                let f = Reduction::Max;
+                let one = d.push(|y| Op::Reduce { x, y, f, axis });
+                let all = d.value(Value::f32(shape));
+                d.program.ops.push(Op::Expand { x: one, y: all });
+                d.output("all", all);
+            }
+            cases.push(case(format!("around {shape:?} {axis}"), Tolerance::Exact, d));
+        }
+    }
+    cases
+}
+
+/// Every function of one number.
+const ALL: [Unary; 12] = [
+    Unary::Relu,
+    Unary::Silu,
+    Unary::Gelu,
+    Unary::Sigmoid,
+    Unary::Tanh,
+    Unary::Softplus,
+    Unary::Exp,
+    Unary::Log,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Abs,
+    Unary::Recip,
+];
 
 /// Layers of real numbers whose results become bytes: near ones may fall on either side of a step.
 fn crossings() -> Vec<Case> {

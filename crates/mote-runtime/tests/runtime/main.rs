@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod adjoints;
 mod alone;
 mod attention;
 mod convolution;
 mod detection;
 mod draft;
 mod elementwise;
+mod gradients;
 mod graphs;
 mod layout;
 mod loading;

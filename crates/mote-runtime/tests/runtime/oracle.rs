@@ -76,9 +76,11 @@ pub(crate) fn check(ready: &Ready, inputs: &[Vec<f32>]) {
     let read = |id: ValueId| {
         let value = &ready.program.values[id.index()];
         let input = ready.program.inputs.iter().position(|p| p.value == id);
-        let data = match &value.tensor {
-            Some(name) => ready.tensors[name].tensor().elements().unwrap(),
-            None => &inputs[input.unwrap()][..],
+        let data = match (&value.tensor, input) {
+            (Some(name), _) => ready.tensors[name].tensor().elements().unwrap(),
+            (None, Some(input)) => &inputs[input][..],
+            // The result, whose shape is all that is known.
+            (None, None) => &[],
         };
         Grid { shape: value.shape.clone(), data: data.iter().map(|&v| v.into()).collect() }
     };
@@ -167,6 +169,58 @@ fn other(op: &Op, read: &impl Fn(ValueId) -> Grid, index: &[usize]) -> Wanted {
             let mut from = vec![0; index.len()];
             axes.iter().zip(index).for_each(|(&axis, &i)| from[axis] = i);
             exactly(read(*x).at(&from))
+        }
+        _ => adjoint(op, read, index),
+    }
+}
+
+/// Operations that gradients are made of.
+fn adjoint(op: &Op, read: &impl Fn(ValueId) -> Grid, index: &[usize]) -> Wanted {
+    match op {
+        Op::Product { a, b, turned, .. } => {
+            let (a, b) = (read(*a), read(*b));
+            let at = |g: &Grid, turned, i, j| if turned { g.at(&[j, i]) } else { g.at(&[i, j]) };
+            let shared = a.shape[usize::from(!turned[0])];
+            let term = |j| at(&a, turned[0], index[0], j) * at(&b, turned[1], j, index[1]);
+            sum(&(0..shared).map(term).collect::<Vec<_>>())
+        }
+        Op::Unfold { x, kernel, stride, dilation, padding, .. } => {
+            let x = read(*x);
+            let (k, i) = (index[1] / x.shape[1], index[1] % x.shape[1]);
+            assert!(k < *kernel);
+            let row = (index[0] * stride + k * dilation).checked_sub(padding[0]);
+            let inside = row.filter(|&row| row < x.shape[0]);
+            exactly(inside.map_or(0.0, |row| x.at(&[row, i])))
+        }
+        Op::Fold { x, y, kernel, stride, dilation, padding } => {
+            let (x, channels) = (read(*x), read(*y).shape[1]);
+            let mut terms = vec![];
+            for t in 0..x.shape[0] {
+                for k in (0..*kernel).filter(|k| t * stride + k * dilation == index[0] + padding[0])
+                {
+                    terms.push(x.at(&[t, k * channels + index[1]]));
+                }
+            }
+            sum(&terms)
+        }
+        Op::Expand { x, .. } => exactly(read(*x).broadcast(index)),
+        Op::Pad { x, axis, padding, .. } => {
+            let (x, mut index) = (read(*x), index.to_vec());
+            match index[*axis].checked_sub(padding[0]).filter(|&i| i < x.shape[*axis]) {
+                Some(i) => {
+                    index[*axis] = i;
+                    exactly(x.at(&index))
+                }
+                None => exactly(0.0),
+            }
+        }
+        Op::Slope { x, g, f, .. } => {
+            let (x, g) = (read(*x).at(index), read(*g).at(index));
+            // Near enough to zero for functions that bend, and not so near that digits are lost.
+            let step = 1e-5 * x.abs().clamp(1e-3, 1.0);
+            let rise = unary(*f, x + step).value - unary(*f, x - step).value;
+            let value = g * rise / (2.0 * step);
+            Wanted { value, tolerance: 1e-5 * (value.abs() + g.abs()) + TINY }
         }
         _ => panic!("`{}` is not an operation on real numbers", op.name()),
     }
