@@ -4,15 +4,15 @@
 Run from the root of the repository:  python3 bench/folders.py --data FOLDER [--sets ett,skab] [--models vae]
 
 Runs `mote train` with the usual settings of the command (all data but the held-back fifth trains), so
-that the table says what a user gets who tries it. Each result is a file under target/folders; what is
+that the table says what a user gets who tries it. Results are kept in docs/results/folders.json; what is
 there is not run again. Two run at a time, on a core each. Writes docs/results/folders.md.
 """
-import argparse, json, os, re, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, re, statistics, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STORE = ROOT / "target" / "folders"
+STORE = ROOT / "docs" / "results" / "folders.json"
 TARGET = ROOT / "docs" / "results" / "folders.md"
 MODELS = ["vae", "vq-vae", "flow", "spline-flow", "autoregressive", "transformer", "diffusion", "latent-diffusion", "gan", "energy"]
 # Folder, files, and further arguments; `datasets/FOLDER.toml` is used where there is one.
@@ -57,7 +57,8 @@ def run(program: Path, data: Path, folder: str, files: list, further: list, mode
     command = [str(program), "train", *(str(found(data / folder, f)) for f in files), *further]
     if (settings := ROOT / "datasets" / f"{folder}.toml").exists():
         command += ["--dataset", str(settings)]
-    out = STORE / f"{folder}-{model}.mote"
+    scratch = tempfile.TemporaryDirectory()
+    out = Path(scratch.name) / "model.mote"
     command += ["--model", model, "--fresh", "--json", "--out", str(out)]
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
@@ -69,18 +70,17 @@ def run(program: Path, data: Path, folder: str, files: list, further: list, mode
         said.seek(0), complained.seek(0)
         lines = [json.loads(line) for line in said if line.startswith("{")]
         errors = complained.read().splitlines()
-    result = {"folder": folder, "model": model, "seconds": seconds, "status": process.returncode, "peak_kb": usage.ru_maxrss}
+    result = {"folder": folder, "model": model, "seconds": round(seconds), "peak_kb": usage.ru_maxrss}
     if process.returncode:
-        result["error"] = next((line for line in reversed(errors) if line.startswith("error")), errors[-1] if errors else "")
-        return result
-    result |= {"bytes": out.stat().st_size, "summary": lines[-1]}
-    out.unlink()
-    return result
+        error = next((line for line in reversed(errors) if line.startswith("error")), errors[-1] if errors else "")
+        # Where the data lies is nobody's business.
+        return result | {"error": re.sub(rf"[^ ]*/(?={folder}/)", "", error)}
+    signs = [{"name": sign["name"], "words": sign["words"]} for sign in lines[-1].get("signs", [])]
+    return result | {"bytes": out.stat().st_size, "quality": quality(lines[-1]), "signs": signs}
 
 
-def quality(result: dict) -> str:
+def quality(summary: dict) -> str:
     """How well the drawn windows lie among held-back ones, or the nats of a model that draws none."""
-    summary = result["summary"]
     if alike := summary.get("resemblance"):
         best, best_coverage = alike["training"]
         share = lambda found, best: f"{100 * found / best:.0f}" if best else "–"
@@ -92,18 +92,24 @@ def quality(result: dict) -> str:
 def cell(result: dict) -> str:
     if result is None:
         return ""
-    if result["status"]:
+    if "error" in result:
         return "refused"
     seconds, memory, kept = result["seconds"], result["peak_kb"] / 1024, result["bytes"] / 1024
-    signs = "".join("\\*" for _ in result["summary"].get("signs", []))
-    return f"{quality(result)}{signs}<br>{seconds:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
+    signs = "".join("\\*" for _ in result["signs"])
+    return f"{result['quality']}{signs}<br>{seconds:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
 
 
-def table() -> str:
-    results = {}
-    for path in sorted(STORE.glob("*.json")):
-        result = json.loads(path.read_text())
-        results[result["folder"], result["model"]] = result
+def stored() -> dict:
+    results = json.loads(STORE.read_text()) if STORE.exists() else []
+    return {(result["folder"], result["model"]): result for result in results}
+
+
+def store(results: dict) -> None:
+    lines = [json.dumps(results[key], ensure_ascii=False) for key in sorted(results)]
+    STORE.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def table(results: dict) -> str:
     models = [m for m in MODELS if any(key[1] == m for key in results)]
     lines = [
         "# Every family on every folder", "",
@@ -120,7 +126,7 @@ def table() -> str:
         if any(cells):
             lines.append(f"| {folder}: {', '.join(f.removesuffix('.gz').split('/')[-1] for f in files)} | " + " | ".join(cells) + " |")
     lines += ["", "| over all folders | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
-    done = {m: [r for (_, name), r in results.items() if name == m and not r["status"]] for m in models}
+    done = {m: [r for (_, name), r in results.items() if name == m and "error" not in r] for m in models}
     said = {
         "trained": lambda rs: f"{len(rs)}",
         "seconds, median": lambda rs: f"{statistics.median(r['seconds'] for r in rs):.0f}",
@@ -132,13 +138,12 @@ def table() -> str:
         lines.append(f"| {name} | " + " | ".join(of(done[m]) if done[m] else "–" for m in models) + " |")
     lines += ["", "## Signs of failed training", ""]
     for (folder, model), result in sorted(results.items()):
-        for sign in result.get("summary", {}).get("signs", []):
+        for sign in result.get("signs", []):
             lines.append(f"- {folder}, {model}: {sign['name']}. {sign['words']}")
-    refused = [(key, r["error"]) for key, r in sorted(results.items()) if r["status"]]
+    refused = [(key, r["error"]) for key, r in sorted(results.items()) if "error" in r]
     if refused:
         lines += ["", "## Refused", ""]
-        # Where the data lies is nobody's business.
-        lines += [f"- {f}, {model}: " + re.sub(rf"[^ ]*/(?={f}/)", "", error) for (f, model), error in refused]
+        lines += [f"- {f}, {model}: {error}" for (f, model), error in refused]
     return "\n".join(lines) + "\n"
 
 
@@ -153,20 +158,23 @@ def main() -> None:
     if options.program is None:
         subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "mote"], cwd=ROOT, check=True)
     program = options.program or ROOT / "target" / "release" / "mote"
-    STORE.mkdir(parents=True, exist_ok=True)
+    results, lock = stored(), threading.Lock()
 
     def one(job: tuple) -> None:
         folder, files, further, model = job
         result = run(program, options.data, folder, files, further, model)
-        (STORE / f"{folder}-{model}.json").write_text(json.dumps(result, indent=1))
-        print(folder, model, f"{result['seconds']:.0f} s", result.get("error", ""), file=sys.stderr)
+        with lock:
+            results[folder, model] = result
+            store(results)
+            TARGET.write_text(table(results))
+        print(folder, model, f"{result['seconds']} s", result.get("error", ""), file=sys.stderr)
 
     sets, models = options.sets.split(","), options.models.split(",")
     jobs = [(*s, model) for model in MODELS for s in SETS if s[0] in sets and model in models]
-    jobs = [job for job in jobs if not (STORE / f"{job[0]}-{job[-1]}.json").exists()]
+    jobs = [job for job in jobs if (job[0], job[-1]) not in results]
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(one, jobs))
-    TARGET.write_text(table())
+    TARGET.write_text(table(results))
 
 
 if __name__ == "__main__":
