@@ -39,6 +39,17 @@ pub enum Error {
         /// Its name.
         op: &'static str,
     },
+    /// A share is none.
+    #[error("the share of {what} is from 0 to below 1, found {found}")]
+    Share {
+        /// Of what.
+        what: &'static str,
+        /// What was asked for.
+        found: f64,
+    },
+    /// The program has no gradient, or nothing that can be trained.
+    #[error(transparent)]
+    NotTrainable(#[from] mote_runtime::NotTrainable),
     /// The weights cannot be read.
     #[error(transparent)]
     Load(#[from] mote_runtime::LoadError),

@@ -3,7 +3,7 @@
 use mote_format::Verified;
 use mote_runtime::{Level, Loaded};
 
-use crate::{Error, Found, Sample, ranges::fill};
+use crate::{Error, Found, Ports, Sample, ranges::fill};
 
 /// How near an output of one program is to that of another.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Fidelity {
     pub largest_difference: f64,
 }
 
-/// Compares `other` with `reference`, which has the same ports, on `samples`.
+/// Compares `other` with `reference`, of whose ports it has what `left` says, on `samples`.
 ///
 /// # Errors
 ///
@@ -29,6 +29,7 @@ pub fn fidelity(
     reference: (&Verified, &Found<'_>),
     other: (&Verified, &Found<'_>),
     samples: &[Sample],
+    left: &Ports,
 ) -> Result<Vec<Fidelity>, Error> {
     if samples.is_empty() {
         return Err(Error::NoSamples);
@@ -39,14 +40,14 @@ pub fn fidelity(
     let mut sums = vec![(0.0f64, 0.0f64, 0.0f64); ports.len()];
     for (i, sample) in samples.iter().enumerate() {
         fill(&mut a, sample, i)?;
-        fill(&mut b, sample, i)?;
+        fill(&mut b, &left.of_inputs(sample), i)?;
         a.run();
         b.run();
-        for ((pa, pb), (signal, noise, largest)) in
-            ports.iter().zip(&other.0.outputs).zip(&mut sums)
+        for ((k, (pa, pb)), (signal, noise, largest)) in
+            ports.iter().zip(&other.0.outputs).enumerate().zip(&mut sums)
         {
             assert_eq!(pa.name, pb.name, "outputs");
-            for (&x, &y) in a.output(pa.value).iter().zip(b.output(pb.value)) {
+            for (x, &y) in left.of_output(k, a.output(pa.value)).zip(b.output(pb.value)) {
                 let difference = f64::from(x) - f64::from(y);
                 *signal += f64::from(x).powi(2);
                 *noise += difference.powi(2);

@@ -10,19 +10,19 @@
 use std::collections::BTreeMap;
 
 use mote_format::{Op, Program, Verified};
-use mote_runtime::{Instance, Level, Loaded};
+use mote_runtime::Instance;
 
-use crate::{Error, Found, Sample, ranges::fill};
+use crate::{Error, Found, Sample, ranges::replay};
 
 /// Inputs of a layer, at most; a larger one is rounded weight by weight.
 const MOST_INPUTS: usize = 1024;
 /// Rows of inputs that are looked at in each layer, at most.
 const MOST_ROWS: usize = 16_384;
 
-/// For each layer, by its number in the program, the mean of `x xᵀ` over what it reads.
+/// For each tensor of weights, the mean of `x xᵀ` over what all layers read that have these weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Grams {
-    of: BTreeMap<usize, Gram>,
+    of: BTreeMap<String, Gram>,
 }
 
 /// The mean of `x xᵀ` over rows `x` of inputs.
@@ -41,33 +41,38 @@ impl Grams {
         tensors: &Found<'_>,
         samples: &[Sample],
     ) -> Result<Self, Error> {
-        let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
         let mut grams = Self::default();
-        for (i, sample) in samples.iter().enumerate() {
-            fill(&mut instance, sample, i)?;
-            for (at, op) in program.ops.iter().enumerate() {
-                // What comes next may be written over what it reads.
-                grams.see(at, op, &instance, samples.len());
-                instance.run_apart(at);
+        replay(program, tensors, samples, |_, next, instance| {
+            // Looked at before it runs: its result may be written over what it reads.
+            if let Some(op) = program.ops.get(next) {
+                grams.see(op, instance, samples.len());
             }
-        }
+            Ok(())
+        })?;
         Ok(grams)
     }
 
-    /// That of the layer with this number, if it was seen.
-    pub(crate) fn of(&self, at: usize) -> Option<&Gram> {
-        self.of.get(&at)
+    /// That of the layers with these weights, if there are some that were seen.
+    pub(crate) fn of(&self, weights: &str) -> Option<&Gram> {
+        self.of.get(weights)
     }
 
-    fn see(&mut self, at: usize, op: &Op, instance: &Instance<'_>, samples: usize) {
+    fn see(&mut self, op: &Op, instance: &Instance<'_>, samples: usize) {
         let program = instance.program();
         let Some(rows) = Rows::of(op, program) else { return };
         if rows.inputs() > MOST_INPUTS {
             return;
         }
-        let gram = self.of.entry(at).or_insert_with(|| Gram::new(rows.inputs()));
-        let (Op::Linear { x, .. } | Op::Conv1d { x, .. } | Op::ConvTranspose1d { x, .. }) = op
+        let (Op::Linear { x, w, .. } | Op::Conv1d { x, w, .. } | Op::ConvTranspose1d { x, w, .. }) =
+            op
         else {
+            return;
+        };
+        let Some(name) = &program.values[w.index()].tensor else { return };
+        if !self.of.contains_key(name) {
+            self.of.insert(name.clone(), Gram::new(rows.inputs()));
+        }
+        let Some(gram) = self.of.get_mut(name).filter(|gram| gram.inputs == rows.inputs()) else {
             return;
         };
         let x = instance.output(*x);
@@ -92,6 +97,20 @@ impl Gram {
             let sums = &mut self.sum[i * self.inputs..][..=i];
             sums.iter_mut().zip(row).for_each(|(sum, &b)| *sum += f64::from(a) * f64::from(b));
         }
+    }
+
+    /// `(inputs, inputs)`, the whole of it.
+    pub(crate) fn mean(&self) -> Vec<f64> {
+        let n = self.inputs;
+        let rows = self.rows.max(1) as f64;
+        let at = |i: usize, j: usize| self.sum[i.max(j) * n + i.min(j)] / rows;
+        (0..n * n).map(|k| at(k / n, k % n)).collect()
+    }
+
+    /// `(inputs,)`: the mean square of each input.
+    pub(crate) fn mean_squares(&self) -> Vec<f64> {
+        let rows = self.rows.max(1) as f64;
+        (0..self.inputs).map(|i| self.sum[i * self.inputs + i] / rows).collect()
     }
 
     /// `L` of `L Lᵀ = mean x xᵀ + damping`, row by row.

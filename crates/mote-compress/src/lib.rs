@@ -1,29 +1,67 @@
 //! Programs in, smaller programs out.
 //!
 //! Compression is a function on programs: it knows neither the family that a program was captured
-//! from nor the device that will run it. [`quantize`] turns layers of real numbers into layers of
-//! integers, with ranges that were [observed](Ranges) on data; [`fidelity`] tells what that cost.
+//! from nor the device that will run it. [`prune`] takes whole channels out, [`factorize`] writes layers
+//! as two thinner ones, [`quantize`] turns layers of real numbers into layers of integers, with ranges
+//! that were [observed](Ranges) on data; [`repair`] trains what is left to give again what the program
+//! gave, and [`fidelity`] tells what all that cost. The programs of a model are [joined](join) into one
+//! first, so that what they share is changed once.
 #![forbid(unsafe_code)]
 
 mod clip;
 mod error;
 mod fidelity;
 mod gram;
+mod importance;
 mod integers;
-mod merge;
+mod join;
+mod low_rank;
+mod prune;
 mod quantize;
 mod ranges;
+mod repair;
+mod spread;
+mod stack;
 
 pub use clip::Clip;
 pub use error::Error;
 pub use fidelity::{Fidelity, fidelity};
+pub use importance::Importance;
 pub use integers::Bits;
-pub use merge::merge;
+pub use join::{join, side_by_side, split};
+pub use low_rank::{LowRank, Metric, Ranks, factorize};
+pub use prune::{Ports, Pruned, Pruning, Spread, prune};
 pub use quantize::{Rounding, Scheme, quantize};
 pub use ranges::{Ranges, unfuse};
+pub use repair::{Lesson, Repair, Repaired, repair};
+pub use stack::{Stack, Stacked};
+
+use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
 
 /// Tensors of a file, or of one that is being made, by name.
 pub type Found<'a> = std::collections::BTreeMap<String, mote_format::container::Tensor<'a>>;
 
 /// One sample: for each input of a program its elements, row major.
 pub type Sample = Vec<Vec<f32>>;
+
+/// Checks what a pass made.
+fn verified(program: Program, tensors: &Tensors) -> Result<Verified, Error> {
+    Ok(Verified::new(program, |name| tensors.get(name).map(|array| array.stored()))?)
+}
+
+/// The elements of a tensor of real numbers, wherever its bytes lie.
+fn elements(tensor: &Tensor<'_>) -> Vec<f32> {
+    let read = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    tensor.bytes.chunks_exact(4).map(read).collect()
+}
+
+/// Passes on real numbers come before those that make integers.
+fn refuse_integers(program: &Program) -> Result<(), Error> {
+    let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
+    match program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
+        Some((at, op)) => {
+            Err(Error::Quantized { program: program.name.clone(), at, op: op.name() })
+        }
+        None => Ok(()),
+    }
+}

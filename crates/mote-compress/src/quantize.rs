@@ -8,9 +8,9 @@
 mod emit;
 mod plan;
 
-use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
+use mote_format::{Tensors, Verified};
 
-use crate::{Bits, Clip, Error, Found, Ranges, Sample, gram::Grams, ranges::unfuse};
+use crate::{Bits, Clip, Error, Found, Ranges, Sample, gram::Grams, ranges::unfuse, verified};
 use emit::Emitter;
 use plan::Plan;
 
@@ -29,11 +29,10 @@ pub struct Scheme {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rounding {
     /// Each to the nearest.
-    #[default]
     Nearest,
     /// One after the other, each so that it makes up for the errors of those before it on the samples that
-    /// ranges come from (Frantar et al. 2023, GPTQ). Nearer, but programs that read one tensor with other
-    /// inputs then keep one each.
+    /// ranges come from (Frantar et al. 2023, GPTQ).
+    #[default]
     Compensated,
 }
 
@@ -59,10 +58,7 @@ pub fn quantize(
     scheme: impl Into<Scheme>,
 ) -> Result<(Verified, Tensors), Error> {
     let Scheme { bits, clip, rounding } = scheme.into();
-    let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
-    if let Some((at, op)) = program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
-        return Err(Error::Quantized { program: program.name.clone(), at, op: op.name() });
-    }
+    crate::refuse_integers(program)?;
     let program = unfuse(program, tensors)?;
     let ranges = Ranges::observe(&program, tensors, samples)?;
     let plan = Plan::new(&program, &ranges, clip);
@@ -73,14 +69,4 @@ pub fn quantize(
     let (program, made) = Emitter::new(&program, tensors, plan, bits, &grams).run();
     let program = verified(program, &made)?;
     Ok((program, made))
-}
-
-fn verified(program: Program, tensors: &Tensors) -> Result<Verified, Error> {
-    Ok(Verified::new(program, |name| tensors.get(name).map(|array| array.stored()))?)
-}
-
-/// The elements of a tensor of real numbers, wherever its bytes lie.
-fn elements(tensor: &Tensor<'_>) -> Vec<f32> {
-    let read = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    tensor.bytes.chunks_exact(4).map(read).collect()
 }

@@ -1,7 +1,7 @@
 //! Which numbers each value of a program takes on real data, and what range of them counts.
 
 use mote_format::{Op, Program, ValueId, Verified, container::Tensor, program::Unary};
-use mote_runtime::{Level, Loaded};
+use mote_runtime::{Instance, Level, Loaded};
 
 use crate::{Clip, Error, Found, Sample, clip::Histogram};
 
@@ -26,19 +26,14 @@ impl Ranges {
         if samples.is_empty() {
             return Err(Error::NoSamples);
         }
-        let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
         let mut ranges = Self { of: vec![None; program.values.len()] };
-        for (i, sample) in samples.iter().enumerate() {
-            fill(&mut instance, sample, i)?;
-            for port in &program.inputs {
-                ranges.count(program, i, port.value, instance.output(port.value))?;
+        replay(program, tensors, samples, |sample, next, instance| {
+            let mut count = |id| ranges.count(program, sample, id, instance.output(id));
+            match next.checked_sub(1) {
+                Some(last) => count(program.ops[last].result()),
+                None => program.inputs.iter().try_for_each(|port| count(port.value)),
             }
-            for (at, op) in program.ops.iter().enumerate() {
-                instance.run_apart(at);
-                let y = op.result();
-                ranges.count(program, i, y, instance.output(y))?;
-            }
-        }
+        })?;
         Ok(ranges)
     }
 
@@ -66,12 +61,28 @@ impl Ranges {
     }
 }
 
-/// Fills the inputs of an instance with sample number `at`.
-pub(crate) fn fill(
-    instance: &mut mote_runtime::Instance<'_>,
-    sample: &Sample,
-    at: usize,
+/// Runs `program` on each of `samples`, operation by operation. `look` is told which sample it is, how many
+/// operations have run, and sees the instance.
+pub(crate) fn replay(
+    program: &Verified,
+    tensors: &Found<'_>,
+    samples: &[Sample],
+    mut look: impl FnMut(usize, usize, &Instance<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
+    for (i, sample) in samples.iter().enumerate() {
+        fill(&mut instance, sample, i)?;
+        look(i, 0, &instance)?;
+        for at in 0..program.ops.len() {
+            instance.run_apart(at);
+            look(i, at + 1, &instance)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fills the inputs of an instance with sample number `at`.
+pub(crate) fn fill(instance: &mut Instance<'_>, sample: &Sample, at: usize) -> Result<(), Error> {
     let program = instance.program();
     let wanted: Vec<usize> = program.inputs.iter().map(|p| program.elements(p.value)).collect();
     let found: Vec<usize> = sample.iter().map(Vec::len).collect();

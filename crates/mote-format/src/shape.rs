@@ -95,19 +95,16 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
         Op::Attention { q, k, v, bias, before, .. } => {
             attention(shape(*q), shape(*k), shape(*v), shape(*bias), *before)
         }
-        Op::Unary { x, .. } => Ok(shape(*x).into()),
+        Op::Unary { x, .. } | Op::Quantize { x, .. } | Op::Dequantize { x, .. } => {
+            Ok(shape(*x).into())
+        }
         Op::Affine { x, scale, offset, .. } => {
             if !(scale.is_finite() && offset.is_finite()) {
                 return Err(format!("scale {scale} or offset {offset} is not finite"));
             }
             Ok(shape(*x).into())
         }
-        Op::Clamp { x, low, high, .. } => {
-            if low.is_nan() || high.is_nan() || low > high {
-                return Err(format!("low {low} is not below high {high}"));
-            }
-            Ok(shape(*x).into())
-        }
+        Op::Clamp { x, low, high, .. } => clamp(shape(*x), *low, *high),
         Op::Binary { a, b, .. } => {
             let (a, b) = (shape(*a), shape(*b));
             broadcast(a, b).ok_or_else(|| format!("{a:?} and {b:?} do not broadcast"))
@@ -117,33 +114,7 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
         Op::Concat { xs, axis, .. } => concat(xs, *axis, shape),
         Op::Reshape { .. } => Err("has no shape of its own".into()),
         Op::Permute { x, axes, .. } => permute(shape(*x), axes),
-        Op::Product { a, b, turned, .. } => product(shape(*a), shape(*b), *turned),
-        Op::Unfold { x, kernel, stride, dilation, padding, .. } => {
-            unfold(shape(*x), *kernel, *stride, *dilation, *padding)
-        }
-        Op::Fold { x, y, kernel, stride, dilation, padding } => {
-            let y = shape(*y);
-            let wanted = unfold(y, *kernel, *stride, *dilation, *padding)?;
-            let found = shape(*x);
-            if found == wanted {
-                Ok(y.into())
-            } else {
-                Err(format!("{y:?} unfolds to {wanted:?}, found {found:?}"))
-            }
-        }
-        Op::Expand { x, y } => {
-            let (x, y) = (shape(*x), shape(*y));
-            match broadcast(x, y) {
-                Some(both) if both == y => Ok(both),
-                _ => Err(format!("{x:?} does not broadcast to {y:?}")),
-            }
-        }
-        Op::Pad { x, axis, padding, .. } => pad(shape(*x), *axis, *padding),
-        Op::Slope { x, g, .. } => {
-            let (x, g) = (shape(*x), shape(*g));
-            if x == g { Ok(x.into()) } else { Err(format!("{x:?} and {g:?} differ")) }
-        }
-        Op::Quantize { x, .. } | Op::Dequantize { x, .. } => Ok(shape(*x).into()),
+        _ if op.is_adjoint() => adjoint(op, shape),
         Op::QuantizedLinear { x, weights, .. } => {
             let w = shape(weights.w);
             parameters(weights, &shape, w.first(), || {
@@ -173,6 +144,40 @@ pub fn infer<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<
             vector("table", Some(shape(*table)), 256)?;
             Ok(shape(*x).into())
         }
+        _ => unreachable!("the others are adjoints"),
+    }
+}
+
+/// Operations that gradients are made of; some are told the shape of their result.
+fn adjoint<'a>(op: &Op, shape: impl Fn(ValueId) -> &'a [usize]) -> Result<Vec<usize>, String> {
+    match op {
+        Op::Product { a, b, turned, .. } => product(shape(*a), shape(*b), *turned),
+        Op::Unfold { x, kernel, stride, dilation, padding, .. } => {
+            unfold(shape(*x), *kernel, *stride, *dilation, *padding)
+        }
+        Op::Fold { x, y, kernel, stride, dilation, padding } => {
+            let y = shape(*y);
+            let wanted = unfold(y, *kernel, *stride, *dilation, *padding)?;
+            let found = shape(*x);
+            if found == wanted {
+                Ok(y.into())
+            } else {
+                Err(format!("{y:?} unfolds to {wanted:?}, found {found:?}"))
+            }
+        }
+        Op::Expand { x, y } => {
+            let (x, y) = (shape(*x), shape(*y));
+            match broadcast(x, y) {
+                Some(both) if both == y => Ok(both),
+                _ => Err(format!("{x:?} does not broadcast to {y:?}")),
+            }
+        }
+        Op::Pad { x, axis, padding, .. } => pad(shape(*x), *axis, *padding),
+        Op::Slope { x, g, .. } => {
+            let (x, g) = (shape(*x), shape(*g));
+            if x == g { Ok(x.into()) } else { Err(format!("{x:?} and {g:?} differ")) }
+        }
+        _ => unreachable!("only adjoints come here"),
     }
 }
 
@@ -331,6 +336,13 @@ fn attention(
         format!("{rows} rows of {heads} heads with windows of {window} are too many")
     })?;
     Ok([rows, heads, outputs].into())
+}
+
+fn clamp(x: &[usize], low: f32, high: f32) -> Result<Vec<usize>, String> {
+    if low.is_nan() || high.is_nan() || low > high {
+        return Err(format!("low {low} is not below high {high}"));
+    }
+    Ok(x.into())
 }
 
 fn reduce(x: &[usize], axis: usize) -> Result<Vec<usize>, String> {

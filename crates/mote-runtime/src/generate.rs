@@ -15,7 +15,7 @@ use mote_format::{
 };
 
 pub use denoise::Denoiser;
-pub use schedule::{Moment, Schedule};
+pub use schedule::{Moment, Schedule, mixture};
 
 use crate::{
     execute::Instance,

@@ -29,7 +29,7 @@ mod views;
 pub use detect::{Detector, Event, Reason, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
 pub use fast::{Level, peak};
-pub use generate::{Completer, Denoiser, Moment, Schedule};
+pub use generate::{Completer, Denoiser, Moment, Schedule, mixture};
 pub use gradient::{Adam, GRADIENT_PREFIX, Learner, NotTrainable, gradient};
 pub use load::{LoadError, Loaded};
 pub use noise::Noise;

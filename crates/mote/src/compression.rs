@@ -1,12 +1,16 @@
-//! From a model file to a smaller one: quantize every program, measure what it cost, choose the
+//! From a model file to a smaller one: apply passes to its programs, measure what they cost, choose the
 //! threshold again with the programs that will run.
 
-use std::ops::ControlFlow;
+mod shown;
 
-use mote_compress::{Bits, Fidelity, Found, Sample, Scheme, fidelity, merge, quantize};
-use mote_data::{Runs, Windows, split::split, windows::Cut};
-use mote_format::{Array, Model, Program, Tensors, Verified, model, program::Port};
-use mote_runtime::Noise;
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use mote_compress::{
+    Bits, Fidelity, Found, Ports, Sample, Stack, fidelity, join, side_by_side, split,
+};
+use mote_data::{Runs, Windows, split::split as split_data, windows::Cut};
+use mote_format::{Array, Manifest, Model, Tensors, Verified, container::Tensor, model};
+use mote_runtime::{Level, Loaded};
 use serde::Serialize;
 
 use crate::{
@@ -23,6 +27,12 @@ pub struct Compressed {
     pub file: Vec<u8>,
     /// What became of each program.
     pub programs: Vec<Change>,
+    /// For each repair, how far outputs were off on samples that it did not see, as its loss tells: before,
+    /// and after.
+    pub repairs: Vec<[f64; 2]>,
+    /// The mean score of held-back windows, in nats per observed value: before, and after. Of a model that
+    /// scores.
+    pub nats: Option<[f64; 2]>,
     /// Bytes of all tensors before, and after.
     pub tensor_bytes: [usize; 2],
     /// The new threshold, where there was one.
@@ -38,138 +48,193 @@ pub struct Change {
     pub signal_to_noise_db: Vec<(String, f64)>,
     /// Bytes of the arena before, and after.
     pub arena_bytes: [usize; 2],
+    /// Multiplications of one run before, and after.
+    pub multiply_adds: [u64; 2],
 }
 
-/// Windows whose ranges are observed, at most: more hardly widen them.
-const OBSERVED: usize = 512;
+/// Windows that passes look at, at most: more teach a repair little.
+const OBSERVED: usize = 4096;
+/// Numbers of all samples together, at most.
+const NUMBERS: usize = 1 << 25;
 /// Held-back windows on which programs are compared, at most.
 const COMPARED: usize = 256;
 
-/// Quantizes the programs of `model` as `scheme` says, with ranges from the training part of
-/// `runs` and everything that is measured from its held-back part: the data that it was trained on,
-/// or more of the same kind. Programs that read more than windows and noise, as those of diffusion do,
-/// stay as they are. `progress` is told how many samples have been forecast, of how many, where the
-/// intervals of forecasts are measured again, and may break off.
+/// What takes a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Steps of a repair, of how many.
+    Repairing(usize, usize),
+    /// Samples forecast, of how many, where the intervals of forecasts are measured again.
+    Forecasting(usize, usize),
+}
+
+/// Applies `stack` to the programs of `model` together, with samples from the training part of `runs`
+/// and everything that is measured from its held-back part: the data that it was trained on, or more of
+/// the same kind. `progress` may break off.
 ///
 /// # Errors
 ///
-/// [`Error::Interrupted`] if it was broken off, [`Error::Compress`], [`Error::Usage`] if the model does not say how its data was read or nothing
-/// is held back, [`Error::Data`] if there is no whole window.
+/// [`Error::Interrupted`] if it was broken off, [`Error::Compress`], [`Error::Usage`] if the model does
+/// not say how its data was read or nothing is held back, [`Error::Data`] if there is no whole window.
 pub fn compress(
     model: &Model<'_>,
     runs: &Runs,
-    scheme: Scheme,
-    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    stack: &Stack,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Compressed, Error> {
     let recipe = Recipe::of(&model.manifest)?;
-    let parts = split(runs, &recipe.reading.dataset.split)?;
+    let parts = split_data(runs, &recipe.reading.dataset.split)?;
     let held = parts.validation.as_ref().ok_or_else(|| {
         Error::Usage(
             "what is smaller is measured on held-back data: the validation share is 0".into(),
         )
     })?;
-    let length = model.manifest.window.length;
-    let observed = samples(&parts.train, length, OBSERVED)?;
-    let compared = samples(held, length, COMPARED)?;
+    let programs: Vec<&Verified> = model.programs.values().filter(|p| p.name != STEP).collect();
+    let observed = samples(model, &programs, &parts.train, OBSERVED)?;
+    let compared = samples(model, &programs, held, COMPARED)?;
+    let arrays = |(name, tensor): (&String, &Tensor<'_>)| (name.clone(), tensor.to_array());
+    let joined = join(programs.iter().map(|p| &***p), &model.tensors.iter().map(arrays).collect())?;
+    let mut stopped = false;
+    let made = stack.apply(&joined, &model.tensors, &observed, &mut |done, of| {
+        let flow = progress(Progress::Repairing(done, of));
+        stopped |= flow.is_break();
+        flow
+    })?;
+    if stopped {
+        return Err(Error::Interrupted(": nothing was written".into()));
+    }
+    let found: Found<'_> = made.tensors.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
+    let nats = mean_score(&joined, &model.tensors, &compared, None)?.zip(mean_score(
+        &made.program,
+        &found,
+        &compared,
+        Some(&made.ports),
+    )?);
+    let near =
+        fidelity((&joined, &model.tensors), (&made.program, &found), &compared, &made.ports)?;
+    let small = split(&made.program);
+    let changes = programs.iter().zip(&small).map(|(before, after)| {
+        let stored = |name: &str| made.tensors.get(name).map(Array::stored);
+        let after = Verified::new(after.clone(), stored).expect("a part of what was verified");
+        change(before, &after, &near)
+    });
+    let changes: Vec<Change> = changes.collect();
 
     let mut manifest = model.manifest.clone();
-    let (mut programs, mut tensors, mut changes) = (Vec::new(), Tensors::new(), Vec::new());
-    for program in model.programs.values().filter(|p| p.name != STEP) {
-        let (Some(observed), Some(compared)) =
-            (shown(program, &observed), shown(program, &compared))
-        else {
-            let mut same = Program::clone(program);
-            merge(&mut same, tensors_of(program, model), &mut tensors);
-            programs.push(same);
-            continue;
-        };
-        let (small, made) = quantize(program, &model.tensors, &observed, scheme)?;
-        let found: Found<'_> = made.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
-        let near = fidelity((program, &model.tensors), (&small, &found), &compared)?;
-        changes.push(change(program, &small, near));
-        let mut small = small.into_inner();
-        merge(&mut small, made, &mut tensors);
-        programs.push(small);
-    }
-    programs.extend(stepping(&programs, &tensors));
-    manifest.programs = programs;
-    let width = if scheme.bits == Bits::Four { 4.0 } else { 8.0 };
-    manifest.lineage.metrics.insert("weight_bits".into(), width);
-    for (output, db) in changes.iter().flat_map(|c| &c.signal_to_noise_db) {
-        if db.is_finite() {
-            manifest.lineage.metrics.insert(format!("quantized_{output}_db"), *db);
-        }
-    }
-    let calibration = match &manifest.detector {
-        Some(detector) => {
-            let bare = model::write(&manifest, &tensors);
-            let opened = Model::open(&bare).expect("written a moment ago");
-            Some(calibrate(&opened, [&parts.train, held], detector.false_alarm_rate, recipe.alarm)?)
-        }
-        None => None,
-    };
-    manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
-    if manifest.margins.take().is_some() {
-        let bare = model::write(&manifest, &tensors);
-        let opened = Model::open(&bare).expect("written a moment ago");
-        manifest.margins = completion::measure(&opened, held, progress)?;
-    }
+    manifest.programs = small;
+    manifest.programs.extend(stepping(&manifest.programs, &made.tensors));
+    note(&mut manifest.lineage.metrics, stack, &changes);
+    let tensors = made.tensors;
+    let progress = &mut |done, of| progress(Progress::Forecasting(done, of));
+    let calibration = measured(&mut manifest, &tensors, [&parts.train, held], &recipe, progress)?;
     let bytes = |tensor: &Array| tensor.tensor().bytes.len();
     Ok(Compressed {
         file: model::write(&manifest, &tensors),
         programs: changes,
+        repairs: made.repairs.iter().map(|r| [r.before, r.after]).collect(),
+        nats: nats.map(|(before, after)| [before, after]),
         tensor_bytes: [model.tensor_bytes(), tensors.values().map(bytes).sum()],
         calibration,
     })
 }
 
-fn change(before: &Verified, after: &Verified, near: Vec<Fidelity>) -> Change {
-    let arena = |program| mote_runtime::Plan::new(program).bytes();
-    Change {
-        program: before.name.clone(),
-        signal_to_noise_db: near.into_iter().map(|f| (f.name, f.signal_to_noise_db)).collect(),
-        arena_bytes: [arena(before), arena(after)],
+/// What is known of the smaller model without running it as a whole.
+fn note(metrics: &mut BTreeMap<String, f64>, stack: &Stack, changes: &[Change]) {
+    if let Some(scheme) = stack.scheme {
+        metrics.insert("weight_bits".into(), if scheme.bits == Bits::Four { 4.0 } else { 8.0 });
+    }
+    for (output, db) in changes.iter().flat_map(|c| &c.signal_to_noise_db) {
+        if db.is_finite() {
+            metrics.insert(format!("compressed_{output}_db"), *db);
+        }
     }
 }
 
-/// `windows` as the inputs of a program, or nothing if it reads more than windows and noise. What
-/// draws is shown windows of which nothing is known, the first half, and everything.
-fn shown(program: &Program, windows: &[Sample]) -> Option<Vec<Sample>> {
-    let draws = program.inputs.iter().any(|port| port.name == "noise");
-    let sample = |(i, window): (usize, &Sample)| {
-        let input = |port: &Port| match port.name.as_str() {
-            "x" => Some(window[0].clone()),
-            "mask" if draws => {
-                let known = window[1].len() * (i % 3) / 2;
-                let known = |(at, &mask): (usize, &f32)| if at < known { mask } else { 0.0 };
-                Some(window[1].iter().enumerate().map(known).collect())
-            }
-            "mask" => Some(window[1].clone()),
-            "noise" => {
-                let mut noise = vec![0.0; program.elements(port.value)];
-                Noise::new(0, i as u64).fill(&mut noise);
-                Some(noise)
-            }
-            _ => None,
-        };
-        program.inputs.iter().map(input).collect()
+/// Threshold and margins with the programs that will run, where there were some.
+fn measured(
+    manifest: &mut Manifest,
+    tensors: &Tensors,
+    [train, held]: [&Runs; 2],
+    recipe: &Recipe,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Option<Calibration>, Error> {
+    let calibration = match &manifest.detector {
+        Some(detector) => {
+            let bare = model::write(manifest, tensors);
+            let opened = Model::open(&bare).expect("written a moment ago");
+            Some(calibrate(&opened, [train, held], detector.false_alarm_rate, recipe.alarm)?)
+        }
+        None => None,
     };
-    windows.iter().enumerate().map(sample).collect()
+    manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
+    if manifest.margins.take().is_some() {
+        let bare = model::write(manifest, tensors);
+        let opened = Model::open(&bare).expect("written a moment ago");
+        manifest.margins = completion::measure(&opened, held, progress)?;
+    }
+    Ok(calibration)
 }
 
-/// The tensors that a program reads.
-fn tensors_of(program: &Program, model: &Model<'_>) -> Tensors {
-    let names = program.values.iter().filter_map(|value| value.tensor.as_ref());
-    names.map(|name| (name.clone(), model.tensors[name].to_array())).collect()
+fn change(before: &Verified, after: &Verified, near: &[Fidelity]) -> Change {
+    let arena = |program| mote_runtime::Plan::new(program).bytes();
+    let own = |f: &Fidelity| {
+        let output = f.name.strip_prefix(&before.name)?.strip_prefix('/')?;
+        Some((output.to_owned(), f.signal_to_noise_db))
+    };
+    Change {
+        program: before.name.clone(),
+        signal_to_noise_db: near.iter().filter_map(own).collect(),
+        arena_bytes: [arena(before), arena(after)],
+        multiply_adds: [before.multiply_adds(), after.multiply_adds()],
+    }
 }
 
-/// At most `most` windows, evenly chosen: values in their own units, and masks.
-fn samples(runs: &Runs, length: usize, most: usize) -> Result<Vec<Sample>, Error> {
-    let windows = Windows::new(runs, Cut::new(length))?;
-    let count = windows.len().min(most);
-    let sample = |i: usize| {
+/// The mean of `score` over samples of the joined programs: nats per observed value.
+fn mean_score(
+    program: &Verified,
+    tensors: &Found<'_>,
+    samples: &[Sample],
+    ports: Option<&Ports>,
+) -> Result<Option<f64>, Error> {
+    let (Some(nll), Some(mask)) = (program.output("score/nll"), program.input("score/mask")) else {
+        return Ok(None);
+    };
+    let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
+    let (mut sum, mut observed) = (0.0, 0.0);
+    for sample in samples {
+        let left = ports.map_or_else(|| sample.clone(), |ports| ports.of_inputs(sample));
+        for (port, x) in program.inputs.iter().zip(&left) {
+            instance.input(port.value).copy_from_slice(x);
+            if port.value == mask {
+                observed += x.iter().map(|m| f64::from(*m)).sum::<f64>();
+            }
+        }
+        instance.run();
+        let all = [Some(nll), program.output("score/kl")].into_iter().flatten();
+        sum += all.flat_map(|id| instance.output(id)).map(|x| f64::from(*x)).sum::<f64>();
+    }
+    Ok(Some(sum / observed.max(1.0)))
+}
+
+/// What `programs` read in at most `most` windows, evenly chosen, side by side.
+fn samples(
+    model: &Model<'_>,
+    programs: &[&Verified],
+    runs: &Runs,
+    most: usize,
+) -> Result<Vec<Sample>, Error> {
+    let windows = Windows::new(runs, Cut::new(model.manifest.window.length))?;
+    let read = |program: &&Verified| -> usize {
+        program.inputs.iter().map(|port| program.elements(port.value)).sum()
+    };
+    let numbers: usize = programs.iter().map(read).sum();
+    let count = windows.len().min(most).min((NUMBERS / numbers.max(1)).max(COMPARED));
+    let one = |i: usize| {
         let window = windows.get(i * windows.len() / count);
-        vec![window.values.to_vec(), window.mask.to_vec()]
+        [window.values.to_vec(), window.mask.to_vec()]
     };
-    Ok((0..count).map(sample).collect())
+    let windows: Vec<_> = (0..count).map(one).collect();
+    let each: Result<Vec<_>, _> =
+        programs.iter().map(|program| shown::samples(model, program, &windows)).collect();
+    Ok(side_by_side(&each?))
 }

@@ -5,12 +5,9 @@ use mote_format::{
     program::{Unary, Value, Weights},
 };
 
-use super::{
-    elements,
-    plan::{Plan, Way, rectified, way},
-};
+use super::plan::{Plan, Way, rectified, way};
 use crate::{
-    Bits, Found,
+    Bits, Found, elements,
     gram::{Gram, Grams},
     integers::{Integers, Layout, integers, pack, scales},
 };
@@ -57,10 +54,10 @@ impl<'a> Emitter<'a> {
             self.real[port.value.index()] = Some(id);
             self.made.inputs.push(mote_format::program::Port { value: id, ..port.clone() });
         }
-        for (at, op) in self.program.ops.iter().enumerate() {
+        for op in &self.program.ops {
             let in_bytes = self.plan.in_bytes(op.result());
             match way(self.program, op) {
-                Way::Layer => self.layer(at, op),
+                Way::Layer => self.layer(op),
                 Way::Through if in_bytes => self.through(op),
                 Way::Move if in_bytes => self.copy(op, Self::as_bytes),
                 _ => self.copy(op, Self::as_real),
@@ -272,16 +269,18 @@ impl<'a> Emitter<'a> {
         (elements(&self.tensors[name]), layout, least)
     }
 
-    fn integers(&self, at: usize, op: &Op) -> Integers {
+    fn integers(&self, op: &Op) -> Integers {
         let (w, layout, least) = self.weights(op);
-        let factor = self.grams.of(at).map(Gram::factor);
+        let (_, id) = self.operands(op);
+        let name = self.program.values[id.index()].tensor.as_deref().unwrap_or_default();
+        let factor = self.grams.of(name).map(Gram::factor);
         integers(&w, layout, self.bits, &least, factor.as_ref())
     }
 
-    fn layer(&mut self, at: usize, op: &Op) {
+    fn layer(&mut self, op: &Op) {
         let (x, w) = self.operands(op);
         let (shape, layout) = (self.program.shape(w), self.layout(op));
-        let made = self.integers(at, op);
+        let made = self.integers(op);
         let step = self.plan.quantization(x).scale;
         let name = self.program.values[w.index()].tensor.clone().expect("verified");
         let (dtype, stored) = match &made.groups {

@@ -55,8 +55,14 @@ impl Schedule {
     }
 }
 
-/// Signal and noise of the state at `time`.
-fn mixture(path: Path, time: f64) -> [f64; 2] {
+/// Signal and noise of the state at `time`, from 0 to 1: how often it holds the data, in standard units, and
+/// normal noise.
+#[must_use]
+pub fn mixture(path: Path, time: f32) -> [f32; 2] {
+    mixed(path, f64::from(time)).map(|share| share as f32)
+}
+
+fn mixed(path: Path, time: f64) -> [f64; 2] {
     match path {
         Path::Straight => [time, 1.0 - time],
         Path::Cosine => {
@@ -73,11 +79,11 @@ pub(super) fn moment_of(path: Path, level: f32) -> (f32, f32) {
         Path::Straight => 1.0 / (1.0 + level),
         Path::Cosine => 1.0 - libm::atan(level) / core::f64::consts::FRAC_PI_2,
     };
-    (time as f32, mixture(path, time)[0] as f32)
+    (time as f32, mixed(path, time)[0] as f32)
 }
 
 fn moment(path: Path, solver: Solver, now: f64, next: f64, first: bool) -> Moment {
-    let ([signal, noise], [next_signal, next_noise]) = (mixture(path, now), mixture(path, next));
+    let ([signal, noise], [next_signal, next_noise]) = (mixed(path, now), mixed(path, next));
     let fresh = match solver {
         Solver::Ancestral => {
             // The variance that the chain of Ho et al. loses from one time to the next.
@@ -125,8 +131,8 @@ fn langevin(path: Path, evaluations: usize) -> Vec<Moment> {
     };
     let moments = (0..evaluations - 1).map(|level| {
         let (now, next) = (time(level), time(level + 1));
-        let [signal, noise] = mixture(path, now);
-        let onwards = mixture(path, next)[0] / signal;
+        let [signal, noise] = mixed(path, now);
+        let onwards = mixed(path, next)[0] / signal;
         Moment {
             time: now as f32,
             state: ((1.0 - STEP) * onwards) as f32,
@@ -150,7 +156,7 @@ mod tests {
     const DEVIATION: f64 = 0.5;
 
     fn best_estimate(path: Path, time: f64, state: f64) -> f64 {
-        let [signal, noise] = mixture(path, time);
+        let [signal, noise] = mixed(path, time);
         let variance = DEVIATION * DEVIATION;
         let gain = signal * variance / (signal * signal * variance + noise * noise);
         MEAN + gain * (state - signal * MEAN)
@@ -217,7 +223,7 @@ mod tests {
         for path in [Path::Straight, Path::Cosine] {
             for level in [0.0f32, 0.1, 0.5, 3.0] {
                 let (time, found) = moment_of(path, level);
-                let [signal, noise] = mixture(path, time.into());
+                let [signal, noise] = mixed(path, time.into());
                 assert!((noise / signal - f64::from(level)).abs() < 1e-6, "{path:?} {level}");
                 assert!((signal - f64::from(found)).abs() < 1e-6, "{path:?} {level}");
             }

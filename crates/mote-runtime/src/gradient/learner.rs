@@ -143,8 +143,7 @@ impl<'m> Learner<'m> {
             self.steps = self.steps.saturating_add(1);
             self.update(adam, rate, share * shortened);
         }
-        self.sums.fill(0.0);
-        self.samples = 0;
+        self.forget();
     }
 
     fn update(&mut self, adam: &Adam, rate: f32, share: f32) {
@@ -163,6 +162,12 @@ impl<'m> Learner<'m> {
                 }
             }
         }
+    }
+
+    /// Forgets the samples seen since the last step: they were only looked at.
+    pub fn forget(&mut self) {
+        self.sums.fill(0.0);
+        self.samples = 0;
     }
 
     /// The tensors that are trained, as they are now.

@@ -1,97 +1,16 @@
 //! Networks of every kind of layer, quantized: near the original, the same at every level, refused
 //! where there is nothing to observe.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-use mote_compress::{Bits, Clip, Error, Found, Rounding, Sample, Scheme, fidelity, quantize};
+use mote_compress::{
+    Bits, Clip, Error, Found, Ports, Rounding, Sample, Scheme, fidelity, quantize,
+};
 use mote_format::{
-    Array, Dtype, Op, Program, Tensors, ValueId, Verified,
-    program::{Binary, Port, Unary, Value},
+    Array, Op, Tensors, ValueId, Verified,
+    program::{Binary, Unary},
 };
 use mote_runtime::{Level, Loaded};
 
-/// Numbers in -1..1 that are the same on every run.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f32 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    fn fill(&mut self, n: usize, scale: f32) -> Vec<f32> {
-        (0..n).map(|_| scale * self.unit()).collect()
-    }
-}
-
-struct Net {
-    program: Program,
-    tensors: Tensors,
-    random: Random,
-}
-
-impl Net {
-    fn new(shape: &[usize]) -> Self {
-        let program = Program {
-            name: "net".into(),
-            values: vec![Value::f32(shape)],
-            inputs: vec![Port { name: "x".into(), value: ValueId(0) }],
-            outputs: vec![],
-            ops: vec![],
-        };
-        Self { program, tensors: Tensors::new(), random: Random(7) }
-    }
-
-    fn value(&mut self, value: Value) -> ValueId {
-        self.program.values.push(value);
-        ValueId(self.program.values.len() as u32 - 1)
-    }
-
-    fn tensor(&mut self, shape: &[usize], scale: f32) -> ValueId {
-        let name = format!("t{}", self.tensors.len());
-        let data = self.random.fill(shape.iter().product(), scale);
-        self.tensors.insert(name.clone(), Array::new(shape, &data));
-        self.value(Value::tensor(name, Dtype::F32, shape))
-    }
-
-    fn push(&mut self, op: impl FnOnce(ValueId) -> Op) -> ValueId {
-        let op = op(ValueId(self.program.values.len() as u32));
-        let shape = mote_format::shape::infer(&op, |id| self.program.shape(id)).unwrap();
-        self.program.ops.push(op);
-        self.value(Value::f32(shape))
-    }
-
-    fn conv(&mut self, x: ValueId, outputs: usize, dilation: usize, f: Option<Unary>) -> ValueId {
-        let inputs = self.program.shape(x)[1];
-        let w = self.tensor(&[outputs, 2, inputs], 1.0 / (inputs as f32).sqrt());
-        let bias = Some(self.tensor(&[outputs], 0.2));
-        let padding = [dilation, 0];
-        self.push(|y| Op::Conv1d { x, w, bias, y, stride: 1, dilation, padding, activation: f })
-    }
-
-    fn linear(&mut self, x: ValueId, outputs: usize) -> ValueId {
-        let inputs = *self.program.shape(x).last().unwrap();
-        let w = self.tensor(&[outputs, inputs], 1.0 / (inputs as f32).sqrt());
-        let bias = Some(self.tensor(&[outputs], 0.2));
-        self.push(|y| Op::Linear { x, w, bias, y, activation: None })
-    }
-
-    fn finish(mut self, y: ValueId) -> (Verified, Tensors) {
-        self.program.outputs.push(Port { name: "y".into(), value: y });
-        let program = Verified::new(self.program, |n| self.tensors.get(n).map(Array::stored));
-        (program.unwrap(), self.tensors)
-    }
-}
-
-fn found(tensors: &Tensors) -> Found<'_> {
-    tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
-}
-
-fn samples(n: usize, elements: usize, seed: u64) -> Vec<Sample> {
-    let mut random = Random(seed);
-    (0..n).map(|_| vec![random.fill(elements, 2.0)]).collect()
-}
+use crate::net::{Net, found, samples};
 
 /// Convolutions with a residual branch, a delay by a constant, a transposed convolution and heads.
 fn network() -> (Verified, Tensors) {
@@ -125,7 +44,8 @@ fn check(bits: Bits, wanted_db: f64) {
     let (small, made) = quantize(&program, &tensors, &samples(64, 120, 1), bits).unwrap();
     let small_tensors = found(&made);
     let held = samples(32, 120, 2);
-    let near = fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap();
+    let near =
+        fidelity((&program, &tensors), (&small, &small_tensors), &held, &Ports::default()).unwrap();
     assert!(near[0].signal_to_noise_db > wanted_db, "{near:?}");
     let integer = |op: &&Op| op.name().starts_with("quantized");
     assert_eq!(small.ops.iter().filter(integer).count(), 5, "four layers and a sum");
@@ -180,7 +100,9 @@ fn channels_without_weights_keep_their_bias() {
     let tensors = found(&tensors);
     let (small, made) = quantize(&program, &tensors, &samples(4, 8, 1), Bits::Eight).unwrap();
     let made = found(&made);
-    let near = fidelity((&program, &tensors), (&small, &made), &samples(4, 8, 2)).unwrap();
+    let near =
+        fidelity((&program, &tensors), (&small, &made), &samples(4, 8, 2), &Ports::default())
+            .unwrap();
     assert!(near[0].largest_difference < 1e-3, "{near:?}");
 }
 
@@ -213,8 +135,9 @@ fn what_is_cut_makes_the_rest_finer() {
         let scheme = Scheme { clip, ..Bits::Eight.into() };
         let (small, made) = quantize(&program, &tensors, &seen, scheme).unwrap();
         let small_tensors = found(&made);
-        fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap()[0]
-            .signal_to_noise_db
+        fidelity((&program, &tensors), (&small, &small_tensors), &held, &Ports::default()).unwrap()
+            [0]
+        .signal_to_noise_db
     };
     let whole = near(Clip::Never);
     let cut = near(Clip::Within(0.999));
@@ -233,8 +156,9 @@ fn compensated_weights_are_nearer_than_nearest_ones() {
         let scheme = Scheme { rounding, ..bits.into() };
         let (small, made) = quantize(&program, &tensors, &seen, scheme).unwrap();
         let small_tensors = found(&made);
-        fidelity((&program, &tensors), (&small, &small_tensors), &held).unwrap()[0]
-            .signal_to_noise_db
+        fidelity((&program, &tensors), (&small, &small_tensors), &held, &Ports::default()).unwrap()
+            [0]
+        .signal_to_noise_db
     };
     for (bits, gain) in [(Bits::Eight, 0.0), (Bits::Four, 1.0)] {
         let [alone, together] = [Rounding::Nearest, Rounding::Compensated].map(|r| near(bits, r));

@@ -1,0 +1,174 @@
+//! Channels that go: the right ones, everywhere at once, and no port with them.
+
+use mote_compress::{Importance, Ports, Pruned, Pruning, Spread, fidelity, join, prune, split};
+use mote_format::{
+    Array, Op, ValueId, Verified,
+    program::{Binary, Port, Unary, Value},
+};
+
+use crate::net::{Net, Random, found, samples};
+
+const ALL: [Importance; 3] = [Importance::Magnitude, Importance::Activation, Importance::Taylor];
+
+/// A network with everything that ties channels: residual branches, norms, concatenations, heads, slices and
+/// a flattened end. Units `dead` of its hidden layers have no weights, so nothing is lost with them.
+fn network(dead: impl Fn(usize) -> bool) -> (Verified, mote_format::Tensors) {
+    let mut net = Net::new(&[12, 5]);
+    let a = net.conv(ValueId(0), 16, 1, Some(Unary::Relu));
+    let b = net.conv(a, 16, 2, Some(Unary::Tanh));
+    let sum = net.push(|y| Op::Binary { a, b, y, f: Binary::Add });
+    let side = net.linear(ValueId(0), 8);
+    let both = net.push(|y| Op::Concat { xs: vec![sum, side], y, axis: 1 });
+    let part = net.push(|y| Op::Slice { x: both, y, axis: 1, start: 4, end: 24 });
+    let gated = net.push(|y| Op::Unary { x: part, y, f: Unary::Silu });
+    let flat = net.value(Value::f32([12 * 20]));
+    net.program.ops.push(Op::Reshape { x: gated, y: flat });
+    let y = net.linear(flat, 3);
+    // Hidden units without weights: zero rows and zero biases.
+    for (name, units) in [("t0", 16), ("t1", 16), ("t2", 16), ("t3", 16), ("t4", 8), ("t5", 8)] {
+        let array = net.tensors[name].clone();
+        let shape = array.tensor().shape.to_vec();
+        let mut x: Vec<f32> = array.tensor().elements().unwrap().to_vec();
+        let row = x.len() / units;
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = if dead(i / row) { 0.0 } else { *x };
+        }
+        net.tensors.insert(name.into(), Array::new(shape, &x));
+    }
+    net.finish(y)
+}
+
+#[test]
+fn channels_that_do_nothing_go_first_and_nothing_is_lost() {
+    let (program, tensors) = network(|unit| unit % 2 == 1);
+    let seen = samples(40, 60, 1);
+    for importance in ALL {
+        let how = Pruning { share: 0.45, importance, spread: Spread::Uniform };
+        let Pruned { program: small, tensors: kept, ports } =
+            prune(&program, &found(&tensors), &seen, how).unwrap();
+        let count =
+            |t: &mote_format::Tensors| t.values().map(|a| a.tensor().bytes.len()).sum::<usize>();
+        assert!(count(&kept) as f64 <= 0.56 * count(&tensors) as f64, "{importance:?}");
+        let near = fidelity(
+            (&program, &found(&tensors)),
+            (&small, &found(&kept)),
+            &samples(20, 60, 2),
+            &ports,
+        );
+        assert!(near.unwrap()[0].signal_to_noise_db > 100.0, "{importance:?}");
+        assert!(small.multiply_adds() < program.multiply_adds() * 7 / 10);
+    }
+}
+
+/// What has weights in every unit loses some of what it gives, and keeps its ports whatever the share.
+#[test]
+fn any_share_leaves_a_program_that_runs() {
+    let (program, tensors) = network(|_| false);
+    for share in [0.0, 0.3, 0.6, 0.9, 0.99] {
+        for spread in [Spread::Uniform, Spread::Automatic] {
+            for importance in ALL {
+                let how = Pruning { share, importance, spread };
+                let small = prune(&program, &found(&tensors), &samples(20, 60, 1), how).unwrap();
+                let ports = |p: &Verified| {
+                    let shape = |port: &Port| (port.name.clone(), p.shape(port.value).to_vec());
+                    p.inputs.iter().chain(&p.outputs).map(shape).collect::<Vec<_>>()
+                };
+                assert_eq!(ports(&small.program), ports(&program));
+                if share == 0.0 {
+                    assert_eq!(small.tensors, tensors);
+                }
+            }
+        }
+    }
+}
+
+/// Two programs that share a layer lose the same channels of it.
+#[test]
+fn programs_of_one_model_stay_in_step() {
+    let mut net = Net::new(&[1, 6]);
+    let hidden = net.linear(ValueId(0), 20);
+    let hidden = net.push(|y| Op::Unary { x: hidden, y, f: Unary::Relu });
+    let y = net.linear(hidden, 4);
+    let mut other = net.clone();
+    let (first, tensors) = net.finish(y);
+    let z = other.push(|z| Op::Unary { x: y, y: z, f: Unary::Tanh });
+    let (second, _) = other.finish(z);
+    let named = |program: &Verified, name: &str| mote_format::Program {
+        name: name.into(),
+        ..(**program).clone()
+    };
+    let programs = [named(&first, "a"), named(&second, "b")];
+    let joined = join(&programs, &tensors).unwrap();
+    let side = |seed| -> Vec<mote_compress::Sample> {
+        samples(20, 6, seed).into_iter().map(|s| vec![s[0].clone(), s[0].clone()]).collect()
+    };
+    let how = Pruning { share: 0.5, importance: Importance::Activation, spread: Spread::Uniform };
+    let small = prune(&joined, &found(&tensors), &side(1), how).unwrap();
+    let apart = split(&small.program);
+    assert_eq!(apart.len(), 2);
+    for program in apart {
+        let hidden = program.shape(program.ops[0].result())[1];
+        assert!((8..20).contains(&hidden), "{hidden}");
+        let stored = |name: &str| small.tensors.get(name).map(Array::stored);
+        assert!(Verified::new(program, stored).is_ok());
+    }
+}
+
+/// What a program remembers may lose channels: in and out alike, and in its samples.
+#[test]
+fn states_lose_the_channels_of_what_they_remember() {
+    let mut net = Net::new(&[1, 4]);
+    let before = net.value(Value::f32([2, 12]));
+    net.program.inputs.push(Port { name: "state.0".into(), value: before });
+    let now = net.linear(ValueId(0), 12);
+    let all = net.push(|y| Op::Concat { xs: vec![before, now], y, axis: 0 });
+    let after = net.push(|y| Op::Slice { x: all, y, axis: 0, start: 1, end: 3 });
+    let w = net.tensor(&[3, 3, 12], 0.3);
+    let (stride, dilation, padding) = (1, 1, [0, 0]);
+    let y = net.push(|y| Op::Conv1d {
+        x: all,
+        w,
+        bias: None,
+        y,
+        stride,
+        dilation,
+        padding,
+        activation: None,
+    });
+    net.program.outputs.push(Port { name: "state.0".into(), value: after });
+    let (program, tensors) = net.finish(y);
+    let mut random = Random(4);
+    let seen: Vec<mote_compress::Sample> =
+        (0..30).map(|_| vec![random.fill(4, 1.0), random.fill(24, 1.0)]).collect();
+    let how = Pruning { share: 0.5, importance: Importance::Taylor, spread: Spread::Uniform };
+    let small = prune(&program, &found(&tensors), &seen, how).unwrap();
+    let (input, output) = small.program.states().next().unwrap();
+    assert_eq!(small.program.shape(input), [2, 6]);
+    assert_eq!(small.program.shape(output), [2, 6]);
+    let left = small.ports.of_inputs(&seen[0]);
+    assert_eq!((left[0].len(), left[1].len()), (4, 12));
+    let near = fidelity(
+        (&program, &found(&tensors)),
+        (&small.program, &found(&small.tensors)),
+        &seen,
+        &small.ports,
+    );
+    // The state is what it was, of the channels that are left.
+    assert!(near.unwrap()[0].signal_to_noise_db.is_infinite());
+}
+
+#[test]
+fn shares_that_are_none_are_refused() {
+    let (program, tensors) = network(|_| false);
+    for share in [-0.1, 1.0, f64::NAN] {
+        let how = Pruning { share, importance: Importance::Taylor, spread: Spread::Uniform };
+        let error = prune(&program, &found(&tensors), &samples(9, 60, 1), how).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the share of weights that go is from 0 to below 1, found {share}")
+        );
+    }
+    let how = Pruning { share: 0.5, importance: Importance::Taylor, spread: Spread::Uniform };
+    assert!(prune(&program, &found(&tensors), &[], how).is_err());
+    assert_eq!(Ports::default().of_inputs(&vec![vec![1.0]]), [[1.0]]);
+}
