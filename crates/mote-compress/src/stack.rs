@@ -9,6 +9,9 @@ use crate::{
     prune, quantize, refuse_integers, repair,
 };
 
+/// Samples that ranges and roundings come from, at most: more hardly change them.
+const QUANTIZED: usize = 1024;
+
 /// What is done to a program, in this order. Nothing, where nothing is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Stack {
@@ -70,11 +73,26 @@ impl Stack {
             now = factorize(&now.0, &found(&now.1), &left, how)?;
             mended(&mut now, &ports)?;
         }
-        if let Some(scheme) = self.scheme {
-            now = quantize(&now.0, &found(&now.1), &left, scheme)?;
-        }
         let (program, tensors) = now;
-        Ok(Stacked { program, tensors, ports, repairs })
+        let made = Stacked { program, tensors, ports, repairs };
+        match self.scheme {
+            Some(scheme) => made.quantized(samples, scheme),
+            None => Ok(made),
+        }
+    }
+}
+
+impl Stacked {
+    /// The same in integers; `samples` are those of the program that the stack began with.
+    ///
+    /// # Errors
+    ///
+    /// As [`quantize`].
+    pub fn quantized(&self, samples: &[Sample], scheme: Scheme) -> Result<Self, Error> {
+        let some = samples.iter().step_by(samples.len().div_ceil(QUANTIZED).max(1));
+        let left: Vec<Sample> = some.map(|sample| self.ports.of_inputs(sample)).collect();
+        let (program, tensors) = quantize(&self.program, &found(&self.tensors), &left, scheme)?;
+        Ok(Self { program, tensors, ..self.clone() })
     }
 }
 

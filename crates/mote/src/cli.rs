@@ -64,7 +64,7 @@ enum Command {
     Eval(eval::Eval),
     /// Show what is in a model file
     Inspect(inspect::Inspect),
-    /// Make a model smaller: weights of eight or four bits, arithmetic on integers
+    /// Make a model smaller: fewer channels, lower rank, fewer bits, or whatever fits a budget
     Compress(compress::Compress),
     /// Write a program of a model as firmware, a `no_std` crate or C99, or as ONNX
     Export(export::Export),
@@ -85,6 +85,8 @@ enum Style {
 
 /// What was wrong was given by a person or the world around us.
 const BAD_INPUT: u8 = 2;
+/// What was asked for is possible, but nothing that was tried fits.
+const NOTHING_FITS: u8 = 3;
 /// What a shell reports of a program that was ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -121,6 +123,7 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(match error {
         Error::Interrupted(_) => INTERRUPTED,
         Error::Compile(_) => 1,
+        Error::Budget(_) => NOTHING_FITS,
         _ => BAD_INPUT,
     })
 }

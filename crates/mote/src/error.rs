@@ -64,6 +64,9 @@ pub enum Error {
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(String),
+    /// Nothing that was tried is small enough and loses little enough.
+    #[error("nothing fits the budget: {0}")]
+    Budget(String),
     /// The person asked to stop.
     #[error("interrupted{0}")]
     Interrupted(String),

@@ -221,7 +221,7 @@ fn ask(
 }
 
 /// `64KB`, `2MB`, `500`.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let upper = text.trim().to_ascii_uppercase();
     let plain = upper.strip_suffix('B').unwrap_or(&upper).trim_end();
     let plain = plain.strip_suffix('I').unwrap_or(plain);

@@ -100,6 +100,11 @@ impl Watcher {
         self.at(done)
     }
 
+    /// Whether to go on, where nothing more is done than before.
+    pub(super) fn go_on(&self) -> ControlFlow<()> {
+        self.at(self.bar.position() as usize)
+    }
+
     /// So many are done.
     pub(super) fn at(&self, done: usize) -> ControlFlow<()> {
         self.bar.set_position(done as u64);

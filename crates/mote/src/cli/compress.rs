@@ -1,21 +1,20 @@
 //! `mote compress`: a smaller model from a model and its data.
 
+mod ways;
+
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mote::{
     Error,
-    compression::{Compressed, Progress, compress},
+    compression::{self, Budget, Candidate, Compressed, Progress},
     files::{self, Mapped},
     training::Recipe,
 };
-use mote_compress::{
-    Bits, Clip, Importance, LowRank, Metric, Pruning, Ranks, Repair, Rounding, Scheme, Spread,
-    Stack,
-};
 use serde_json::json;
 
-use super::{Style, answer::Watcher, data::Data, say, say_json};
+use super::{Style, advise::bytes, answer::Watcher, data::Data, say, say_json};
+use ways::Ways;
 
 #[derive(Args)]
 pub(super) struct Compress {
@@ -24,163 +23,99 @@ pub(super) struct Compress {
     /// The files that it was trained on, or more of the same kind
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The share of weights that whole channels, units and heads are taken out for, 0 to below 1
-    #[arg(long, value_name = "SHARE", help_heading = "Fewer channels")]
-    prune: Option<f64>,
-    /// What tells which channels are missed least
-    #[arg(long, value_enum, default_value_t = By::Activation, help_heading = "Fewer channels")]
-    importance: By,
-    /// How much of each layer goes
-    #[arg(long, value_enum, default_value_t = Spreading::Uniform, help_heading = "Fewer channels")]
-    spread: Spreading,
-    /// The share of weights that goes because layers are written as two of lower rank, 0 to below 1
-    #[arg(long, value_name = "SHARE", help_heading = "Lower rank")]
-    low_rank: Option<f64>,
-    /// What counts as near when directions are left out
-    #[arg(long, value_enum, default_value_t = Near::Results, help_heading = "Lower rank")]
-    metric: Near,
-    /// Which rank each layer gets
-    #[arg(long, value_enum, default_value_t = Spreading::Automatic, help_heading = "Lower rank")]
-    ranks: Spreading,
-    /// Steps in which what is left learns to give what the model gave, after channels or ranks went; 0
-    /// for none
-    #[arg(long, value_name = "STEPS", default_value_t = 2000)]
-    repair: usize,
-    /// The width of weights
-    #[arg(long, value_enum, default_value_t = Width::Eight)]
-    bits: Width,
-    /// How the ranges of activations are chosen from the numbers that were seen
-    #[arg(long, value_enum, default_value_t = Ranges::MinMax)]
-    ranges: Ranges,
-    /// How weights are rounded
-    #[arg(long, value_enum, default_value_t = Rounds::Gptq)]
-    rounding: Rounds,
     /// Where to write the smaller model
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
+    ways: Ways,
+    #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
     data: Data,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Width {
-    /// A scale for each output
-    #[value(name = "8")]
-    Eight,
-    /// A factor for each 32 inputs of an output
-    #[value(name = "4")]
-    Four,
-    /// They stay real numbers
-    #[value(name = "32")]
-    Real,
+/// A budget: then the way is searched for.
+#[derive(Args, Clone, Copy)]
+#[command(next_help_heading = "A budget, for which the way is searched")]
+struct Wanted {
+    /// Bytes that all weights may take, such as 64KB
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = WAYS)]
+    flash: Option<u64>,
+    /// Bytes that the activations of a program may take
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = WAYS)]
+    ram: Option<u64>,
+    /// Multiplications that one run of a program may take
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = WAYS)]
+    multiplications: Option<u64>,
+    /// What may be lost: nats for each observed value; of a model that scores nothing, the share of the
+    /// power of its outputs that is an error
+    #[arg(long, value_name = "LOSS", conflicts_with_all = WAYS)]
+    max_loss: Option<f64>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum By {
-    /// The squares of their weights
-    Magnitude,
-    /// The squares of their weights and of what these read on training data
-    Activation,
-    /// How far all outputs would move without them, by gradients on training data
-    Taylor,
-}
+/// What says the way, so that none is to be searched.
+const WAYS: [&str; 4] = ["prune", "low_rank", "bits", "rounding"];
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Spreading {
-    /// The same share of each
-    Uniform,
-    /// What costs least for the weights that it frees, wherever it is
-    Automatic,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Near {
-    /// Weights that are near
-    Weights,
-    /// Results that are near, on training data
-    Results,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Ranges {
-    /// From the least to the largest
-    MinMax,
-    /// So that 99.99 % of them lie within
-    Percentile,
-    /// With the least squared error of rounding and cutting
-    Mse,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Rounds {
-    /// Each to the nearest integer
-    Nearest,
-    /// Each makes up for the errors of others on training data
-    Gptq,
+impl Wanted {
+    fn budget(self) -> Option<Budget> {
+        let Self { flash, ram, multiplications, max_loss } = self;
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let budget = Budget {
+            flash_bytes: flash.map(size),
+            ram_bytes: ram.map(size),
+            multiply_adds: multiplications,
+            loss: max_loss,
+        };
+        (budget != Budget::default()).then_some(budget)
+    }
 }
 
 impl Compress {
-    fn stack(&self) -> Stack {
-        let importance = match self.importance {
-            By::Magnitude => Importance::Magnitude,
-            By::Activation => Importance::Activation,
-            By::Taylor => Importance::Taylor,
-        };
-        let spread = match self.spread {
-            Spreading::Uniform => Spread::Uniform,
-            Spreading::Automatic => Spread::Automatic,
-        };
-        let metric = match self.metric {
-            Near::Weights => Metric::Weights,
-            Near::Results => Metric::Results,
-        };
-        let ranks = match self.ranks {
-            Spreading::Uniform => Ranks::Uniform,
-            Spreading::Automatic => Ranks::Automatic,
-        };
-        Stack {
-            pruning: self.prune.map(|share| Pruning { share, importance, spread }),
-            low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
-            repair: (self.repair > 0).then(|| Repair { steps: self.repair, ..Repair::default() }),
-            scheme: self.scheme(),
-        }
-    }
-
-    fn scheme(&self) -> Option<Scheme> {
-        let bits = match self.bits {
-            Width::Eight => Bits::Eight,
-            Width::Four => Bits::Four,
-            Width::Real => return None,
-        };
-        let clip = match self.ranges {
-            Ranges::MinMax => Clip::Never,
-            Ranges::Percentile => Clip::Within(0.9999),
-            Ranges::Mse => Clip::SquaredError,
-        };
-        let rounding = match self.rounding {
-            Rounds::Nearest => Rounding::Nearest,
-            Rounds::Gptq => Rounding::Compensated,
-        };
-        Some(Scheme { bits, clip, rounding })
-    }
-
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let recipe = Recipe::of(&model.manifest)?;
         let reading = self.data.reading(Some(recipe.reading))?;
         let runs = reading.apply(&self.files, &model.manifest.schema, recipe.rules)?;
-        let repairing = Watcher::new(self.repair, "steps of repair");
+        let budget = self.wanted.budget();
+        let trying = Watcher::new(0, "ways tried");
+        let repairing = Watcher::new(0, "steps of repair");
         let forecasting = Watcher::new(runs.samples(), "samples forecast");
-        let made = compress(&model, &runs, &self.stack(), &mut |progress| match progress {
+        let mut watch = |progress| match progress {
+            Progress::Trying(done, of) => trying.out_of(done, of),
+            Progress::Repairing(..) if budget.is_some() => trying.go_on(),
             Progress::Repairing(done, of) => repairing.out_of(done, of),
             Progress::Forecasting(done, of) => forecasting.out_of(done, of),
-        })?;
-        drop((repairing, forecasting));
+        };
+        let (tried, made) = match budget {
+            Some(budget) => {
+                let found = compression::search(
+                    &model,
+                    &runs,
+                    budget,
+                    self.ways.stack().repair,
+                    &mut watch,
+                )?;
+                (found.candidates, found.best)
+            }
+            None => {
+                let stack = self.ways.stack();
+                (Vec::new(), Some((0, compression::compress(&model, &runs, &stack, &mut watch)?)))
+            }
+        };
+        drop((trying, repairing, forecasting));
+        if style == Style::People {
+            front(&tried)?;
+        }
+        let Some((best, made)) = made else {
+            return Err(Error::Budget(nearest(&tried, budget.unwrap_or_default())));
+        };
         files::write(&self.out, &made.file)?;
         match style {
             Style::Json => say_json(&json!({
                 "model": self.out,
+                "tried": tried,
+                "best": tried.get(best),
                 "bytes": made.file.len(),
                 "tensor_bytes": made.tensor_bytes[1],
                 "tensor_bytes_before": made.tensor_bytes[0],
@@ -235,4 +170,46 @@ impl Compress {
         }
         Ok(())
     }
+}
+
+/// What is smaller than all that loses less.
+fn front(tried: &[Candidate]) -> Result<(), Error> {
+    if tried.is_empty() {
+        return Ok(());
+    }
+    say("  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications    loss")?;
+    for one in tried.iter().filter(|one| one.front) {
+        say(format_args!(
+            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15}  {:+.3}",
+            if one.fits { "*" } else { " " },
+            100.0 * one.pruned,
+            100.0 * one.low_rank,
+            one.bits,
+            one.flash_bytes,
+            one.ram_bytes,
+            one.multiply_adds,
+            one.loss
+        ))?;
+    }
+    say("  * within the budget; the other ways that were tried are larger and lose more")
+}
+
+/// How near the search came to a budget that nothing fits.
+fn nearest(tried: &[Candidate], budget: Budget) -> String {
+    let least = |of: &dyn Fn(&Candidate) -> f64| tried.iter().map(of).fold(f64::INFINITY, f64::min);
+    let within = |one: &&Candidate| budget.flash_bytes.is_none_or(|most| one.flash_bytes <= most);
+    let losses = tried.iter().filter(within).map(|one| one.loss);
+    let small = match losses.min_by(f64::total_cmp) {
+        Some(loss) => format!("what has so few weights loses {loss:.3} or more"),
+        None => "no way has so few weights".into(),
+    };
+    format!(
+        "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, a loss of {:.3}; \
+         {small}",
+        tried.len(),
+        least(&|one| one.flash_bytes as f64),
+        least(&|one| one.ram_bytes as f64),
+        least(&|one| one.multiply_adds as f64),
+        least(&|one| one.loss)
+    )
 }

@@ -1,0 +1,148 @@
+//! How a model is made smaller, where the person says it.
+
+use clap::{Args, ValueEnum};
+use mote_compress::{
+    Bits, Clip, Importance, LowRank, Metric, Pruning, Ranks, Repair, Rounding, Scheme, Spread,
+    Stack,
+};
+
+/// What is done to a model.
+#[derive(Args, Clone, Copy)]
+#[command(next_help_heading = "Fewer bits, and the repair before")]
+pub(super) struct Ways {
+    /// The share of weights that whole channels, units and heads are taken out for, 0 to below 1
+    #[arg(long, value_name = "SHARE", help_heading = "Fewer channels")]
+    prune: Option<f64>,
+    /// What tells which channels are missed least
+    #[arg(long, value_enum, default_value_t = By::Activation, help_heading = "Fewer channels")]
+    importance: By,
+    /// How much of each layer goes
+    #[arg(long, value_enum, default_value_t = Spreading::Uniform, help_heading = "Fewer channels")]
+    spread: Spreading,
+    /// The share of weights that goes because layers are written as two of lower rank, 0 to below 1
+    #[arg(long, value_name = "SHARE", help_heading = "Lower rank")]
+    low_rank: Option<f64>,
+    /// What counts as near when directions are left out
+    #[arg(long, value_enum, default_value_t = Near::Results, help_heading = "Lower rank")]
+    metric: Near,
+    /// Which rank each layer gets
+    #[arg(long, value_enum, default_value_t = Spreading::Automatic, help_heading = "Lower rank")]
+    ranks: Spreading,
+    /// Steps in which what is left learns to give what the model gave, after channels or ranks went; 0
+    /// for none
+    #[arg(long, value_name = "STEPS", default_value_t = 2000)]
+    repair: usize,
+    /// The width of weights
+    #[arg(long, value_enum, default_value_t = Width::Eight)]
+    bits: Width,
+    /// How the ranges of activations are chosen from the numbers that were seen
+    #[arg(long, value_enum, default_value_t = RangesOf::MinMax)]
+    ranges: RangesOf,
+    /// How weights are rounded
+    #[arg(long, value_enum, default_value_t = Rounds::Gptq)]
+    rounding: Rounds,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Width {
+    /// A scale for each output
+    #[value(name = "8")]
+    Eight,
+    /// A factor for each 32 inputs of an output
+    #[value(name = "4")]
+    Four,
+    /// They stay real numbers
+    #[value(name = "32")]
+    Real,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    /// The squares of their weights
+    Magnitude,
+    /// The squares of their weights and of what these read on training data
+    Activation,
+    /// How far all outputs would move without them, by gradients on training data
+    Taylor,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Spreading {
+    /// The same share of each
+    Uniform,
+    /// What costs least for the weights that it frees, wherever it is
+    Automatic,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Near {
+    /// Weights that are near
+    Weights,
+    /// Results that are near, on training data
+    Results,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RangesOf {
+    /// From the least to the largest
+    MinMax,
+    /// So that 99.99 % of them lie within
+    Percentile,
+    /// With the least squared error of rounding and cutting
+    Mse,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Rounds {
+    /// Each to the nearest integer
+    Nearest,
+    /// Each makes up for the errors of others on training data
+    Gptq,
+}
+
+impl Ways {
+    /// The passes.
+    pub(super) fn stack(&self) -> Stack {
+        let importance = match self.importance {
+            By::Magnitude => Importance::Magnitude,
+            By::Activation => Importance::Activation,
+            By::Taylor => Importance::Taylor,
+        };
+        let spread = match self.spread {
+            Spreading::Uniform => Spread::Uniform,
+            Spreading::Automatic => Spread::Automatic,
+        };
+        let metric = match self.metric {
+            Near::Weights => Metric::Weights,
+            Near::Results => Metric::Results,
+        };
+        let ranks = match self.ranks {
+            Spreading::Uniform => Ranks::Uniform,
+            Spreading::Automatic => Ranks::Automatic,
+        };
+        Stack {
+            pruning: self.prune.map(|share| Pruning { share, importance, spread }),
+            low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
+            repair: (self.repair > 0).then(|| Repair { steps: self.repair, ..Repair::default() }),
+            scheme: self.scheme(),
+        }
+    }
+
+    fn scheme(&self) -> Option<Scheme> {
+        let bits = match self.bits {
+            Width::Eight => Bits::Eight,
+            Width::Four => Bits::Four,
+            Width::Real => return None,
+        };
+        let clip = match self.ranges {
+            RangesOf::MinMax => Clip::Never,
+            RangesOf::Percentile => Clip::Within(0.9999),
+            RangesOf::Mse => Clip::SquaredError,
+        };
+        let rounding = match self.rounding {
+            Rounds::Nearest => Rounding::Nearest,
+            Rounds::Gptq => Rounding::Compensated,
+        };
+        Some(Scheme { bits, clip, rounding })
+    }
+}
