@@ -9,10 +9,7 @@
 use std::collections::BTreeMap;
 
 use mote_eval::symmetric::{Eigen, eigen};
-use mote_format::{
-    Array, Dtype, Op, Program, Tensors, ValueId, Verified,
-    program::{Unary, Value},
-};
+use mote_format::{Array, Dtype, Op, Program, Tensors, ValueId, Verified, program::Value};
 
 use crate::{Error, Found, Sample, elements, gram::Grams, verified};
 
@@ -149,12 +146,15 @@ fn automatic(layers: &[Layer], wanted: usize) -> Vec<Option<usize>> {
 fn layers(program: &Program, tensors: &Found<'_>, grams: &Grams, metric: Metric) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::new();
     for op in &program.ops {
-        let (Op::Linear { w, .. } | Op::Conv1d { w, .. }) = op else { continue };
+        let Some(w) = &weights_of(op) else { continue };
         let Some(name) = &program.values[w.index()].tensor else { continue };
         let shape = program.shape(*w);
-        let (outputs, inputs) = (shape[0], shape[1..].iter().product::<usize>());
+        let (outputs, inputs) = match (op, shape) {
+            (Op::ConvTranspose1d { .. }, &[kernel, outputs, inputs]) => (kernel * outputs, inputs),
+            _ => (shape[0], shape[1..].iter().product::<usize>()),
+        };
         let known = layers.iter().any(|layer| layer.name == *name);
-        if known || outputs.min(inputs) < 2 {
+        if known || outputs.min(inputs) < 2 || !only_weights(program, name) {
             continue;
         }
         let weights: Vec<f64> = elements(&tensors[name]).into_iter().map(f64::from).collect();
@@ -166,6 +166,27 @@ fn layers(program: &Program, tensors: &Found<'_>, grams: &Grams, metric: Metric)
         layers.push(Layer { name: name.clone(), outputs, inputs, energies, directions });
     }
     layers
+}
+
+/// The weights of a layer that can be written as two.
+fn weights_of(op: &Op) -> Option<ValueId> {
+    match op {
+        Op::Linear { w, .. } | Op::Conv1d { w, .. } | Op::ConvTranspose1d { w, .. } => Some(*w),
+        _ => None,
+    }
+}
+
+/// Whether a tensor is read as the weights of one kind of layer, and in no other way.
+fn only_weights(program: &Program, name: &str) -> bool {
+    let is = |id: ValueId| program.values[id.index()].tensor.as_deref() == Some(name);
+    let mut kinds = Vec::new();
+    let mut reads = 0;
+    for op in &program.ops {
+        op.for_each_operand(|x| reads += usize::from(is(x)));
+        kinds.extend(weights_of(op).filter(|w| is(*w)).map(|_| op.name()));
+    }
+    let shown = program.outputs.iter().any(|port| is(port.value));
+    reads == kinds.len() && kinds.iter().all(|kind| *kind == kinds[0]) && !shown
 }
 
 /// Eigenvalues and eigenvectors of `W G Wᵀ`, the largest first.
@@ -211,33 +232,20 @@ fn rewrite(
         }
     }
     for op in &program.ops {
-        let (Op::Linear { w, bias, y, activation, .. } | Op::Conv1d { w, bias, y, activation, .. }) =
-            op
-        else {
-            made.ops.push(op.clone());
-            continue;
-        };
-        let name = program.values[w.index()].tensor.as_deref().unwrap_or_default();
-        let Some(&(layer, rank)) = ranks.get(name) else {
+        let name = weights_of(op).and_then(|w| program.values[w.index()].tensor.as_deref());
+        let Some((name, &(layer, rank))) = name.and_then(|n| Some((n, ranks.get(n)?))) else {
             made.ops.push(op.clone());
             continue;
         };
         let weights = elements(&tensors[name]);
-        let thin = [&[rank], &program.shape(*w)[1..]].concat();
+        let [thin, mix] = shapes(op, program, rank);
         let first = tensor(&mut made, &mut arrays, format!("{name}.first"), &thin, || {
             layer.first(&weights, rank)
         });
-        let mix = [layer.outputs, rank];
         let second =
             tensor(&mut made, &mut arrays, format!("{name}.second"), &mix, || layer.second(rank));
-        let mut shape = program.shape(*y).to_vec();
-        shape.pop();
-        shape.push(rank);
-        made.values.push(Value::f32(shape));
-        let between = ValueId(made.values.len() as u32 - 1);
-        made.ops.push(thinner(op, first, between));
-        let (x, w, bias, y, activation) = (between, second, *bias, *y, *activation);
-        made.ops.push(Op::Linear { x, w, bias, y, activation });
+        let both = two(op, &mut made.values, [first, second], rank);
+        made.ops.extend(both);
     }
     drop_unread(&mut made);
     (made, arrays)
@@ -264,15 +272,53 @@ impl Layer {
     }
 }
 
-/// The same layer with fewer outputs, and without what comes after its sum.
-fn thinner(op: &Op, first: ValueId, between: ValueId) -> Op {
-    let mut op = op.clone();
-    if let Op::Linear { w, bias, y, activation, .. } | Op::Conv1d { w, bias, y, activation, .. } =
-        &mut op
-    {
-        (*w, *bias, *y, *activation) = (first, None, between, None::<Unary>);
+/// The shapes of the two tensors of weights.
+fn shapes(op: &Op, program: &Program, rank: usize) -> [Vec<usize>; 2] {
+    let shape = weights_of(op).map(|w| program.shape(w)).unwrap_or_default();
+    match (op, shape) {
+        (Op::ConvTranspose1d { .. }, &[kernel, outputs, inputs]) => {
+            [vec![rank, inputs], vec![kernel, outputs, rank]]
+        }
+        _ => [[&[rank], &shape[1..]].concat(), vec![shape[0], rank]],
     }
-    op
+}
+
+/// Two layers in place of one: the first has no bias and no activation, and writes a new value.
+fn two(op: &Op, values: &mut Vec<Value>, [w, second]: [ValueId; 2], rank: usize) -> [Op; 2] {
+    // As long in time as what it reads, or as what the layer gives.
+    let like = match op {
+        Op::ConvTranspose1d { x, .. } => *x,
+        _ => op.result(),
+    };
+    let mut shape = values[like.index()].shape.clone();
+    shape.pop();
+    shape.push(rank);
+    values.push(Value::f32(shape));
+    let between = ValueId(values.len() as u32 - 1);
+    match *op {
+        Op::Linear { x, bias, y, activation, .. } => [
+            Op::Linear { x, w, bias: None, y: between, activation: None },
+            Op::Linear { x: between, w: second, bias, y, activation },
+        ],
+        Op::Conv1d { x, bias, y, stride, dilation, padding, activation, .. } => [
+            Op::Conv1d {
+                x,
+                w,
+                bias: None,
+                y: between,
+                stride,
+                dilation,
+                padding,
+                activation: None,
+            },
+            Op::Linear { x: between, w: second, bias, y, activation },
+        ],
+        Op::ConvTranspose1d { x, bias, y, stride, trim, activation, .. } => [
+            Op::Linear { x, w, bias: None, y: between, activation: None },
+            Op::ConvTranspose1d { x: between, w: second, bias, y, stride, trim, activation },
+        ],
+        _ => unreachable!("only layers have weights"),
+    }
 }
 
 /// The value of a tensor, which is made where it is not there yet.
