@@ -104,7 +104,7 @@ def table(results: list) -> str:
             seeds = len({r["seed"] for r in own})
             lines += [
                 f"## {family} on {folder}/{file.removesuffix('.gz')}", "",
-                f"{before:.0f} KB of weights in FP32, {nats:.2f} nats; {seeds} seeds.", "",
+                f"{before:.0f} KB of weights in FP32, {nats:.2f} nats; {seeds} {'seeds' if seeds > 1 else 'seed'}.", "",
                 "| | KB | smaller | multiplications, % | time, % | arena, KB | nats | score, dB |", "|---|---|---|---|---|---|---|---|",
             ]
             for way in WAYS:
