@@ -10,6 +10,7 @@ use crate::{
     Error, Found, Sample, elements,
     gram::Grams,
     prune::groups::{Group, Place},
+    ranges::fill_first,
     spread::units,
 };
 
@@ -47,11 +48,11 @@ pub(crate) fn importance(
     match kind {
         Importance::Magnitude => {
             let squares = |w: &[f32]| w.iter().map(|w| f64::from(*w).powi(2)).collect();
-            Ok(sums(program, classes, |name, _| squares(&elements(&tensors[name]))))
+            Ok(sums(program, classes, |name| squares(&elements(&tensors[name]))))
         }
         Importance::Activation => {
             let grams = Grams::observe(program, tensors, samples)?;
-            Ok(sums(program, classes, |name, _| {
+            Ok(sums(program, classes, |name| {
                 let w = elements(&tensors[name]);
                 let read = grams.of(name).map(|gram| gram.mean_squares()).unwrap_or_default();
                 let square = |(i, w): (usize, &f32)| {
@@ -67,11 +68,7 @@ pub(crate) fn importance(
 }
 
 /// For each group the sum of `of` over the places of tensors that it holds.
-fn sums(
-    program: &Program,
-    classes: &[Vec<Group>],
-    of: impl Fn(&str, &Value) -> Vec<f64>,
-) -> Vec<Vec<f64>> {
+fn sums(program: &Program, classes: &[Vec<Group>], of: impl Fn(&str) -> Vec<f64>) -> Vec<Vec<f64>> {
     let along = along_axes(program, of);
     let one = |group: &Group| group.places.iter().map(|place| at(&along, place)).sum();
     classes.iter().map(|class| class.iter().map(one).collect()).collect()
@@ -80,10 +77,10 @@ fn sums(
 /// For each tensor, axis and index the sum over everything there.
 type Along = Vec<Vec<Vec<f64>>>;
 
-fn along_axes(program: &Program, of: impl Fn(&str, &Value) -> Vec<f64>) -> Along {
+fn along_axes(program: &Program, of: impl Fn(&str) -> Vec<f64>) -> Along {
     let one = |value: &Value| {
         let Some(name) = &value.tensor else { return Vec::new() };
-        let numbers = of(name, value);
+        let numbers = of(name);
         let axis = |axis: usize| {
             let behind: usize = value.shape[axis + 1..].iter().product();
             let mut sums = vec![0.0; value.shape[axis]];
@@ -126,16 +123,16 @@ fn taylor(
     let step = samples.len().div_ceil(SEEN);
     for (i, sample) in samples.iter().enumerate().step_by(step) {
         let mut noise = Noise::new(0, i as u64);
-        fill_first(&mut instance, program, sample, i)?;
+        fill_first(&mut instance, program.inputs.len(), sample, i)?;
         for (k, unit) in units.iter().enumerate() {
             let probe = training.input(&format!("{PROBE}{k}")).expect("added above");
-            let signs = instance.input(probe);
-            noise.fill(signs);
-            signs.iter_mut().for_each(|x| *x /= *unit as f32);
+            let shares = instance.input(probe);
+            noise.fill(shares);
+            shares.iter_mut().for_each(|x| *x /= *unit as f32);
         }
         instance.run();
         let gradients = |name: &str| parts.iter().find(|(n, _)| *n == name).map(|(_, id)| *id);
-        let along = along_axes(program, |name, _| match gradients(name) {
+        let along = along_axes(program, |name| match gradients(name) {
             Some(id) => {
                 let met = |(w, g): (&f32, &f32)| f64::from(*w) * f64::from(*g);
                 elements(&tensors[name]).iter().zip(instance.output(id)).map(met).collect()
@@ -150,24 +147,6 @@ fn taylor(
         }
     }
     Ok(scores)
-}
-
-/// Fills the inputs that `program` has; those behind them are the caller's.
-fn fill_first(
-    instance: &mut mote_runtime::Instance<'_>,
-    program: &Program,
-    sample: &Sample,
-    at: usize,
-) -> Result<(), Error> {
-    let wanted: Vec<usize> = program.inputs.iter().map(|p| program.elements(p.value)).collect();
-    let found: Vec<usize> = sample.iter().map(Vec::len).collect();
-    if wanted != found {
-        return Err(Error::Sample { sample: at, wanted, found });
-    }
-    for (port, x) in program.inputs.iter().zip(sample) {
-        instance.input(port.value).copy_from_slice(x);
-    }
-    Ok(())
 }
 
 const PROBE: &str = "probe.";

@@ -83,13 +83,25 @@ pub(crate) fn replay(
 
 /// Fills the inputs of an instance with sample number `at`.
 pub(crate) fn fill(instance: &mut Instance<'_>, sample: &Sample, at: usize) -> Result<(), Error> {
+    let inputs = instance.program().inputs.len();
+    fill_first(instance, inputs, sample, at)
+}
+
+/// Fills as many inputs, from the first on; those behind them are the caller's.
+pub(crate) fn fill_first(
+    instance: &mut Instance<'_>,
+    inputs: usize,
+    sample: &Sample,
+    at: usize,
+) -> Result<(), Error> {
     let program = instance.program();
-    let wanted: Vec<usize> = program.inputs.iter().map(|p| program.elements(p.value)).collect();
+    let ports = &program.inputs[..inputs];
+    let wanted: Vec<usize> = ports.iter().map(|p| program.elements(p.value)).collect();
     let found: Vec<usize> = sample.iter().map(Vec::len).collect();
     if wanted != found {
         return Err(Error::Sample { sample: at, wanted, found });
     }
-    for (port, x) in program.inputs.iter().zip(sample) {
+    for (port, x) in ports.iter().zip(sample) {
         instance.input(port.value).copy_from_slice(x);
     }
     Ok(())

@@ -12,7 +12,11 @@ use mote_format::{
 };
 use mote_runtime::{Adam, Instance, Learner, Level, Loaded};
 
-use crate::{Error, Found, Ports, Sample, ranges::fill, spread::units};
+use crate::{
+    Error, Found, Ports, Sample,
+    ranges::{fill, fill_first},
+    spread::units,
+};
 
 /// How a program is repaired.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,9 +143,7 @@ impl School<'_> {
         self.teaching.run();
         let program = self.learner.instance().program();
         let sample = ports.of_inputs(&samples[i]);
-        for (port, x) in program.inputs[..self.inputs].iter().zip(&sample) {
-            self.learner.instance().input(port.value).copy_from_slice(x);
-        }
+        fill_first(self.learner.instance(), self.inputs, &sample, i)?;
         let outputs = self.teaching.program().outputs.iter().enumerate();
         for (port, (k, output)) in program.inputs[self.inputs..].iter().zip(outputs) {
             let wanted = ports.of_output(k, self.teaching.output(output.value));
