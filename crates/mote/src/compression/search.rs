@@ -15,7 +15,7 @@ use super::{
     ground::{Ground, Half},
     tensor_bytes,
 };
-use crate::Error;
+use crate::{Error, training::stepping};
 
 /// What a model may take, and what it may lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -154,11 +154,12 @@ fn judged(
         }
     };
     let stored = |name: &str| made.tensors.get(name).map(Array::stored);
-    let programs = split(&made.program)
-        .into_iter()
-        .map(|program| Verified::new(program, stored).expect("a part of what was verified"));
+    let mut programs = split(&made.program);
+    // What advances by one sample is in the file too.
+    programs.extend(stepping(&programs, &made.tensors));
     let (mut ram_bytes, mut multiply_adds) = (0, 0);
     for program in programs {
+        let program = Verified::new(program, stored).expect("a part of what was verified");
         ram_bytes = ram_bytes.max(Plan::new(&program).bytes());
         multiply_adds = multiply_adds.max(program.multiply_adds());
     }
