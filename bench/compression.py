@@ -1,123 +1,234 @@
 #!/usr/bin/env python3
 """How much smaller models get, and what that costs them.
 
-Run from the root of the repository:  python3 bench/compression.py --data FOLDER [--seeds 5] [--sets ett,skab]
+Run from the root of the repository:
+    python3 bench/compression.py [--data FOLDER] [--seeds 5] [--sets skab,ett] [--models vae,flow] [--jobs 1]
 
-Trains each family with its usual settings from several seeds and applies `mote compress` in each way to
-each. Everything is measured on the held-back part of the data. Results are kept in
-docs/results/compression.json; what is there is not run again. Writes docs/results/compression.md.
+Trains each family with its usual settings from several seeds, and applies `mote compress` in each way to
+each. Quality is measured by `mote compress` on held-back data, and on files with labels by `mote eval`.
+Results are kept in docs/results/compression.json; what is there is not run again. Writes
+docs/results/compression.md and the curves beside it.
 """
 import argparse, json, math, os, statistics, subprocess, sys, tempfile, threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STORE = ROOT / "docs" / "results" / "compression.json"
-TARGET = ROOT / "docs" / "results" / "compression.md"
-FAMILIES = ["vae", "flow", "autoregressive"]
-SETS = {"ett": ("ett", "ETTh1.csv.gz"), "skab": ("skab", "valve1/0.csv.gz")}
+RESULTS = ROOT / "docs" / "results"
+STORE, TARGET = RESULTS / "compression.json", RESULTS / "compression.md"
+# By what each family is measured; the first is what it is for.
+FAMILIES = {
+    "vae": "detection,density,forecast",
+    "flow": "detection,density",
+    "autoregressive": "detection,density,forecast",
+    "transformer": "detection,density,forecast",
+    "spline-flow": "detection,density,imputation",
+    "diffusion": "generation,imputation",
+}
+SETS = {"skab": ("skab", "valve1/0.csv.gz", True), "ett": ("ett", "ETTh1.csv.gz", False)}
 REAL = ["--bits", "32"]
+SHARES = [0.3, 0.5, 0.7, 0.85]
+percent = lambda share: f"{100 * share:.0f} %"
+PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
+THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in SHARES}
 WAYS = {
     "INT8": ["--bits", "8"],
     "INT8, each to the nearest": ["--bits", "8", "--rounding", "nearest"],
     "INT4": ["--bits", "4"],
     "INT4, each to the nearest": ["--bits", "4", "--rounding", "nearest"],
-    "30 % pruned": ["--prune", "0.3", *REAL],
-    "50 % pruned": ["--prune", "0.5", *REAL],
-    "70 % pruned": ["--prune", "0.7", *REAL],
+    **PRUNED,
     "50 % pruned, by magnitude": ["--prune", "0.5", "--importance", "magnitude", *REAL],
     "50 % pruned, by gradients, automatic": ["--prune", "0.5", "--importance", "taylor", "--spread", "automatic", *REAL],
-    "50 % pruned, no repair": ["--prune", "0.5", "--repair", "0", *REAL],
-    "30 % by lower rank": ["--low-rank", "0.3", *REAL],
-    "50 % by lower rank": ["--low-rank", "0.5", *REAL],
-    "70 % by lower rank": ["--low-rank", "0.7", *REAL],
+    **THINNED,
     "50 % by lower rank, uniform": ["--low-rank", "0.5", "--ranks", "uniform", *REAL],
     "50 % by lower rank, plain, uniform": ["--low-rank", "0.5", "--ranks", "uniform", "--metric", "weights", *REAL],
-    "50 % by lower rank, no repair": ["--low-rank", "0.5", "--repair", "0", *REAL],
-    "50 % by lower rank, plain, uniform, no repair": ["--low-rank", "0.5", "--ranks", "uniform", "--metric", "weights", "--repair", "0", *REAL],
-    "stack: 40 % pruned, 30 % by lower rank, INT8": ["--prune", "0.4", "--low-rank", "0.3"],
-    "stack: 50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4"],
-    "stack: 50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
+    "a student of half the weights": ["--student", "0.5", *REAL],
+    "50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "8"],
+    "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
 }
+NAMES = {
+    "vus_pr": "VUS-PR, planted", "nats": "density", "rare_nats": "density, rare", "forecast_crps": "CRPS, forecast",
+    "imputation_crps": "CRPS, imputation", "context_fid": "Context-FID", "tails": "rare drawn", "labelled": "VUS-PR, labelled",
+}
+# Pairs that say whether a method is worth its trouble: (better?, plain).
+DUELS = [
+    ("INT8", "INT8, each to the nearest"), ("INT4", "INT4, each to the nearest"),
+    ("50 % pruned", "50 % pruned, by magnitude"), ("50 % pruned", "50 % pruned, by gradients, automatic"),
+    ("50 % by lower rank", "50 % by lower rank, uniform"),
+    ("50 % by lower rank, uniform", "50 % by lower rank, plain, uniform"),
+    ("50 % pruned", "a student of half the weights"), ("50 % pruned", "50 % by lower rank"),
+]
+CRITICAL = 0.05
 
 
 def said(command: list) -> list:
     process = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RAYON_NUM_THREADS": "1"})
     if process.returncode:
-        sys.exit(f"error: {' '.join(map(str, command))}\n{process.stderr}")
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{process.stderr}")
     return [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
 
 
-def time_of_score(program: Path, model: Path) -> float:
-    """Nanoseconds of one window, the median."""
-    return said([program, "bench", model, "--program", "score", "--seconds", "0.5", "--json"])[0]["call_ns"]["median"]
+def time_of(program: Path, model: Path, entry: str) -> float:
+    """Nanoseconds of one window, the fastest round: others use the machine too."""
+    return said([program, "bench", model, "--program", entry, "--seconds", "0.4", "--json"])[0]["call_ns"]["min"]
+
+
+def labelled(program: Path, model: Path, file: Path) -> float:
+    return said([program, "eval", model, file, "--json"])[-1]["mean"]["vus_pr"]
 
 
 def measure(program: Path, data: Path, family: str, name: str, seed: int, known: set, keep) -> None:
-    folder, file = SETS[name]
+    folder, file, labels = SETS[name]
+    path, detects = data / folder / file, FAMILIES[family].startswith("detection")
     with tempfile.TemporaryDirectory() as scratch:
         whole, small = Path(scratch) / "whole.mote", Path(scratch) / "small.mote"
-        said([program, "train", data / folder / file, "--dataset", ROOT / "datasets" / f"{folder}.toml",
+        said([program, "train", path, "--dataset", ROOT / "datasets" / f"{folder}.toml",
               "--model", family, "--seed", str(seed), "--fresh", "--json", "--out", whole])
+        before = labelled(program, whole, path) if labels and detects else None
         for way, arguments in WAYS.items():
             if (family, name, way, seed) in known:
                 continue
-            made = said([program, "compress", whole, data / folder / file, *arguments, "--json", "--out", small])[-1]
-            score = next(change for change in made["programs"] if change["program"] == "score")
+            made = said([program, "compress", whole, path, "--quality", FAMILIES[family], *arguments, "--json", "--out", small])[-1]
+            largest = max(made["programs"], key=lambda p: p["multiply_adds"][0])
             # One after the other, so that both meet the same machine.
-            times = [time_of_score(program, model) for model in (whole, small)]
+            times = [time_of(program, model, largest["program"]) for model in (whole, small)]
+            quality = {q["metric"]: [q["before"], q["after"], q["loss"]] for q in made["quality"]}
+            if before is not None:
+                after = labelled(program, small, path)
+                quality["labelled"] = [before, after, 1 - after / before]
             keep({
-                "family": family, "set": name, "way": way, "seed": seed, "nats": made["nats"], "ns": times,
-                "bytes": [made["tensor_bytes_before"], made["tensor_bytes"]], "arena": score["arena_bytes"],
-                "multiply_adds": score["multiply_adds"], "db": dict(map(tuple, score["signal_to_noise_db"]))["nll"],
+                "family": family, "set": name, "way": way, "seed": seed, "quality": quality, "ns": times,
+                "bytes": [made["tensor_bytes_before"], made["tensor_bytes"]],
+                "arena": [max(p["arena_bytes"][i] for p in made["programs"]) for i in (0, 1)],
+                "multiply_adds": largest["multiply_adds"],
             })
 
 
-# Two-sided 95 % quantiles of Student's t for 1, 2, … degrees of freedom.
-T = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26]
-
-
-def interval(values: list, digits: int) -> str:
+def interval(values: list, digits: int = 1) -> str:
+    """The mean with its 95 % interval by Student's t, where there are several."""
     mean = statistics.mean(values)
     if len(values) < 2:
         return f"{mean:.{digits}f}"
-    half = T[min(len(values) - 2, len(T) - 1)] * statistics.stdev(values) / math.sqrt(len(values))
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+    t = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26][len(values) - 2] if len(values) <= 10 else 1.96
+    return f"{mean:.{digits}f} ± {t * statistics.stdev(values) / math.sqrt(len(values)):.{digits}f}"
+
+
+def losses(rows: list, metric: str) -> list:
+    found = [row["quality"].get(metric, [None] * 3)[2] for row in rows]
+    return [100 * loss for loss in found if loss is not None]
+
+
+def purpose(family: str, name: str) -> str:
+    """The metric that decides."""
+    if FAMILIES[family].startswith("generation"):
+        return "context_fid"
+    return "labelled" if SETS[name][2] else "vus_pr"
+
+
+def curves(results: list, ways: dict, title: str, path: Path) -> None:
+    """The loss of the purpose against the share that went, a panel for each set, a line for each family."""
+    colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+    wide, high, left, top, low, most = 330, 220, 60, 46, -5, 40
+    parts, y = [], lambda loss: top + high * (1 - (max(low, min(most, loss)) - low) / (most - low))
+    names = [name for name in SETS if any(r["set"] == name for r in results)]
+    for panel, name in enumerate(names):
+        x0 = left + panel * (wide + 60)
+        x = lambda share: x0 + wide * share
+        parts.append(f'<text x="{x0}" y="{top - 12}" font-weight="600">{SETS[name][0]}/{SETS[name][1].removesuffix(".csv.gz")}</text>')
+        for tick in range(0, most + 1, 10):
+            parts.append(f'<line x1="{x0}" x2="{x0 + wide}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#ddd"/><text x="{x0 - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick}</text>')
+        parts.append(f'<line x1="{x0}" x2="{x0 + wide}" y1="{y(100 * CRITICAL):.1f}" y2="{y(100 * CRITICAL):.1f}" stroke="#888" stroke-dasharray="4 3"/>')
+        for share in [0, *SHARES]:
+            parts.append(f'<text x="{x(share):.1f}" y="{top + high + 18}" text-anchor="middle">{100 * share:.0f}</text>')
+        parts.append(f'<text x="{x0 + wide / 2}" y="{top + high + 36}" text-anchor="middle">% of the weights asked to go</text>')
+        for family, colour in zip(FAMILIES, colours):
+            points = [(0.0, 0.0)]
+            for share, way in zip(SHARES, ways):
+                rows = [r for r in results if (r["set"], r["family"], r["way"]) == (name, family, way)]
+                if found := losses(rows, purpose(family, name)):
+                    points.append((share, statistics.mean(found)))
+            if len(points) > 1:
+                line = " ".join(f"{x(s):.1f},{y(l):.1f}" for s, l in points)
+                parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+                parts += [f'<circle cx="{x(s):.1f}" cy="{y(l):.1f}" r="3" fill="{colour}"/>' for s, l in points]
+    total = left + len(names) * (wide + 60)
+    for i, (family, colour) in enumerate(zip(FAMILIES, colours)):
+        at = left + i * 118
+        parts.append(f'<circle cx="{at}" cy="{top + high + 58}" r="4" fill="{colour}"/><text x="{at + 9}" y="{top + high + 62}">{family}</text>')
+    size = f'viewBox="0 0 {max(total, left + 118 * len(FAMILIES))} {top + high + 76}"'
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="system-ui, sans-serif" font-size="12" fill="#222">'
+        f'<rect width="100%" height="100%" fill="#fff"/><text x="{left}" y="18" font-weight="600">{title}</text>{"".join(parts)}</svg>\n'
+    )
+
+
+def duels(results: list) -> list:
+    """For each pair of ways how much more the second loses of the first's purpose, over all seeds."""
+    lines = [
+        "## Is it worth its trouble?", "",
+        "How many points of quality the second way loses more than the first, seed by seed, so that above zero the first "
+        "is better: by what the family is for, and by the density. Over all families and sets, with 95 % intervals; *wins* of pairs.", "",
+        "| first | second | purpose | wins | density | wins |", "|---|---|---|---|---|---|",
+    ]
+    at = {(r["set"], r["family"], r["seed"], r["way"]): r["quality"] for r in results}
+    for first, second in DUELS:
+        cells = []
+        for metric in (None, "nats"):
+            more = []
+            for (name, family, seed, way), quality in at.items():
+                other = at.get((name, family, seed, second))
+                of = metric or purpose(family, name)
+                if way == first and other and of in quality and of in other and None not in (quality[of][2], other[of][2]):
+                    more.append(100 * (other[of][2] - quality[of][2]))
+            cells += [interval(more), f"{sum(m > 0 for m in more)} of {len(more)}"] if more else ["", ""]
+        lines.append(f"| {first} | {second} | {' | '.join(cells)} |")
+    return lines + [""]
 
 
 def table(results: list) -> str:
     lines = [
         "# What compression costs", "",
-        "Made by `python3 bench/compression.py`: families trained with their usual settings, each seed a training of its own, and "
-        "compressed by `mote compress`. Everything is measured on data that was held back. *Nats* is how much more (+) or less (-) a "
-        "held-back value costs after than before, in nats: the drift of the density. *Score* is signal over noise of the score of each "
-        "value, in decibels, before as the signal. Times are of one window on one thread of a machine that others used too, the "
-        "quotient of two runs, one right after the other. Intervals are 95 % over seeds.", "",
+        "Made by `python3 bench/compression.py`: families trained with their usual settings, each seed a training of its "
+        "own, and compressed by `mote compress`. Everything is measured on data that passes have not seen.", "",
+        "*Lost* is in per cent of what was there before, so below zero something was won: of VUS-PR on held-back data with "
+        "planted faults, and with its own labels where the file has them; of the density at a held-back value (nats, as "
+        "1 − e^−difference), also of the tenth of windows that the whole model finds rarest; CRPS and Context-FID that came on top; "
+        "and the share of rare values that are drawn. *Time* is of one window on one thread, as a quotient of two runs right after "
+        "each other on a machine that others used too. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
+        "said before anything was measured; critical ones of the first column are bold.", "",
+        "![Pruning](compression-pruning.svg)", "", "![Lower rank](compression-rank.svg)", "",
     ]
-    for name, (folder, file) in SETS.items():
+    lines += duels(results)
+    for name, (folder, file, _) in SETS.items():
         for family in FAMILIES:
             own = [r for r in results if r["set"] == name and r["family"] == family]
             if not own:
                 continue
+            deciding = purpose(family, name)
+            metrics = sorted({m for r in own for m in r["quality"]}, key=lambda m: (m != deciding, list(NAMES).index(m)))
             before = statistics.mean(r["bytes"][0] for r in own) / 1024
-            nats = statistics.mean(r["nats"][0] for r in own)
+            first = lambda m: statistics.mean(r["quality"][m][0] for r in own if m in r["quality"])
+            what = ", ".join(f"{NAMES[m]} {first(m):.3f}" for m in metrics)
             seeds = len({r["seed"] for r in own})
             lines += [
                 f"## {family} on {folder}/{file.removesuffix('.gz')}", "",
-                f"{before:.0f} KB of weights in FP32, {nats:.2f} nats; {seeds} {'seeds' if seeds > 1 else 'seed'}.", "",
-                "| | KB | smaller | multiplications, % | time, % | arena, KB | nats | score, dB |", "|---|---|---|---|---|---|---|---|",
+                f"{before:.0f} KB of weights in FP32; {what} (nats for densities); {seeds} {'seeds' if seeds > 1 else 'seed'}.", "",
+                f"| | KB | smaller | multiplications, % | time, % | arena, KB | {' | '.join(NAMES[m] + ', lost %' for m in metrics)} |",
+                "|---|" + "---|" * (5 + len(metrics)),
             ]
             for way in WAYS:
                 rows = [r for r in own if r["way"] == way]
                 if not rows:
                     continue
                 mean = lambda of: statistics.mean(of(r) for r in rows)
-                drift = [r["nats"][1] - r["nats"][0] for r in rows]
+                cells = [interval(found) if (found := losses(rows, m)) else "" for m in metrics]
+                if losses(rows, deciding) and statistics.mean(losses(rows, deciding)) > 100 * CRITICAL:
+                    cells[0] = f"**{cells[0]}**"
                 lines.append(
                     f"| {way} | {mean(lambda r: r['bytes'][1]) / 1024:.1f} | {mean(lambda r: r['bytes'][0] / r['bytes'][1]):.1f} × "
                     f"| {100 * mean(lambda r: r['multiply_adds'][1] / r['multiply_adds'][0]):.0f} "
                     f"| {100 * mean(lambda r: r['ns'][1] / r['ns'][0]):.0f} | {mean(lambda r: r['arena'][1]) / 1024:.1f} "
-                    f"| {interval(drift, 3)} | {interval([r['db'] for r in rows], 1)} |"
+                    f"| {' | '.join(cells)} |"
                 )
             lines.append("")
     return "\n".join(lines)
@@ -129,33 +240,43 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--sets", default=",".join(SETS))
     arguments.add_argument("--models", default=",".join(FAMILIES))
-    arguments.add_argument("--jobs", type=int, default=2)
+    arguments.add_argument("--jobs", type=int, default=1)
     arguments.add_argument("--program", type=Path, help="run this and build nothing")
     options = arguments.parse_args()
     if options.program is None:
         subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "mote"], cwd=ROOT, check=True)
     program = options.program or ROOT / "target" / "release" / "mote"
     results, lock = json.loads(STORE.read_text()) if STORE.exists() else [], threading.Lock()
-    order = lambda r: (list(SETS).index(r["set"]), FAMILIES.index(r["family"]), list(WAYS).index(r["way"]), r["seed"])
+    order = lambda r: (list(SETS).index(r["set"]), list(FAMILIES).index(r["family"]), list(WAYS).index(r["way"]), r["seed"])
+
+    def write() -> None:
+        TARGET.write_text(table(results))
+        curves(results, PRUNED, "Pruned and repaired: quality lost, %", RESULTS / "compression-pruning.svg")
+        curves(results, THINNED, "Lower rank and repaired: quality lost, %", RESULTS / "compression-rank.svg")
 
     def keep(result: dict) -> None:
         with lock:
             results.append(result)
             results.sort(key=order)
             STORE.write_text("[\n" + ",\n".join(json.dumps(r) for r in results) + "\n]\n")
-            TARGET.write_text(table(results))
-        print(result["family"], result["set"], result["seed"], result["way"], f"{result['nats'][1] - result['nats'][0]:+.3f}", file=sys.stderr)
+            write()
+        lost = {m: round(100 * q[2], 1) for m, q in result["quality"].items() if q[2] is not None}
+        print(result["family"], result["set"], result["seed"], result["way"], lost, file=sys.stderr)
 
     def one(job: tuple) -> None:
         seed, name, family = job
         known = {(r["family"], r["set"], r["way"], r["seed"]) for r in results}
-        if any((family, name, way, seed) not in known for way in WAYS):
-            measure(program, options.data, family, name, seed, known, keep)
+        try:
+            if any((family, name, way, seed) not in known for way in WAYS):
+                measure(program, options.data, family, name, seed, known, keep)
+        except RuntimeError as error:
+            print(f"error: {error}", file=sys.stderr)
 
     jobs = [(seed, name, family) for seed in range(options.seeds) for name in options.sets.split(",") for family in options.models.split(",")]
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(one, jobs))
-    TARGET.write_text(table(results))
+    if results:
+        write()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ pub use integers::Bits;
 pub use join::{join, side_by_side, split};
 pub use low_rank::{LowRank, Metric, Ranks, factorize};
 pub use prune::{Ports, Pruned, Pruning, Spread, prune};
-pub use quantize::{Rounding, Scheme, quantize};
+pub use quantize::{Rounding, Scheme, Shown, quantize};
 pub use ranges::{Ranges, unfuse};
 pub use repair::{Lesson, Repair, Repaired, repair};
 pub use stack::{Stack, Stacked};

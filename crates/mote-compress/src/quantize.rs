@@ -10,7 +10,12 @@ mod plan;
 
 use mote_format::{Tensors, Verified};
 
-use crate::{Bits, Clip, Error, Found, Ranges, Sample, gram::Grams, ranges::unfuse, verified};
+use crate::{
+    Bits, Clip, Error, Found, Ranges, Sample,
+    gram::Grams,
+    ranges::{extents, unfuse},
+    verified,
+};
 use emit::Emitter;
 use plan::Plan;
 
@@ -43,28 +48,60 @@ impl From<Bits> for Scheme {
     }
 }
 
-/// The same program on integers, and all the tensors that it needs.
-///
-/// Scales of activations come from the ranges that `samples` show: data like that which the program
-/// will see, none of which it is measured on.
+/// How far ranges reach beyond what is usual at either end, at most, as a share of its width.
+const HEADROOM: f32 = 0.5;
+
+/// What a program is shown before it becomes one of integers. None of it is what it is measured on.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Data like that which it will see.
+    pub usual: &'a [Sample],
+    /// And what it should not choke on, if anything: of that, ranges take in what is no further beyond the
+    /// usual range than half of its width. So a fault does not look like the edge of what is usual, and the
+    /// steps of what is usual at most double.
+    pub unusual: &'a [Sample],
+}
+
+impl<'a> From<&'a [Sample]> for Shown<'a> {
+    /// Nothing unusual.
+    fn from(usual: &'a [Sample]) -> Self {
+        Self { usual, unusual: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<Sample>> for Shown<'a> {
+    /// Nothing unusual.
+    fn from(usual: &'a Vec<Sample>) -> Self {
+        usual.as_slice().into()
+    }
+}
+
+/// The same program on integers, and all the tensors that it needs. Scales of activations come from the
+/// ranges of what it is shown.
 ///
 /// # Errors
 ///
 /// [`Error::Quantized`] if it holds integers already, else as [`Ranges::observe`].
-pub fn quantize(
+pub fn quantize<'s>(
     program: &Verified,
     tensors: &Found<'_>,
-    samples: &[Sample],
+    shown: impl Into<Shown<'s>>,
     scheme: impl Into<Scheme>,
 ) -> Result<(Verified, Tensors), Error> {
-    let Scheme { bits, clip, rounding } = scheme.into();
+    let (Shown { usual, unusual }, Scheme { bits, clip, rounding }) = (shown.into(), scheme.into());
     crate::refuse_integers(program)?;
     let program = unfuse(program, tensors)?;
-    let ranges = Ranges::observe(&program, tensors, samples)?;
-    let plan = Plan::new(&program, &ranges, clip);
+    let ranges = Ranges::observe(&program, tensors, usual)?;
+    let beyond = extents(&program, tensors, unusual)?;
+    let plan = Plan::new(&program, |id| {
+        let (low, high) = ranges.of(id, clip)?;
+        let more = HEADROOM * (high - low);
+        let (lowest, highest) = beyond[id.index()].unwrap_or((low, high));
+        Some((lowest.clamp(low - more, low), highest.clamp(high, high + more)))
+    });
     let grams = match rounding {
         Rounding::Nearest => Grams::default(),
-        Rounding::Compensated => Grams::observe(&program, tensors, samples)?,
+        Rounding::Compensated => Grams::observe(&program, tensors, usual)?,
     };
     let (program, made) = Emitter::new(&program, tensors, plan, bits, &grams).run();
     let program = verified(program, &made)?;

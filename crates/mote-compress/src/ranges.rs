@@ -61,6 +61,37 @@ impl Ranges {
     }
 }
 
+/// The least and the largest of each value over `samples` that need not be usual: what is not finite counts
+/// for nothing.
+///
+/// # Errors
+///
+/// [`Error::Sample`], [`Error::Load`].
+pub(crate) fn extents(
+    program: &Verified,
+    tensors: &Found<'_>,
+    samples: &[Sample],
+) -> Result<Vec<Option<(f32, f32)>>, Error> {
+    let mut extents: Vec<Option<(f32, f32)>> = vec![None; program.values.len()];
+    replay(program, tensors, samples, |_, next, instance| {
+        let mut see = |id: ValueId| {
+            let finite = instance.output(id).iter().copied().filter(|x| x.is_finite());
+            let known = extents[id.index()];
+            let join = |known: Option<(f32, f32)>, x: f32| {
+                let (low, high) = known.unwrap_or((x, x));
+                Some((low.min(x), high.max(x)))
+            };
+            extents[id.index()] = finite.fold(known, join);
+        };
+        match next.checked_sub(1) {
+            Some(last) => see(program.ops[last].result()),
+            None => program.inputs.iter().for_each(|port| see(port.value)),
+        }
+        Ok(())
+    })?;
+    Ok(extents)
+}
+
 /// Runs `program` on each of `samples`, operation by operation. `look` is told which sample it is, how many
 /// operations have run, and sees the instance.
 pub(crate) fn replay(

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use mote_format::{Tensors, Verified};
 
 use crate::{
-    Error, Found, Lesson, LowRank, Ports, Pruning, Repair, Repaired, Sample, Scheme, factorize,
-    prune, quantize, refuse_integers, repair,
+    Error, Found, Lesson, LowRank, Ports, Pruning, Repair, Repaired, Sample, Scheme, Shown,
+    factorize, prune, quantize, refuse_integers, repair,
 };
 
 /// Samples that ranges and roundings come from, at most: more hardly change them.
@@ -83,15 +83,24 @@ impl Stack {
 }
 
 impl Stacked {
-    /// The same in integers; `samples` are those of the program that the stack began with.
+    /// The same in integers; what is shown are samples of the program that the stack began with.
     ///
     /// # Errors
     ///
     /// As [`quantize`].
-    pub fn quantized(&self, samples: &[Sample], scheme: Scheme) -> Result<Self, Error> {
-        let some = samples.iter().step_by(samples.len().div_ceil(QUANTIZED).max(1));
-        let left: Vec<Sample> = some.map(|sample| self.ports.of_inputs(sample)).collect();
-        let (program, tensors) = quantize(&self.program, &found(&self.tensors), &left, scheme)?;
+    pub fn quantized<'s>(
+        &self,
+        shown: impl Into<Shown<'s>>,
+        scheme: Scheme,
+    ) -> Result<Self, Error> {
+        let shown = shown.into();
+        let left = |samples: &[Sample]| -> Vec<Sample> {
+            let some = samples.iter().step_by(samples.len().div_ceil(QUANTIZED).max(1));
+            some.map(|sample| self.ports.of_inputs(sample)).collect()
+        };
+        let (usual, unusual) = (left(shown.usual), left(shown.unusual));
+        let shown = Shown { usual: &usual, unusual: &unusual };
+        let (program, tensors) = quantize(&self.program, &found(&self.tensors), shown, scheme)?;
         Ok(Self { program, tensors, ..self.clone() })
     }
 }

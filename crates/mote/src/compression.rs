@@ -1,25 +1,30 @@
 //! From a model file to a smaller one: apply passes to its programs, measure what they cost, choose the
 //! threshold again with the programs that will run.
 
+mod faults;
 mod ground;
+mod quality;
 mod search;
 mod shown;
+mod student;
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use mote_compress::{Bits, Fidelity, Stack, Stacked, split};
+use mote_compress::{Bits, Fidelity, Stack, Stacked};
 use mote_data::Runs;
-use mote_format::{Array, Manifest, Model, Tensors, Verified, model};
+use mote_format::{Manifest, Model, Tensors, Verified, model};
 use serde::Serialize;
 
 use crate::{
     Error,
     calibration::{Calibration, calibrate},
     completion,
-    training::stepping,
 };
-use ground::{Ground, Half};
-pub use search::{Budget, Candidate, Found, search};
+use ground::Ground;
+use quality::{Half, Judge};
+pub use quality::{Metric, Purpose, Quality};
+pub use search::{Budget, Candidate, Found, Search, search};
+pub use student::Student;
 
 /// A smaller model.
 #[derive(Clone, Debug)]
@@ -31,9 +36,8 @@ pub struct Compressed {
     /// For each repair, how far outputs were off on samples that it did not see, as its loss tells: before,
     /// and after.
     pub repairs: Vec<[f64; 2]>,
-    /// The mean score of held-back windows, in nats per observed value: before, and after. Of a model that
-    /// scores.
-    pub nats: Option<[f64; 2]>,
+    /// What it was measured by, as far as that is defined of the model.
+    pub qualities: Vec<Quality>,
     /// Bytes of all tensors before, and after.
     pub tensor_bytes: [usize; 2],
     /// The new threshold, where there was one.
@@ -45,7 +49,8 @@ pub struct Compressed {
 pub struct Change {
     /// Its name.
     pub program: String,
-    /// How near each output comes to what it was, on held-back windows: signal to noise in decibels.
+    /// How near each output comes to what it was before the passes, on held-back windows: signal to noise in
+    /// decibels.
     pub signal_to_noise_db: Vec<(String, f64)>,
     /// Bytes of the arena before, and after.
     pub arena_bytes: [usize; 2],
@@ -54,19 +59,32 @@ pub struct Change {
 }
 
 /// What takes a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
     /// Stacks, of how many, where one is searched for.
     Trying(usize, usize),
+    /// A stack that was tried.
+    Tried(Candidate),
     /// Steps of a repair, of how many.
     Repairing(usize, usize),
     /// Samples forecast, of how many, where the intervals of forecasts are measured again.
     Forecasting(usize, usize),
 }
 
-/// Applies `stack` to the programs of `model` together, with samples from the training part of `runs`
-/// and everything that is measured from its held-back part: the data that it was trained on, or more of
-/// the same kind. `progress` may break off.
+/// What is done to a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Way {
+    /// A thinner model takes its place.
+    pub student: Option<Student>,
+    /// What is done to that, or to the model itself.
+    pub stack: Stack,
+    /// What is measured of the outcome: what the model was made for, where there are none.
+    pub purposes: Vec<Purpose>,
+}
+
+/// Makes `model` smaller, with samples from the training part of `runs` and everything that is measured
+/// from its held-back part: the data that it was trained on, or more of the same kind. `progress` may
+/// break off.
 ///
 /// # Errors
 ///
@@ -75,43 +93,64 @@ pub enum Progress {
 pub fn compress(
     model: &Model<'_>,
     runs: &Runs,
-    stack: &Stack,
+    way: &Way,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Compressed, Error> {
     let ground = Ground::new(model, runs)?;
-    let made = ground.apply(stack, progress)?;
-    finish(&ground, stack, made, progress)
+    let judge = Judge::new(model, &ground.train, &ground.held)?;
+    let purposes = ground.purposes(&way.purposes);
+    let Some(student) = way.student else {
+        let made = ground.apply(&way.stack, progress)?;
+        return finish(&ground, &judge, (&way.stack, made), &purposes, progress);
+    };
+    let mut stopped = false;
+    let taught = student::teach(&ground, student, &mut |done, of| {
+        let flow = progress(Progress::Repairing(done, of));
+        stopped |= flow.is_break();
+        flow
+    })?;
+    if stopped {
+        return Err(Error::Interrupted(": nothing was written".into()));
+    }
+    let thin = Model::open(&taught.file).expect("written a moment ago");
+    let thin = Ground::new(&thin, runs)?;
+    let mut made = thin.apply(&way.stack, progress)?;
+    made.repairs.insert(0, taught.repaired);
+    finish(&thin, &judge, (&way.stack, made), &purposes, progress)
 }
 
 /// The model file of what a stack made, with everything that is measured of it.
 fn finish(
     ground: &Ground<'_>,
-    stack: &Stack,
-    made: Stacked,
+    judge: &Judge<'_>,
+    (stack, made): (&Stack, Stacked),
+    purposes: &[Purpose],
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Compressed, Error> {
-    let nats = ground.nats(&made, Half::Second)?;
-    let near = ground.fidelity(&made, Half::Second)?;
-    let small = split(&made.program);
-    let changes = ground.programs.iter().zip(&small).map(|(before, after)| {
-        let stored = |name: &str| made.tensors.get(name).map(Array::stored);
-        let after = Verified::new(after.clone(), stored).expect("a part of what was verified");
-        change(before, &after, &near)
-    });
-    let changes: Vec<Change> = changes.collect();
-
-    let mut manifest = ground.model.manifest.clone();
-    manifest.programs = small;
-    manifest.programs.extend(stepping(&manifest.programs, &made.tensors));
-    note(&mut manifest.lineage.metrics, stack, &changes);
-    let tensor_bytes = [ground.model.tensor_bytes(), tensor_bytes(&made.tensors)];
+    let near = ground.fidelity(&made)?;
+    let bare = ground.bare(&made);
+    let bare = Model::open(&bare).expect("written a moment ago");
+    let whole = judge.whole();
+    let change = |after: &Verified| Some(change(whole.programs.get(&after.name)?, after, &near));
+    let changes: Vec<Change> = bare.programs.values().filter_map(change).collect();
+    let mut qualities = Vec::new();
+    for purpose in purposes {
+        for &metric in purpose.metrics() {
+            let of = |model| judge.of(model, metric, Half::Second);
+            let (Some(before), Some(after)) = (of(whole)?, of(&bare)?) else { continue };
+            qualities.push(Quality { metric, before, after, loss: metric.loss(before, after) });
+        }
+    }
+    let mut manifest = ground.manifest(&made);
+    note(&mut manifest.lineage.metrics, stack, &changes, &qualities);
+    let tensor_bytes = [whole.tensor_bytes(), tensor_bytes(&made.tensors)];
     let progress = &mut |done, of| progress(Progress::Forecasting(done, of));
-    let calibration = measured(&mut manifest, &made.tensors, ground, progress)?;
+    let calibration = measured(&mut manifest, [whole, &bare], ground, progress)?;
     Ok(Compressed {
         file: model::write(&manifest, &made.tensors),
         programs: changes,
         repairs: made.repairs.iter().map(|r| [r.before, r.after]).collect(),
-        nats,
+        qualities,
         tensor_bytes,
         calibration,
     })
@@ -121,39 +160,44 @@ fn tensor_bytes(tensors: &Tensors) -> usize {
     tensors.values().map(|array| array.tensor().bytes.len()).sum()
 }
 
-/// What is known of the smaller model without running it as a whole.
-fn note(metrics: &mut BTreeMap<String, f64>, stack: &Stack, changes: &[Change]) {
+/// What is known of the smaller model.
+fn note(
+    metrics: &mut BTreeMap<String, f64>,
+    stack: &Stack,
+    changes: &[Change],
+    qualities: &[Quality],
+) {
     if let Some(scheme) = stack.scheme {
         metrics.insert("weight_bits".into(), if scheme.bits == Bits::Four { 4.0 } else { 8.0 });
     }
     for (output, db) in changes.iter().flat_map(|c| &c.signal_to_noise_db) {
-        if db.is_finite() {
-            metrics.insert(format!("compressed_{output}_db"), *db);
-        }
+        metrics.insert(format!("compressed_{output}_db"), *db);
     }
+    for quality in qualities {
+        metrics.insert(format!("compressed_{}", quality.metric.key()), quality.after);
+        metrics.insert(format!("whole_{}", quality.metric.key()), quality.before);
+    }
+    metrics.retain(|_, value| value.is_finite());
 }
 
 /// Threshold and margins with the programs that will run, where there were some.
 fn measured(
     manifest: &mut Manifest,
-    tensors: &Tensors,
+    [whole, bare]: [&Model<'_>; 2],
     ground: &Ground<'_>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Option<Calibration>, Error> {
-    let calibration = match &manifest.detector {
+    let whole = &whole.manifest;
+    let calibration = match &whole.detector {
         Some(detector) => {
-            let bare = model::write(manifest, tensors);
-            let opened = Model::open(&bare).expect("written a moment ago");
             let data = [&ground.train, &ground.held];
-            Some(calibrate(&opened, data, detector.false_alarm_rate, ground.recipe.alarm)?)
+            Some(calibrate(bare, data, detector.false_alarm_rate, ground.recipe.alarm)?)
         }
         None => None,
     };
     manifest.detector = calibration.as_ref().map(|c| c.detector.clone());
-    if manifest.margins.take().is_some() {
-        let bare = model::write(manifest, tensors);
-        let opened = Model::open(&bare).expect("written a moment ago");
-        manifest.margins = completion::measure(&opened, &ground.held, progress)?;
+    if whole.margins.is_some() {
+        manifest.margins = completion::measure(bare, &ground.held, progress)?;
     }
     Ok(calibration)
 }

@@ -110,7 +110,12 @@ pub fn names(files: &[PathBuf]) -> Vec<String> {
     files.iter().map(|f| f.display().to_string()).collect()
 }
 
-fn digest(files: &[PathBuf]) -> Result<String, Error> {
+/// BLAKE3 of the lengths and bytes of files, in hexadecimal digits.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn digest(files: &[PathBuf]) -> Result<String, Error> {
     let mut hasher = blake3::Hasher::new();
     for file in files {
         let bytes = std::fs::read(file).map_err(|e| Error::io("read", file, e))?;

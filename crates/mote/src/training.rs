@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use choice::{Model, Task};
 pub use finish::untrained;
-pub(crate) use finish::{STEP, stepping};
+pub(crate) use finish::{SCORE, STEP, blank, stepping};
 
 use crate::{
     Error,

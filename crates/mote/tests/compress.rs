@@ -2,9 +2,14 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
-use support::{printed, pump_csv, run, said, succeeds, trained};
+use support::{mote, printed, pump_csv, run, said, succeeds, trained};
 
 fn json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
     let output = run(folder, &[arguments, &["--json"]].concat());
@@ -41,11 +46,14 @@ fn every_way_makes_a_model_smaller_that_still_scores() {
 fn a_budget_is_kept_and_told() {
     let folder = trained();
     let command =
-        "compress pump.mote normal.csv --flash 12KB --repair 30 --out fits.mote".split(' ');
+        "compress pump.mote normal.csv --flash 12KB --repair 20 --out fits.mote".split(' ');
     let command: Vec<&str> = command.collect();
     let command = &command[..];
     let made = json(folder, command);
     let best = &made["best"];
+    assert_eq!(best["metric"], "vus_pr", "what a detector is for");
+    let diary = folder.join("fits.mote.tried.json");
+    assert!(!diary.exists(), "the search is done");
     assert_eq!(best["flash_bytes"], made["tensor_bytes"], "the certificate is true");
     assert!(best["flash_bytes"].as_u64().expect("a number") <= 12 << 10);
     let tried = made["tried"].as_array().expect("a list");
@@ -57,6 +65,69 @@ fn a_budget_is_kept_and_told() {
     let before = fs::read(folder.join("fits.mote")).expect("written");
     succeeds(&run(folder, command));
     assert!(fs::read(folder.join("fits.mote")).expect("written") == before);
+}
+
+/// The file of a search that was broken off, and what it found when it went on.
+#[test]
+#[cfg(unix)]
+fn a_search_that_is_interrupted_goes_on() {
+    let folder = trained();
+    let command = ["compress", "pump.mote", "normal.csv", "--max-loss", "50%", "--repair", "20"];
+    let whole = json(folder, &[&command[..], &["--out", "whole.mote"]].concat());
+    let diary = folder.join("broken.mote.tried.json");
+    let mut broken = mote(folder, &[&command[..], &["--out", "broken.mote"]].concat());
+    let mut child =
+        broken.stderr(Stdio::null()).spawn().expect("the binary was built with the tests");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !diary.exists() {
+        assert!(Instant::now() < deadline, "nothing was tried");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(!folder.join("broken.mote").exists(), "nothing half written");
+    let tried = fs::read_to_string(&diary).expect("kept");
+    assert!(tried.contains("flash_bytes"));
+    let resumed = json(folder, &[&command[..], &["--out", "broken.mote"]].concat());
+    assert_eq!(resumed["tried"], whole["tried"]);
+    assert_eq!(resumed["best"], whole["best"]);
+    assert!(!diary.exists());
+    let [a, b] = ["whole.mote", "broken.mote"].map(|name| fs::read(folder.join(name)));
+    assert!(a.expect("written") == b.expect("written"), "the same to the last byte");
+}
+
+#[test]
+fn a_student_has_the_ports_of_its_teacher_and_fewer_weights() {
+    let folder = trained();
+    let command = "compress pump.mote normal.csv --student 0.3 --lessons 400 --bits 32 --out \
+                   student.mote --quality detection,density,forecast,imputation";
+    let made = json(folder, &command.split_whitespace().collect::<Vec<_>>());
+    let bytes = |key: &str| made[key].as_f64().expect("a number");
+    let share = bytes("tensor_bytes") / bytes("tensor_bytes_before");
+    assert!((0.15..0.45).contains(&share), "{share}");
+    let repair = &made["repairs"][0];
+    assert!(repair[1].as_f64() < repair[0].as_f64().map(|x| 0.5 * x), "it learned: {repair}");
+    let metrics: Vec<&str> = made["quality"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|q| q["metric"].as_str())
+        .collect();
+    assert_eq!(metrics, ["vus_pr", "nats", "rare_nats", "forecast_crps", "imputation_crps"]);
+    succeeds(&run(folder, &["score", "student.mote", "normal.csv", "--out", "student.csv"]));
+    // What it learned by is a model like any other: it becomes integers.
+    succeeds(&run(folder, &["compress", "student.mote", "normal.csv", "--out", "twice.mote"]));
+}
+
+#[test]
+fn drawn_windows_are_judged_by_an_encoder() {
+    let folder = trained();
+    let command = ["compress", "pump.mote", "normal.csv", "--quality", "generation"];
+    let made = json(folder, &[&command[..], &["--out", "drawn.mote"]].concat());
+    let quality = made["quality"].as_array().expect("a list");
+    assert_eq!([&quality[0]["metric"], &quality[1]["metric"]], ["context_fid", "tails"]);
+    assert!(quality.iter().all(|q| q["before"].as_f64().is_some_and(|x| x > 0.0)), "{quality:?}");
 }
 
 #[test]
@@ -76,6 +147,9 @@ fn what_cannot_be_made_smaller_is_refused() {
     );
     refused(&["--flash", "lots"], 2, "wanted bytes such as 500, 64KB or 2MB");
     refused(&["--flash", "8KB", "--bits", "4"], 2, "cannot be used with");
+    refused(&["--flash", "8KB", "--student", "0.5"], 2, "cannot be used with");
+    refused(&["--student", "1"], 2, "wanted a share of weights between 0 and 1 for a student");
+    refused(&["--max-loss", "little"], 2, "wanted a share such as 5% or 0.05");
     refused(&["--prune", "1"], 2, "the share of weights that go is from 0 to below 1, found 1");
 
     succeeds(&run(folder, &["compress", "pump.mote", "normal.csv", "--out", "once.mote"]));

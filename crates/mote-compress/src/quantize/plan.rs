@@ -5,8 +5,6 @@ use mote_format::{
     program::{Binary, Unary},
 };
 
-use crate::{Clip, Ranges};
-
 /// What is decided before anything is written.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -54,12 +52,13 @@ pub(super) fn way(program: &Program, op: &Op) -> Way {
 }
 
 impl Plan {
-    pub(super) fn new(program: &Program, ranges: &Ranges, clip: Clip) -> Self {
+    /// `range` of a value is nothing where it is not computed.
+    pub(super) fn new(program: &Program, range: impl Fn(ValueId) -> Option<(f32, f32)>) -> Self {
         let bytes = bytes(program);
         let group = groups(program, &bytes);
         let mut of: Vec<(f32, f32)> = vec![(0.0, 0.0); program.values.len()];
         for (i, &g) in group.iter().enumerate() {
-            if let Some((low, high)) = ranges.of(ValueId(i as u32), clip) {
+            if let Some((low, high)) = range(ValueId(i as u32)) {
                 of[g] = (of[g].0.min(low), of[g].1.max(high));
             }
         }

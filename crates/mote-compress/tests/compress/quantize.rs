@@ -2,7 +2,7 @@
 //! where there is nothing to observe.
 
 use mote_compress::{
-    Bits, Clip, Error, Found, Ports, Rounding, Sample, Scheme, fidelity, quantize,
+    Bits, Clip, Error, Found, Ports, Rounding, Sample, Scheme, Shown, fidelity, quantize,
 };
 use mote_format::{
     Array, Op, Tensors, ValueId, Verified,
@@ -144,6 +144,35 @@ fn what_is_cut_makes_the_rest_finer() {
     assert!(cut > whole + 15.0, "{cut} dB, not {whole}");
     // A number so far out weighs much in a squared error: little of it is cut.
     assert!(near(Clip::SquaredError) >= whole - 0.5, "{} dB, {whole}", near(Clip::SquaredError));
+}
+
+/// What goes a little beyond the usual is computed, not cut off; what goes far beyond does not make usual
+/// numbers coarse.
+#[test]
+fn what_is_unusual_has_room() {
+    let (program, tensors) = network();
+    let tensors = found(&tensors);
+    let times = |factor: f32, seed| -> Vec<_> {
+        let mut all = samples(32, 120, seed);
+        all.iter_mut().flatten().flatten().for_each(|x| *x *= factor);
+        all
+    };
+    let usual = samples(64, 120, 1);
+    let near = |unusual: &[Vec<Vec<f32>>], held: &[Vec<Vec<f32>>]| {
+        let shown = Shown { usual: &usual, unusual };
+        let (small, made) = quantize(&program, &tensors, shown, Bits::Eight).unwrap();
+        let ports = Ports::default();
+        fidelity((&program, &tensors), (&small, &found(&made)), held, &ports).unwrap()[0]
+            .signal_to_noise_db
+    };
+    let (same, wide, far) = (times(1.0, 2), times(1.9, 3), times(50.0, 4));
+    let (without, with) = (near(&[], &wide), near(&times(1.9, 5), &wide));
+    assert!(with > without + 6.0, "{with} dB, not {without}");
+    let (usually, still) = (near(&[], &same), near(&far, &same));
+    assert!(still > usually - 8.0, "{still} dB, not {usually}");
+    let mut broken = far;
+    broken[0][0][0] = f32::NAN;
+    assert!(near(&broken, &same) > usually - 8.0, "what is no number counts for nothing");
 }
 
 /// Rounding that compensates is nearer on held-back samples, in eight bits and more so in four.

@@ -1,19 +1,21 @@
 //! `mote compress`: a smaller model from a model and its data.
 
+mod diary;
 mod ways;
 
-use std::path::PathBuf;
+use std::{ops::ControlFlow, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mote::{
     Error,
-    compression::{self, Budget, Candidate, Compressed, Progress},
+    compression::{self, Budget, Candidate, Compressed, Progress, Purpose, Quality, Search, Way},
     files::{self, Mapped},
     training::Recipe,
 };
 use serde_json::json;
 
 use super::{Style, advise::bytes, answer::Watcher, data::Data, say, say_json};
+use diary::Diary;
 use ways::Ways;
 
 #[derive(Args)]
@@ -26,12 +28,42 @@ pub(super) struct Compress {
     /// Where to write the smaller model
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// What the model is measured by; the first decides where a budget is kept. What it was made for, if
+    /// nothing is said
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PURPOSE")]
+    quality: Vec<For>,
     #[command(flatten)]
     ways: Ways,
     #[command(flatten)]
     wanted: Wanted,
     #[command(flatten)]
     data: Data,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum For {
+    /// VUS-PR over held-back data with planted faults
+    Detection,
+    /// Nats for each value, of all held-back windows and of rare ones
+    Density,
+    /// CRPS of the second half of windows, from the first
+    Forecast,
+    /// CRPS of a third of the values, from the others
+    Imputation,
+    /// Context-FID of drawn windows, and the share of rare values among them
+    Generation,
+}
+
+impl From<For> for Purpose {
+    fn from(purpose: For) -> Self {
+        match purpose {
+            For::Detection => Self::Detection,
+            For::Density => Self::Density,
+            For::Forecast => Self::Forecast,
+            For::Imputation => Self::Imputation,
+            For::Generation => Self::Generation,
+        }
+    }
 }
 
 /// A budget: then the way is searched for.
@@ -47,14 +79,25 @@ struct Wanted {
     /// Multiplications that one run of a program may take
     #[arg(long, value_name = "NUMBER", conflicts_with_all = WAYS)]
     multiplications: Option<u64>,
-    /// What may be lost: nats for each observed value; of a model that scores nothing, the share of the
-    /// power of its outputs that is an error
-    #[arg(long, value_name = "LOSS", conflicts_with_all = WAYS)]
+    /// What may be lost of the quality that the model is measured by, such as 5%
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = WAYS)]
     max_loss: Option<f64>,
 }
 
 /// What says the way, so that none is to be searched.
-const WAYS: [&str; 4] = ["prune", "low_rank", "bits", "rounding"];
+const WAYS: [&str; 5] = ["student", "prune", "low_rank", "bits", "rounding"];
+
+/// Reads `5%` or `0.05`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(number) => (number, 0.01),
+        None => (text, 1.0),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(share) if share.is_finite() => Ok(share * unit),
+        _ => Err("wanted a share such as 5% or 0.05".into()),
+    }
+}
 
 impl Wanted {
     fn budget(self) -> Option<Budget> {
@@ -81,28 +124,37 @@ impl Compress {
         let trying = Watcher::new(0, "ways tried");
         let repairing = Watcher::new(0, "steps of repair");
         let forecasting = Watcher::new(runs.samples(), "samples forecast");
+        let mut diary = budget.map(|_| Diary::open(&self, &reading)).transpose()?;
+        let known = diary.as_ref().map_or_else(Vec::new, |diary| diary.tried.clone());
+        let mut unwritten = None;
         let mut watch = |progress| match progress {
             Progress::Trying(done, of) => trying.out_of(done, of),
+            Progress::Tried(one) => {
+                let written = diary.as_mut().map_or(Ok(()), |diary| diary.add(one));
+                unwritten = written.err();
+                if unwritten.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
             Progress::Repairing(..) if budget.is_some() => trying.go_on(),
             Progress::Repairing(done, of) => repairing.out_of(done, of),
             Progress::Forecasting(done, of) => forecasting.out_of(done, of),
         };
-        let (tried, made) = match budget {
+        let purposes: Vec<Purpose> = self.quality.iter().map(|one| (*one).into()).collect();
+        let found = match budget {
             Some(budget) => {
-                let found = compression::search(
-                    &model,
-                    &runs,
-                    budget,
-                    self.ways.stack().repair,
-                    &mut watch,
-                )?;
-                (found.candidates, found.best)
+                let repair = self.ways.stack().repair;
+                let how = Search { budget, repair, purposes, known };
+                compression::search(&model, &runs, &how, &mut watch).map(|f| (f.candidates, f.best))
             }
             None => {
-                let stack = self.ways.stack();
-                (Vec::new(), Some((0, compression::compress(&model, &runs, &stack, &mut watch)?)))
+                let way = Way { purposes, ..self.ways.way() };
+                compression::compress(&model, &runs, &way, &mut watch)
+                    .map(|made| (Vec::new(), Some((0, made))))
             }
         };
+        if let Some(error) = unwritten {
+            return Err(error);
+        }
+        let (tried, made) = found?;
         drop((trying, repairing, forecasting));
         if style == Style::People {
             front(&tried)?;
@@ -111,6 +163,9 @@ impl Compress {
             return Err(Error::Budget(nearest(&tried, budget.unwrap_or_default())));
         };
         files::write(&self.out, &made.file)?;
+        if let Some(diary) = diary {
+            diary.close();
+        }
         match style {
             Style::Json => say_json(&json!({
                 "model": self.out,
@@ -121,7 +176,7 @@ impl Compress {
                 "tensor_bytes_before": made.tensor_bytes[0],
                 "programs": made.programs,
                 "repairs": made.repairs,
-                "nats": made.nats,
+                "quality": made.qualities,
                 "calibration": made.calibration,
             })),
             Style::People => self.tell(&made),
@@ -146,20 +201,24 @@ impl Compress {
                 .iter()
                 .map(|(output, db)| format!("{output} {db:.1} dB"))
                 .collect();
+            let near = match near.is_empty() {
+                true => String::new(),
+                false => format!("; signal over noise on held-back windows: {}", near.join(", ")),
+            };
             say(format_args!(
-                "  {}: {} multiplications, {} before; arena {} bytes, {} before; signal over noise on \
-                 held-back windows: {}",
+                "  {}: {} multiplications, {} before; arena {} bytes, {} before{near}",
                 change.program,
                 change.multiply_adds[1],
                 change.multiply_adds[0],
                 change.arena_bytes[1],
                 change.arena_bytes[0],
-                near.join(", ")
             ))?;
         }
-        if let Some([before, after]) = made.nats {
+        for Quality { metric, before, after, loss } in &made.qualities {
+            let loss = 100.0 * loss;
             say(format_args!(
-                "  held-back windows: {after:.3} nats for each observed value, {before:.3} before"
+                "  {}: {after:.3}, {before:.3} before ({loss:+.1} % lost)",
+                metric.name()
             ))?;
         }
         if let Some(calibration) = &made.calibration {
@@ -174,13 +233,18 @@ impl Compress {
 
 /// What is smaller than all that loses less.
 fn front(tried: &[Candidate]) -> Result<(), Error> {
-    if tried.is_empty() {
-        return Ok(());
-    }
-    say("  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications    loss")?;
-    for one in tried.iter().filter(|one| one.front) {
+    let Some(first) = tried.first() else { return Ok(()) };
+    say(format_args!(
+        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications  lost, % of {}",
+        first.metric.name()
+    ))?;
+    let fronts = || tried.iter().filter(|one| one.front);
+    let most = fronts().map(|one| one.flash_bytes).max().unwrap_or(1);
+    for one in fronts() {
+        // A bar as long as the weights are large.
+        let bar = "▪".repeat((24 * one.flash_bytes).div_ceil(most.max(1)));
         say(format_args!(
-            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15}  {:+.3}",
+            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15}  {:+7.1}  {bar}",
             if one.fits { "*" } else { " " },
             100.0 * one.pruned,
             100.0 * one.low_rank,
@@ -188,7 +252,7 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
             one.flash_bytes,
             one.ram_bytes,
             one.multiply_adds,
-            one.loss
+            100.0 * one.loss
         ))?;
     }
     say("  * within the budget; the other ways that were tried are larger and lose more")
@@ -200,16 +264,16 @@ fn nearest(tried: &[Candidate], budget: Budget) -> String {
     let within = |one: &&Candidate| budget.flash_bytes.is_none_or(|most| one.flash_bytes <= most);
     let losses = tried.iter().filter(within).map(|one| one.loss);
     let small = match losses.min_by(f64::total_cmp) {
-        Some(loss) => format!("what has so few weights loses {loss:.3} or more"),
+        Some(loss) => format!("what has so few weights loses {:.1} % or more", 100.0 * loss),
         None => "no way has so few weights".into(),
     };
     format!(
-        "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, a loss of {:.3}; \
+        "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, a loss of {:.1} %; \
          {small}",
         tried.len(),
         least(&|one| one.flash_bytes as f64),
         least(&|one| one.ram_bytes as f64),
         least(&|one| one.multiply_adds as f64),
-        least(&|one| one.loss)
+        100.0 * least(&|one| one.loss)
     )
 }

@@ -3,31 +3,29 @@
 use std::ops::ControlFlow;
 
 use mote_compress::{
-    Fidelity, Found, Ports, Sample, Scheme, Stack, Stacked, fidelity, join, side_by_side,
+    Fidelity, Found, Sample, Scheme, Shown, Stack, Stacked, fidelity, join, side_by_side,
+    split as split_programs,
 };
-use mote_data::{Runs, Windows, split::split, windows::Cut};
-use mote_format::{Model, Verified, container::Tensor};
-use mote_runtime::{Level, Loaded};
+use mote_data::{Runs, Scaling, split::split};
+use mote_format::{Manifest, Model, Verified, container::Tensor, model};
 
-use super::{Progress, shown};
+use super::{
+    Progress, Purpose,
+    shown::{self, Shown as Window},
+};
 use crate::{
     Error,
-    training::{Recipe, STEP},
+    training::{Recipe, STEP, stepping},
 };
 
 /// Windows that passes look at, at most: more teach a repair little.
 const OBSERVED: usize = 4096;
+/// Windows with faults, at most.
+const FAULTY: usize = 512;
 /// Numbers of all samples together, at most.
 const NUMBERS: usize = 1 << 25;
 /// Held-back windows on which programs are compared, at most.
 const COMPARED: usize = 256;
-
-/// Held-back samples: what is chosen by some of them is measured on the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Half {
-    First,
-    Second,
-}
 
 /// A model with everything that passes need.
 pub(super) struct Ground<'m> {
@@ -38,7 +36,12 @@ pub(super) struct Ground<'m> {
     /// All programs but the one that is made from another.
     pub(super) programs: Vec<&'m Verified>,
     joined: Verified,
+    /// Windows of the training part.
+    pub(super) windows: Vec<Window>,
+    /// What programs read in them.
     observed: Vec<Sample>,
+    /// The same of others with faults, on which integers should not choke.
+    faulty: Vec<Sample>,
     compared: Vec<Sample>,
 }
 
@@ -52,13 +55,43 @@ impl<'m> Ground<'m> {
             )
         })?;
         let programs: Vec<&Verified> = model.programs.values().filter(|p| p.name != STEP).collect();
-        let observed = samples(model, &programs, &parts.train, OBSERVED)?;
-        let compared = samples(model, &programs, &held, 2 * COMPARED)?;
+        let read = |program: &&Verified| -> usize {
+            program.inputs.iter().map(|port| program.elements(port.value)).sum()
+        };
+        let numbers = programs.iter().map(read).sum::<usize>().max(1);
+        let (length, schema) = (model.manifest.window.length, &model.manifest.schema);
+        let most = OBSERVED.min((NUMBERS / numbers).max(COMPARED));
+        let windows = shown::windows(&parts.train, length, most)?;
+        let observed = samples(model, &programs, &windows)?;
+        let units = Scaling::fit(&parts.train, Default::default()).scale;
+        let few = windows.iter().step_by(windows.len().div_ceil(FAULTY));
+        let faulty = shown::with_faults(few.cloned().collect(), schema, &units);
+        let faulty = samples(model, &programs, &faulty)?;
+        let compared = samples(model, &programs, &shown::windows(&held, length, COMPARED)?)?;
         let arrays = |(name, tensor): (&String, &Tensor<'_>)| (name.clone(), tensor.to_array());
         let tensors = model.tensors.iter().map(arrays).collect();
         let joined = join(programs.iter().map(|p| &***p), &tensors)?;
         let train = parts.train;
-        Ok(Self { model, recipe, train, held, programs, joined, observed, compared })
+        Ok(Self {
+            model,
+            recipe,
+            train,
+            held,
+            programs,
+            joined,
+            windows,
+            observed,
+            faulty,
+            compared,
+        })
+    }
+
+    /// These, or what the model was made for where there are none.
+    pub(super) fn purposes(&self, purposes: &[Purpose]) -> Vec<Purpose> {
+        match purposes {
+            [] => vec![Purpose::of(self.model, &self.recipe)],
+            some => some.into(),
+        }
     }
 
     /// What a stack makes of the programs.
@@ -68,44 +101,45 @@ impl<'m> Ground<'m> {
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Stacked, Error> {
         let mut stopped = false;
-        let made =
-            stack.apply(&self.joined, &self.model.tensors, &self.observed, &mut |done, of| {
-                let flow = progress(Progress::Repairing(done, of));
-                stopped |= flow.is_break();
-                flow
-            })?;
+        let real = Stack { scheme: None, ..*stack };
+        let tensors = &self.model.tensors;
+        let made = real.apply(&self.joined, tensors, &self.observed, &mut |done, of| {
+            let flow = progress(Progress::Repairing(done, of));
+            stopped |= flow.is_break();
+            flow
+        })?;
         if stopped {
             return Err(Error::Interrupted(": nothing was written".into()));
         }
-        Ok(made)
+        stack.scheme.map_or(Ok(made.clone()), |scheme| self.quantized(&made, scheme))
     }
 
     /// What a stack made, in integers.
     pub(super) fn quantized(&self, made: &Stacked, scheme: Scheme) -> Result<Stacked, Error> {
-        Ok(made.quantized(&self.observed, scheme)?)
+        let shown = Shown { usual: &self.observed, unusual: &self.faulty };
+        Ok(made.quantized(shown, scheme)?)
     }
 
-    /// The mean score of held-back windows, in nats per observed value, before and after; nothing where
-    /// nothing is scored.
-    pub(super) fn nats(&self, made: &Stacked, half: Half) -> Result<Option<[f64; 2]>, Error> {
-        let samples = self.held(half);
-        let all = Ports::default();
-        let before = mean_score(&self.joined, &self.model.tensors, &samples, &all)?;
-        let after = mean_score(&made.program, &found(made), &samples, &made.ports)?;
-        Ok(before.zip(after).map(|(before, after)| [before, after]))
-    }
-
-    /// How near each output is to what it was.
-    pub(super) fn fidelity(&self, made: &Stacked, half: Half) -> Result<Vec<Fidelity>, Error> {
+    /// How near each output is to what it was, on held-back windows.
+    pub(super) fn fidelity(&self, made: &Stacked) -> Result<Vec<Fidelity>, Error> {
         let before = (&self.joined, &self.model.tensors);
         let after = (&made.program, &found(made));
-        Ok(fidelity(before, after, &self.held(half), &made.ports)?)
+        Ok(fidelity(before, after, &self.compared, &made.ports)?)
     }
 
-    fn held(&self, half: Half) -> Vec<Sample> {
-        // One of each pair of neighbours, or all where there is only one.
-        let skipped = usize::from(half == Half::Second).min(self.compared.len() - 1);
-        self.compared.iter().skip(skipped).step_by(2).cloned().collect()
+    /// The model file of what a stack made, before anything is measured of it.
+    pub(super) fn bare(&self, made: &Stacked) -> Vec<u8> {
+        model::write(&self.manifest(made), &made.tensors)
+    }
+
+    /// What the file says of itself.
+    pub(super) fn manifest(&self, made: &Stacked) -> Manifest {
+        let mut manifest = self.model.manifest.clone();
+        manifest.programs = split_programs(&made.program);
+        manifest.programs.extend(stepping(&manifest.programs, &made.tensors));
+        manifest.detector = None;
+        manifest.margins = None;
+        manifest
     }
 }
 
@@ -113,52 +147,13 @@ fn found(made: &Stacked) -> Found<'_> {
     made.tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
 }
 
-/// The mean of `score` over samples of the joined programs: nats per observed value.
-fn mean_score(
-    program: &Verified,
-    tensors: &Found<'_>,
-    samples: &[Sample],
-    ports: &Ports,
-) -> Result<Option<f64>, Error> {
-    let (Some(nll), Some(mask)) = (program.output("score/nll"), program.input("score/mask")) else {
-        return Ok(None);
-    };
-    let mut instance = Loaded::from_parts(Level::best(), program, tensors)?.instance();
-    let (mut sum, mut observed) = (0.0, 0.0);
-    for sample in samples {
-        let left = ports.of_inputs(sample);
-        for (port, x) in program.inputs.iter().zip(&left) {
-            instance.input(port.value).copy_from_slice(x);
-            if port.value == mask {
-                observed += x.iter().map(|m| f64::from(*m)).sum::<f64>();
-            }
-        }
-        instance.run();
-        let all = [Some(nll), program.output("score/kl")].into_iter().flatten();
-        sum += all.flat_map(|id| instance.output(id)).map(|x| f64::from(*x)).sum::<f64>();
-    }
-    Ok(Some(sum / observed.max(1.0)))
-}
-
-/// What `programs` read in at most `most` windows, evenly chosen, side by side.
+/// What `programs` read in these windows, side by side.
 fn samples(
     model: &Model<'_>,
     programs: &[&Verified],
-    runs: &Runs,
-    most: usize,
+    windows: &[Window],
 ) -> Result<Vec<Sample>, Error> {
-    let windows = Windows::new(runs, Cut::new(model.manifest.window.length))?;
-    let read = |program: &&Verified| -> usize {
-        program.inputs.iter().map(|port| program.elements(port.value)).sum()
-    };
-    let numbers: usize = programs.iter().map(read).sum();
-    let count = windows.len().min(most).min((NUMBERS / numbers.max(1)).max(COMPARED));
-    let one = |i: usize| {
-        let window = windows.get(i * windows.len() / count);
-        [window.values.to_vec(), window.mask.to_vec()]
-    };
-    let windows: Vec<_> = (0..count).map(one).collect();
     let each: Result<Vec<_>, _> =
-        programs.iter().map(|program| shown::samples(model, program, &windows)).collect();
+        programs.iter().map(|program| shown::samples(model, program, windows)).collect();
     Ok(side_by_side(&each?))
 }

@@ -3,19 +3,21 @@
 use std::ops::ControlFlow;
 
 use mote_compress::{
-    Bits, Importance, LowRank, Metric, Pruning, Ranks, Repair, Spread, Stack, Stacked, split,
+    Bits, Importance, LowRank, Metric as Near, Pruning, Ranks, Repair, Scheme, Spread, Stack,
+    Stacked,
 };
 use mote_data::Runs;
-use mote_format::{Array, Model, Verified};
+use mote_format::Model;
 use mote_runtime::Plan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Compressed, Progress, finish,
-    ground::{Ground, Half},
+    Compressed, Metric, Progress, Purpose, finish,
+    ground::Ground,
+    quality::{Half, Judge},
     tensor_bytes,
 };
-use crate::{Error, training::stepping};
+use crate::Error;
 
 /// What a model may take, and what it may lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,13 +28,12 @@ pub struct Budget {
     pub ram_bytes: Option<usize>,
     /// Multiplications of its largest program.
     pub multiply_adds: Option<u64>,
-    /// How much may be lost: nats for each observed value, of a model that scores; of another, the share of
-    /// the power of its outputs that is an error.
+    /// How much of the quality may be lost; see [`Metric::loss`].
     pub loss: Option<f64>,
 }
 
 /// One stack that was tried.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The share of weights that went with channels, and with ranks.
     pub pruned: f64,
@@ -46,7 +47,11 @@ pub struct Candidate {
     pub ram_bytes: usize,
     /// Multiplications of its largest program.
     pub multiply_adds: u64,
-    /// What is lost, as [`Budget::loss`] has it, on one half of the held-back windows.
+    /// What it is measured by.
+    pub metric: Metric,
+    /// That, on one half of the held-back data.
+    pub quality: f64,
+    /// What of it is lost; see [`Metric::loss`].
     pub loss: f64,
     /// Whether it is within the budget.
     pub fits: bool,
@@ -77,10 +82,22 @@ const SHARES: [(f64, f64); 9] = [
     (0.85, 0.3),
 ];
 
+/// What is searched, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// What the model may take and lose.
+    pub budget: Budget,
+    /// What follows each pass that takes weights away.
+    pub repair: Option<Repair>,
+    /// What the model is measured by: the first decides. What it was made for, where there are none.
+    pub purposes: Vec<Purpose>,
+    /// What a search that was broken off has tried already.
+    pub known: Vec<Candidate>,
+}
+
 /// Tries stacks from the gentlest to the harshest on `model`, and chooses the one that loses least of those
-/// within `budget`, or the smallest where that bounds the loss alone. `repair` follows each pass that takes
-/// weights away. `progress` is told how many were tried, of how many, and may break off. The same data
-/// gives the same result.
+/// within the budget, or the smallest where that bounds the loss alone. `progress` is told of each that was
+/// tried, and may break off. The same data gives the same result.
 ///
 /// # Errors
 ///
@@ -88,38 +105,66 @@ const SHARES: [(f64, f64); 9] = [
 pub fn search(
     model: &Model<'_>,
     runs: &Runs,
-    budget: Budget,
-    repair: Option<Repair>,
+    how: &Search,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Found, Error> {
     let ground = Ground::new(model, runs)?;
-    let mut candidates = Vec::new();
-    let mut best: Option<(usize, Stack, Stacked)> = None;
+    let judge = Judge::new(model, &ground.train, &ground.held)?;
+    let purposes = ground.purposes(&how.purposes);
+    let metric = purposes[0].metrics()[0];
+    let whole = judge.of(model, metric, Half::First)?.ok_or_else(|| {
+        Error::Usage(format!(
+            "wanted a model that can be measured by {}, found {}",
+            metric.name(),
+            model.manifest.family
+        ))
+    })?;
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut best: Option<(usize, Option<Stacked>)> = None;
     let widths = [Bits::Eight, Bits::Four];
     let total = SHARES.len() * widths.len();
-    for (pruned, low_rank) in SHARES {
-        let stack = Stack { repair, ..stack(pruned, low_rank) };
+    for shares in SHARES {
         if progress(Progress::Trying(candidates.len(), total)).is_break() {
             return Err(Error::Interrupted(": nothing was written".into()));
         }
-        let real = ground.apply(&stack, progress)?;
+        let known = |bits: Bits| {
+            let same = |one: &&Candidate| one.stack() == (shares, number(bits));
+            how.known.iter().find(same).copied()
+        };
+        let real = match widths.iter().all(|bits| known(*bits).is_some()) {
+            true => None,
+            false => Some(ground.apply(&stack(shares, None, how.repair), progress)?),
+        };
         for bits in widths {
-            let stack = Stack { scheme: Some(bits.into()), ..stack };
-            let made = ground.quantized(&real, bits.into())?;
-            let candidate = judged(&ground, &made, [pruned, low_rank], bits, budget)?;
-            let known = best.as_ref().map(|(at, ..)| rank(&candidates[*at], budget));
-            if candidate.fits && known.is_none_or(|known| rank(&candidate, budget) < known) {
-                best = Some((candidates.len(), stack, made));
+            let made = real.as_ref().map(|real| ground.quantized(real, bits.into())).transpose()?;
+            let mut candidate = match &made {
+                Some(made) => {
+                    let judged = (metric, whole, &judge);
+                    let candidate = candidate(&ground, made, (shares, bits), judged)?;
+                    let _ = progress(Progress::Tried(candidate));
+                    candidate
+                }
+                None => known(bits).expect("else it was made"),
+            };
+            candidate.fits = candidate.is_within(how.budget);
+            let least = best.as_ref().map(|(at, _)| rank(&candidates[*at], how.budget));
+            if candidate.fits && least.is_none_or(|least| rank(&candidate, how.budget) < least) {
+                best = Some((candidates.len(), made));
             }
             candidates.push(candidate);
         }
     }
     mark_front(&mut candidates);
-    let best = match best {
-        Some((at, stack, made)) => Some((at, finish(&ground, &stack, made, progress)?)),
-        None => None,
+    let Some((at, made)) = best else { return Ok(Found { candidates, best: None }) };
+    let (shares, bits) = candidates[at].stack();
+    let bits = if bits == 4 { Bits::Four } else { Bits::Eight };
+    let stack = stack(shares, Some(bits.into()), how.repair);
+    let made = match made {
+        Some(made) => made,
+        None => ground.apply(&stack, progress)?,
     };
-    Ok(Found { candidates, best })
+    let made = finish(&ground, &judge, (&stack, made), &purposes, progress)?;
+    Ok(Found { candidates, best: Some((at, made)) })
 }
 
 /// What is to be least: the loss, or the size where only the loss is bounded.
@@ -128,58 +173,58 @@ fn rank(candidate: &Candidate, budget: Budget) -> f64 {
     if bounded { candidate.loss } else { candidate.flash_bytes as f64 }
 }
 
-fn stack(pruned: f64, low_rank: f64) -> Stack {
+fn stack((pruned, low_rank): (f64, f64), scheme: Option<Scheme>, repair: Option<Repair>) -> Stack {
     let (importance, spread) = (Importance::default(), Spread::default());
-    let (metric, ranks) = (Metric::default(), Ranks::default());
+    let (metric, ranks) = (Near::default(), Ranks::default());
     Stack {
         pruning: (pruned > 0.0).then_some(Pruning { share: pruned, importance, spread }),
         low_rank: (low_rank > 0.0).then_some(LowRank { share: low_rank, metric, ranks }),
-        ..Stack::default()
+        repair,
+        scheme,
     }
 }
 
-fn judged(
+fn number(bits: Bits) -> u8 {
+    if bits == Bits::Four { 4 } else { 8 }
+}
+
+impl Candidate {
+    /// The shares of weights that went, and the width of those that are left.
+    fn stack(&self) -> ((f64, f64), u8) {
+        ((self.pruned, self.low_rank), self.bits)
+    }
+
+    fn is_within(&self, budget: Budget) -> bool {
+        budget.flash_bytes.is_none_or(|most| self.flash_bytes <= most)
+            && budget.ram_bytes.is_none_or(|most| self.ram_bytes <= most)
+            && budget.multiply_adds.is_none_or(|most| self.multiply_adds <= most)
+            && budget.loss.is_none_or(|most| self.loss <= most)
+    }
+}
+
+fn candidate(
     ground: &Ground<'_>,
     made: &Stacked,
-    [pruned, low_rank]: [f64; 2],
-    bits: Bits,
-    budget: Budget,
+    ((pruned, low_rank), bits): ((f64, f64), Bits),
+    (metric, whole, judge): (Metric, f64, &Judge<'_>),
 ) -> Result<Candidate, Error> {
-    let loss = match ground.nats(made, Half::First)? {
-        Some([before, after]) => after - before,
-        None => {
-            let near = ground.fidelity(made, Half::First)?;
-            let worst = near.iter().map(|f| f.signal_to_noise_db).fold(f64::INFINITY, f64::min);
-            10f64.powf(-worst / 10.0)
-        }
-    };
-    let stored = |name: &str| made.tensors.get(name).map(Array::stored);
-    let mut programs = split(&made.program);
-    // What advances by one sample is in the file too.
-    programs.extend(stepping(&programs, &made.tensors));
-    let (mut ram_bytes, mut multiply_adds) = (0, 0);
-    for program in programs {
-        let program = Verified::new(program, stored).expect("a part of what was verified");
-        ram_bytes = ram_bytes.max(Plan::new(&program).bytes());
-        multiply_adds = multiply_adds.max(program.multiply_adds());
-    }
-    let flash_bytes = tensor_bytes(&made.tensors);
-    let fits = budget.flash_bytes.is_none_or(|most| flash_bytes <= most)
-        && budget.ram_bytes.is_none_or(|most| ram_bytes <= most)
-        && budget.multiply_adds.is_none_or(|most| multiply_adds <= most)
-        && budget.loss.is_none_or(|most| loss <= most);
-    let bits = if bits == Bits::Four { 4 } else { 8 };
-    let front = false;
+    let file = ground.bare(made);
+    let small = Model::open(&file).expect("written a moment ago");
+    let quality = judge.of(&small, metric, Half::First)?.unwrap_or(f64::NAN);
+    // What advances by one sample is among the programs too.
+    let programs = || small.programs.values();
     Ok(Candidate {
         pruned,
         low_rank,
-        bits,
-        flash_bytes,
-        ram_bytes,
-        multiply_adds,
-        loss,
-        fits,
-        front,
+        bits: number(bits),
+        flash_bytes: tensor_bytes(&made.tensors),
+        ram_bytes: programs().map(|p| Plan::new(p).bytes()).max().unwrap_or(0),
+        multiply_adds: programs().map(|p| p.multiply_adds()).max().unwrap_or(0),
+        metric,
+        quality,
+        loss: metric.loss(whole, quality),
+        fits: false,
+        front: false,
     })
 }
 

@@ -1,16 +1,46 @@
 //! What each program of a model reads while the model is used, as samples.
 
+use mote_data::{Runs, Windows, windows::Cut};
 use mote_format::{
-    Model, Verified,
+    Model, Schema, Verified,
     manifest::{Generator, Path},
     program::{Port, STATE_PREFIX},
 };
+use mote_learn::random::{Purpose, Random};
 use mote_runtime::{Level, Loaded, Noise, Schedule, Steps, mixture};
 
+use super::faults::spoil;
 use crate::Error;
 
 /// A window in raw units, and what of it was observed; `(length, features)` each.
 pub(super) type Shown = [Vec<f32>; 2];
+
+/// At most `most` windows, evenly chosen.
+pub(super) fn windows(runs: &Runs, length: usize, most: usize) -> Result<Vec<Shown>, Error> {
+    let windows = Windows::new(runs, Cut::new(length))?;
+    let count = windows.len().min(most);
+    let one = |i: usize| {
+        let window = windows.get(i * windows.len() / count);
+        [window.values.to_vec(), window.mask.to_vec()]
+    };
+    Ok((0..count).map(one).collect())
+}
+
+/// The same windows, each with a fault in its newest part. What a model says of good data alone leaves open
+/// what it says of anything else: ranges would end where faults begin.
+pub(super) fn with_faults(mut windows: Vec<Shown>, schema: &Schema, units: &[f32]) -> Vec<Shown> {
+    let mut rng = Random::new(0, Purpose::Hiding, 0);
+    for i in 0..windows.len() {
+        let elsewhere = windows[(i + windows.len() / 2) % windows.len()][0].clone();
+        let values = &mut windows[i][0];
+        let length = values.len() / units.len();
+        // One half of them began before the window.
+        let begin = (2.0 * rng.unit() - 1.0).max(0.0) * length as f32;
+        let begin = (begin as usize).min(length - 1) * units.len();
+        spoil(&mut values[begin..], &elsewhere, schema, units, &mut rng);
+    }
+    windows
+}
 
 /// Samples of `program` for these windows: what draws is shown windows of which nothing is known, the first
 /// half, and everything; what is run at many times is shown all of them; and what goes sample by sample

@@ -211,6 +211,29 @@ impl Model {
         !matches!(self, Self::Flow(_))
     }
 
+    /// The same with about this share of the weights: channels go, and what depth there is stays.
+    #[must_use]
+    pub fn thinner(&self, share: f64) -> Self {
+        let mut model = self.clone();
+        let (hidden, step) = match &mut model {
+            Self::Vae(config) => (&mut config.hidden, 1),
+            Self::Flow(config) => (&mut config.hidden, 1),
+            Self::Diffusion(config) => (&mut config.hidden, 2),
+            Self::Autoregressive(config) => (&mut config.hidden, 1),
+            Self::SplineFlow(config) => (&mut config.hidden, 1),
+            Self::Transformer(config) => (&mut config.hidden, config.heads),
+            Self::VqVae(config) => (&mut config.hidden, 1),
+            Self::LatentDiffusion(config) => {
+                config.vae.hidden = thinned(config.vae.hidden, share, 1);
+                (&mut config.hidden, 2)
+            }
+            Self::Gan(config) => (&mut config.hidden, 1),
+            Self::Energy(config) => (&mut config.hidden, 2),
+        };
+        *hidden = thinned(*hidden, share, step);
+        model
+    }
+
     /// The same training for a model that will be asked to complete windows, if any, for these tasks in
     /// equal shares: what is hidden from it while it learns is what it will have to do without.
     #[must_use]
@@ -228,6 +251,11 @@ impl Model {
             ..usual
         }
     }
+}
+
+/// Channels for a share of the weights, which grow with their square; a multiple of `step`.
+fn thinned(hidden: usize, share: f64, step: usize) -> usize {
+    step * (hidden as f64 * share.sqrt() / step as f64).round().max(1.0) as usize
 }
 
 /// Half of the windows for scores and generation, the rest for what is asked of known parts.

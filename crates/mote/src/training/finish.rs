@@ -150,6 +150,27 @@ fn manifest(source: &Source, recipe: &Recipe, entries: &Entries, window: Window)
 /// [`Error::Data`] if the data cannot be divided, [`Error::Usage`] for a window that does not fit,
 /// [`Error::Compile`] for a mistake of ours.
 pub fn untrained(source: &Source, recipe: &Recipe) -> Result<Vec<u8>, Error> {
+    let parts = split(&source.runs, &recipe.reading.dataset.split)?;
+    let held = parts.validation.as_ref().unwrap_or(&parts.train);
+    let window = window::window(&parts.train, held, recipe)?;
+    let scaling = Scaling::fit(&parts.train, Default::default());
+    let standardize = Standardize { mean: scaling.mean, scale: scaling.scale };
+    let shape = [window.length, source.plan.schema.features()];
+    let entries = blank(recipe, &Layout::of(&source.plan.schema), &standardize, shape)?;
+    let tensors = entries.arrays();
+    let mut manifest = manifest(source, recipe, &entries, window);
+    manifest.programs.extend(stepping(&manifest.programs, &tensors));
+    Ok(model::write(&manifest, &tensors))
+}
+
+/// The entry points of a model that has learned nothing, for windows of `shape`, in the units of
+/// `standardize`.
+pub(crate) fn blank(
+    recipe: &Recipe,
+    layout: &Layout,
+    standardize: &Standardize,
+    shape: [usize; 2],
+) -> Result<Entries, CompileError> {
     struct Capture<'c> {
         recipe: &'c Recipe,
         standardize: &'c Standardize,
@@ -169,19 +190,8 @@ pub fn untrained(source: &Source, recipe: &Recipe) -> Result<Vec<u8>, Error> {
             }
         }
     }
-    let parts = split(&source.runs, &recipe.reading.dataset.split)?;
-    let held = parts.validation.as_ref().unwrap_or(&parts.train);
-    let window = window::window(&parts.train, held, recipe)?;
-    let scaling = Scaling::fit(&parts.train, Default::default());
-    let standardize = Standardize { mean: scaling.mean, scale: scaling.scale };
-    let shape = [window.length, source.plan.schema.features()];
-    let capture = Capture { recipe, standardize: &standardize, shape };
-    let layout = Layout::of(&source.plan.schema);
-    let entries = build(&recipe.model, &layout, shape, recipe.train.seed, capture)?;
-    let tensors = entries.arrays();
-    let mut manifest = manifest(source, recipe, &entries, window);
-    manifest.programs.extend(stepping(&manifest.programs, &tensors));
-    Ok(model::write(&manifest, &tensors))
+    let capture = Capture { recipe, standardize, shape };
+    build(&recipe.model, layout, shape, recipe.train.seed, capture)
 }
 
 /// Whether a model was trained to tell the future, and data was held back to see how well it does.

@@ -1,6 +1,7 @@
 //! How a model is made smaller, where the person says it.
 
 use clap::{Args, ValueEnum};
+use mote::compression::{Student, Way};
 use mote_compress::{
     Bits, Clip, Importance, LowRank, Metric, Pruning, Ranks, Repair, Rounding, Scheme, Spread,
     Stack,
@@ -10,6 +11,13 @@ use mote_compress::{
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Fewer bits, and the repair before")]
 pub(super) struct Ways {
+    /// The share of weights that a thinner model of the same family has, which learns the answers of this one
+    /// from nothing, more than 0 to below 1
+    #[arg(long, value_name = "SHARE", help_heading = "A student")]
+    student: Option<f64>,
+    /// Steps in which it learns
+    #[arg(long, value_name = "STEPS", default_value_t = 8000, help_heading = "A student")]
+    lessons: usize,
     /// The share of weights that whole channels, units and heads are taken out for, 0 to below 1
     #[arg(long, value_name = "SHARE", help_heading = "Fewer channels")]
     prune: Option<f64>,
@@ -101,6 +109,13 @@ enum Rounds {
 }
 
 impl Ways {
+    /// What is done to the model.
+    pub(super) fn way(&self) -> Way {
+        let lessons = Repair { steps: self.lessons, ..Repair::default() };
+        let student = self.student.map(|share| Student { share, lessons });
+        Way { student, stack: self.stack(), purposes: Vec::new() }
+    }
+
     /// The passes.
     pub(super) fn stack(&self) -> Stack {
         let importance = match self.importance {
