@@ -3,6 +3,7 @@
 
 mod faults;
 mod ground;
+mod judge;
 mod quality;
 mod search;
 mod shown;
@@ -21,7 +22,7 @@ use crate::{
     completion,
 };
 use ground::Ground;
-use quality::{Half, Judge};
+use judge::{Half, Judge};
 pub use quality::{Metric, Purpose, Quality};
 pub use search::{Budget, Candidate, Found, Search, search};
 pub use student::Student;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Compressed, Metric, Progress, Purpose, finish,
     ground::Ground,
-    quality::{Half, Judge},
+    judge::{Half, Judge},
     tensor_bytes,
 };
 use crate::Error;
