@@ -16,11 +16,14 @@ use crate::kernels::quantized::{self, Sum};
 pub(super) fn add(level: Level, sum: &Sum, a: &[i8], b: &[i8], y: &mut [i8]) {
     assert!(a.len() == y.len() && b.len() == y.len(), "two bytes for each of `y`");
     #[cfg(target_arch = "x86_64")]
-    if let Level::Avx512(_) = level
-        && let Some(narrow) = sum.narrow()
-    {
-        // SAFETY: the level proves the instructions, and the lengths were just asserted.
-        return unsafe { add_avx512(&narrow, a, b, y) };
+    if let Some(narrow) = sum.narrow() {
+        match level {
+            // SAFETY: the level proves the instructions, and the lengths were just asserted.
+            Level::Avx512(_) => return unsafe { add_avx512(&narrow, a, b, y) },
+            // SAFETY: likewise.
+            Level::Avx2(_) => return unsafe { add_avx2(&narrow, a, b, y) },
+            _ => {}
+        }
     }
     elements::add(level, sum, a, b, y);
 }
@@ -63,6 +66,50 @@ unsafe fn add_avx512(sum: &quantized::NarrowSum, a: &[i8], b: &[i8], y: &mut [i8
             _mm_mask_storeu_epi8(y.as_mut_ptr().add(whole), mask, added(a, b));
         }
     }
+}
+
+/// # Safety
+///
+/// The machine has AVX2, and all three have one length.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn add_avx2(sum: &quantized::NarrowSum, a: &[i8], b: &[i8], y: &mut [i8]) {
+    use core::arch::x86_64::{
+        __m256i, _mm_loadl_epi64, _mm_storeu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi32,
+        _mm256_max_epi32, _mm256_min_epi32, _mm256_mullo_epi32, _mm256_set1_epi32,
+        _mm256_srai_epi32,
+    };
+
+    /// Eight sums, as numbers.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn eight(sum: &quantized::NarrowSum, a: *const i8, b: *const i8) -> __m256i {
+        // SAFETY: the caller vouches for eight bytes of each.
+        let (a, b) = unsafe { (_mm_loadl_epi64(a.cast()), _mm_loadl_epi64(b.cast())) };
+        let (a, b) = (_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(b));
+        let a = _mm256_mullo_epi32(a, _mm256_set1_epi32(sum.factors[0]));
+        let b = _mm256_mullo_epi32(b, _mm256_set1_epi32(sum.factors[1]));
+        let steps = _mm256_add_epi32(_mm256_add_epi32(a, _mm256_set1_epi32(sum.offset)), b);
+        let steps = _mm256_srai_epi32::<20>(steps);
+        let y = _mm256_add_epi32(steps, _mm256_set1_epi32(sum.zero_point));
+        let y = _mm256_max_epi32(y, _mm256_set1_epi32(sum.clamp[0]));
+        _mm256_min_epi32(y, _mm256_set1_epi32(sum.clamp[1]))
+    }
+
+    const WIDTH: usize = 16;
+    let whole = y.len() / WIDTH * WIDTH;
+    // SAFETY: whole registers lie within all three.
+    unsafe {
+        for at in (0..whole).step_by(WIDTH) {
+            let (a, b) = (a.as_ptr().add(at), b.as_ptr().add(at));
+            let first = eight(sum, a, b);
+            let second = eight(sum, a.add(WIDTH / 2), b.add(WIDTH / 2));
+            let bytes = super::x86::narrowed(first, second);
+            _mm_storeu_si128(y.as_mut_ptr().add(at).cast(), bytes);
+        }
+    }
+    let rest = a[whole..].iter().zip(&b[whole..]);
+    y[whole..].iter_mut().zip(rest).for_each(|(y, (&a, &b))| *y = sum.of(a, b));
 }
 
 /// As [`quantized::lookup`].

@@ -116,7 +116,7 @@ pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
 
 /// Whether the kernel of integers reads rows of several runs of `bytes`: then no step lies in two.
 pub(crate) fn joins_runs(level: Level, numbers: Numbers, bytes: usize) -> bool {
-    let reads = matches!(level, Level::Avx512(_)) && numbers == Numbers::Bytes;
+    let reads = matches!(level, Level::Avx512(_) | Level::Avx2(_)) && numbers == Numbers::Bytes;
     reads && bytes.is_multiple_of(STEP_BYTES)
 }
 

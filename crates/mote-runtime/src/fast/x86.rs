@@ -6,5 +6,5 @@
 mod avx2;
 mod avx512;
 
-pub(super) use avx2::{integer as integer_avx2, real as real_avx2};
+pub(super) use avx2::{integer as integer_avx2, narrowed, real as real_avx2};
 pub(super) use avx512::{integer as integer_avx512, real as real_avx512};

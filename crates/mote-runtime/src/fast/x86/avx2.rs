@@ -10,16 +10,16 @@
 )]
 
 use core::arch::x86_64::{
-    __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi8_epi16,
-    _mm256_fmadd_ps, _mm256_hadd_epi32, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_max_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
+    __m128i, __m256, __m256i, _mm_loadu_si128, _mm_packs_epi16, _mm_set1_epi32, _mm_storeu_si128,
+    _mm256_add_epi32, _mm256_add_epi64, _mm256_add_ps, _mm256_blend_epi32, _mm256_castsi256_si128,
+    _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_extracti128_si256, _mm256_fmadd_ps,
+    _mm256_hadd_epi32, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_max_epi32,
+    _mm256_max_ps, _mm256_min_epi32, _mm256_mul_epi32, _mm256_mul_ps, _mm256_packs_epi32,
+    _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_storeu_ps,
 };
 
-use crate::{
-    fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place},
-    kernels::quantized::requantize,
-};
+use crate::fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place};
 
 /// Numbers in a register.
 const WIDTH: usize = 8;
@@ -205,42 +205,22 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
     // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
     unsafe {
         for panel in 0..job.outputs.div_ceil(LANES) {
-            for row in (0..job.rows).step_by(2) {
-                match (job.numbers, job.rows - row) {
+            let mut row = 0;
+            while row < job.rows {
+                row += match (job.numbers, job.rows - row) {
                     (Numbers::Bytes, 1) => bytes_tile::<1>(job, row, panel, store),
-                    (Numbers::Bytes, _) => bytes_tile::<2>(job, row, panel, store),
+                    (Numbers::Bytes, 2) => bytes_tile::<2>(job, row, panel, store),
+                    (Numbers::Bytes, _) => bytes_tile::<3>(job, row, panel, store),
                     (Numbers::Words, 1) => words_tile::<1>(job, row, panel, store),
-                    (Numbers::Words, _) => words_tile::<2>(job, row, panel, store),
-                }
+                    (Numbers::Words, 2 | 3) => words_tile::<2>(job, row, panel, store),
+                    (Numbers::Words, _) => words_tile::<4>(job, row, panel, store),
+                };
             }
         }
     }
 }
 
-/// Step `i` of row `row`, filled up with zeros where the window ends.
-///
-/// # Safety
-///
-/// As [`integer`], and the row exists.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn step(job: &Integer<'_>, row: usize, i: usize) -> [u8; STEP_BYTES] {
-    let mut step = [0; STEP_BYTES];
-    let length = STEP_BYTES.min(job.bytes - i * STEP_BYTES);
-    // SAFETY: the bytes lie within the row.
-    unsafe {
-        let x = job.x.as_ptr().add(row * job.x_stride + i * STEP_BYTES);
-        if length == STEP_BYTES {
-            return x.cast::<[u8; STEP_BYTES]>().read_unaligned();
-        }
-        for (i, step) in step.iter_mut().take(length).enumerate() {
-            *step = *x.add(i);
-        }
-    }
-    step
-}
-
-/// `M` rows of bytes, one panel: each register of sums holds two halves of four outputs.
+/// `M` rows of bytes, one panel: each register of sums holds two halves of four outputs. Returns `M`.
 ///
 /// # Safety
 ///
@@ -251,37 +231,74 @@ unsafe fn bytes_tile<const M: usize>(
     row: usize,
     panel: usize,
     store: &mut Store<'_>,
-) {
+) -> usize {
     let mut sums = [[_mm256_setzero_si256(); 4]; M];
-    let steps = job.bytes.div_ceil(STEP_BYTES);
+    let (whole, rest) = (job.bytes / STEP_BYTES, job.bytes % STEP_BYTES);
+    let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
-        let w = job.w.as_ptr().add(first);
-        for i in 0..steps {
-            let w = w.add(i * stride);
-            let mut x = [_mm256_setzero_si256(); M];
-            for (m, x) in x.iter_mut().enumerate() {
-                let [a, b, c, d] = step(job, row + m, i).map(|b| i64::from(b as i8 as u16));
-                *x = _mm256_set1_epi64x(a | b << 16 | c << 32 | d << 48);
-            }
-            for q in 0..4 {
-                let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16 * q).cast()));
+        let mut w = job.w.as_ptr().add(first);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        for _ in 0..job.taps {
+            for i in 0..whole {
+                let mut four = [0; M];
                 for m in 0..M {
-                    sums[m][q] = _mm256_add_epi32(sums[m][q], _mm256_madd_epi16(x[m], w));
+                    let at = x.add(m * job.x_stride + i * STEP_BYTES);
+                    four[m] = at.cast::<i32>().read_unaligned();
                 }
+                bytes_step(&mut sums, four, w);
+                w = w.wrapping_add(stride);
             }
+            if rest > 0 {
+                // Zeros where the window ends.
+                let mut last = [0; M];
+                for m in 0..M {
+                    let at = x.add(m * job.x_stride + whole * STEP_BYTES);
+                    let mut bytes = [0; STEP_BYTES];
+                    core::ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), rest);
+                    last[m] = i32::from_le_bytes(bytes);
+                }
+                bytes_step(&mut sums, last, w);
+                w = w.wrapping_add(stride);
+            }
+            x = x.wrapping_add(job.tap_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             // Adds the halves; they come out as outputs 0 1 4 5 2 3 6 7.
-            let pair = |a, b| _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(a, b));
-            let sum = [pair(sums[0], sums[1]), pair(sums[2], sums[3])];
-            put(job, sum, row + m, panel, store);
+            let a = _mm256_hadd_epi32(sums[0], sums[1]);
+            let b = _mm256_hadd_epi32(sums[2], sums[3]);
+            let a = _mm256_permute4x64_epi64::<0b11_01_10_00>(a);
+            let b = _mm256_permute4x64_epi64::<0b11_01_10_00>(b);
+            put(job, [a, b], row + m, panel, store);
+        }
+    }
+    M
+}
+
+/// Four bytes of each row times those of sixteen outputs at `w`.
+///
+/// # Safety
+///
+/// A step of a panel lies at `w`.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn bytes_step<const M: usize>(sums: &mut [[__m256i; 4]; M], x: [i32; M], w: *const u8) {
+    let mut words = [_mm256_setzero_si256(); M];
+    for m in 0..M {
+        // The same four four times over.
+        words[m] = _mm256_cvtepi8_epi16(_mm_set1_epi32(x[m]));
+    }
+    for q in 0..4 {
+        // SAFETY: the caller vouches for the 64 bytes of a step.
+        let w = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16 * q).cast())) };
+        for m in 0..M {
+            sums[m][q] = _mm256_add_epi32(sums[m][q], _mm256_madd_epi16(words[m], w));
         }
     }
 }
 
-/// `M` rows of words, one panel.
+/// `M` rows of words, one panel. Returns `M`.
 ///
 /// # Safety
 ///
@@ -292,18 +309,21 @@ unsafe fn words_tile<const M: usize>(
     row: usize,
     panel: usize,
     store: &mut Store<'_>,
-) {
+) -> usize {
+    debug_assert!(job.taps == 1 && job.bytes.is_multiple_of(STEP_BYTES), "gathered words");
     let mut sums = [[_mm256_setzero_si256(); 2]; M];
-    let steps = job.bytes.div_ceil(STEP_BYTES);
+    let steps = job.bytes / STEP_BYTES;
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
         let w = job.w.as_ptr().add(first);
+        let x = job.x.as_ptr().add(row * job.x_stride);
         for i in 0..steps {
             let w = w.add(i * stride);
             let w = [_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast())];
             for (m, sums) in sums.iter_mut().enumerate() {
-                let x = _mm256_set1_epi32(i32::from_le_bytes(step(job, row + m, i)));
+                let two = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>();
+                let x = _mm256_set1_epi32(two.read_unaligned());
                 for (sum, w) in sums.iter_mut().zip(w) {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w));
                 }
@@ -313,33 +333,103 @@ unsafe fn words_tile<const M: usize>(
             put(job, *sums, row + m, panel, store);
         }
     }
+    M
 }
 
 /// Adds the bias and stores the results of one row and panel.
+///
+/// # Safety
+///
+/// The panel has its bias and parameters.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn put(job: &Integer<'_>, sum: [__m256i; 2], row: usize, panel: usize, store: &mut Store<'_>) {
-    let mut sums = [0i32; LANES];
-    // SAFETY: both halves lie within the array.
-    unsafe {
-        _mm256_storeu_si256(sums.as_mut_ptr().cast(), sum[0]);
-        _mm256_storeu_si256(sums.as_mut_ptr().add(WIDTH).cast(), sum[1]);
-    }
+unsafe fn put(
+    job: &Integer<'_>,
+    sum: [__m256i; 2],
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
     let first = panel * LANES;
     let count = (job.outputs - first).min(LANES);
     let at = row * job.y_stride + first;
-    let sums = sums.iter().zip(&job.bias[first..]).map(|(sum, bias)| sum.wrapping_add(*bias));
-    match store {
-        Store::Real { y, scale } => {
-            for ((y, sum), scale) in y[at..][..count].iter_mut().zip(sums).zip(&scale[first..]) {
-                *y = sum as f32 * scale;
+    // SAFETY: bias, scale and multiplier are as long as whole panels; results go into an array of a panel, or
+    // into `y` where the panel is full.
+    unsafe {
+        let bias = job.bias.as_ptr().add(first);
+        let sum = [biased(sum[0], bias), biased(sum[1], bias.add(WIDTH))];
+        match store {
+            Store::Real { y, scale } => {
+                let y = &mut y[at..][..count];
+                let mut whole = [0.0f32; LANES];
+                let to = if count == LANES { y.as_mut_ptr() } else { whole.as_mut_ptr() };
+                let scale = scale.as_ptr().add(first);
+                for i in 0..2 {
+                    let scale = _mm256_loadu_ps(scale.add(i * WIDTH));
+                    let real = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[i]), scale);
+                    _mm256_storeu_ps(to.add(i * WIDTH), real);
+                }
+                if count < LANES {
+                    y.copy_from_slice(&whole[..count]);
+                }
             }
-        }
-        Store::Bytes { y, multiplier, zero_point, clamp } => {
-            let results = y[at..][..count].iter_mut().zip(sums).zip(&multiplier[first..]);
-            for ((y, sum), multiplier) in results {
-                *y = requantize(sum, *multiplier, *zero_point, *clamp);
+            Store::Bytes { y, multiplier, zero_point, clamp } => {
+                let y = &mut y[at..][..count];
+                let multiplier = multiplier.as_ptr().add(first);
+                let zero = _mm256_set1_epi32((*zero_point).into());
+                let low = _mm256_set1_epi32(clamp[0].into());
+                let high = _mm256_set1_epi32(clamp[1].into());
+                let mut steps = [zero; 2];
+                for i in 0..2 {
+                    let scaled = scaled(sum[i], multiplier.add(i * WIDTH));
+                    steps[i] = _mm256_max_epi32(_mm256_add_epi32(scaled, zero), low);
+                    steps[i] = _mm256_min_epi32(steps[i], high);
+                }
+                let bytes = narrowed(steps[0], steps[1]);
+                let mut whole = [0i8; LANES];
+                let to = if count == LANES { y.as_mut_ptr() } else { whole.as_mut_ptr() };
+                _mm_storeu_si128(to.cast(), bytes);
+                if count < LANES {
+                    y.copy_from_slice(&whole[..count]);
+                }
             }
         }
     }
+}
+
+/// # Safety
+///
+/// `bias` points at a register of numbers.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn biased(sum: __m256i, bias: *const i32) -> __m256i {
+    // SAFETY: the caller vouches for the numbers.
+    _mm256_add_epi32(sum, unsafe { _mm256_loadu_si256(bias.cast()) })
+}
+
+/// `(sum · multiplier + 2³¹) >> 32` in each lane.
+///
+/// # Safety
+///
+/// `multiplier` points at a register of numbers.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn scaled(sum: __m256i, multiplier: *const i32) -> __m256i {
+    // SAFETY: the caller vouches for the numbers.
+    let multiplier = unsafe { _mm256_loadu_si256(multiplier.cast()) };
+    let half = _mm256_set1_epi64x(1 << 31);
+    let even = _mm256_add_epi64(_mm256_mul_epi32(sum, multiplier), half);
+    // The upper lane of each pair, brought down.
+    let (a, b) = (_mm256_srli_epi64::<32>(sum), _mm256_srli_epi64::<32>(multiplier));
+    let odd = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
+    _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd)
+}
+
+/// Sixteen numbers as bytes, in their order; what is beyond a byte becomes its end.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(in crate::fast) fn narrowed(first: __m256i, second: __m256i) -> __m128i {
+    // Packed, the quarters come out as 0 2 1 3.
+    let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(first, second));
+    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words))
 }
