@@ -75,17 +75,15 @@ unsafe fn add_avx512(sum: &quantized::NarrowSum, a: &[i8], b: &[i8], y: &mut [i8
 #[target_feature(enable = "avx2")]
 unsafe fn add_avx2(sum: &quantized::NarrowSum, a: &[i8], b: &[i8], y: &mut [i8]) {
     use core::arch::x86_64::{
-        __m256i, _mm_loadl_epi64, _mm_storeu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi32,
-        _mm256_max_epi32, _mm256_min_epi32, _mm256_mullo_epi32, _mm256_set1_epi32,
-        _mm256_srai_epi32,
+        __m128i, __m256i, _mm_loadu_si128, _mm_srli_si128, _mm_storeu_si128, _mm256_add_epi32,
+        _mm256_cvtepi8_epi32, _mm256_max_epi32, _mm256_min_epi32, _mm256_mullo_epi32,
+        _mm256_set1_epi32, _mm256_srai_epi32,
     };
 
-    /// Eight sums, as numbers.
+    /// Sums of eight bytes, as numbers.
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn eight(sum: &quantized::NarrowSum, a: *const i8, b: *const i8) -> __m256i {
-        // SAFETY: the caller vouches for eight bytes of each.
-        let (a, b) = unsafe { (_mm_loadl_epi64(a.cast()), _mm_loadl_epi64(b.cast())) };
+    fn eight(sum: &quantized::NarrowSum, a: __m128i, b: __m128i) -> __m256i {
         let (a, b) = (_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(b));
         let a = _mm256_mullo_epi32(a, _mm256_set1_epi32(sum.factors[0]));
         let b = _mm256_mullo_epi32(b, _mm256_set1_epi32(sum.factors[1]));
@@ -101,9 +99,10 @@ unsafe fn add_avx2(sum: &quantized::NarrowSum, a: &[i8], b: &[i8], y: &mut [i8])
     // SAFETY: whole registers lie within all three.
     unsafe {
         for at in (0..whole).step_by(WIDTH) {
-            let (a, b) = (a.as_ptr().add(at), b.as_ptr().add(at));
+            let a = _mm_loadu_si128(a.as_ptr().add(at).cast());
+            let b = _mm_loadu_si128(b.as_ptr().add(at).cast());
             let first = eight(sum, a, b);
-            let second = eight(sum, a.add(WIDTH / 2), b.add(WIDTH / 2));
+            let second = eight(sum, _mm_srli_si128::<8>(a), _mm_srli_si128::<8>(b));
             let bytes = super::x86::narrowed(first, second);
             _mm_storeu_si128(y.as_mut_ptr().add(at).cast(), bytes);
         }

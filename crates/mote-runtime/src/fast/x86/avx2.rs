@@ -19,7 +19,9 @@ use core::arch::x86_64::{
     _mm256_setzero_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_storeu_ps,
 };
 
-use crate::fast::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place};
+use crate::fast::tile::{
+    Integer, LANES, Numbers, PANEL_BYTES, Real, STEP_BYTES, Store, panel_place,
+};
 
 /// Numbers in a register.
 const WIDTH: usize = 8;
@@ -247,7 +249,7 @@ unsafe fn bytes_tile<const M: usize>(
                     let at = x.add(m * job.x_stride + i * STEP_BYTES);
                     four[m] = at.cast::<i32>().read_unaligned();
                 }
-                bytes_step(&mut sums, four, w);
+                bytes_step(&mut sums, four, &*w.cast());
                 w = w.wrapping_add(stride);
             }
             if rest > 0 {
@@ -259,7 +261,7 @@ unsafe fn bytes_tile<const M: usize>(
                     core::ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), rest);
                     last[m] = i32::from_le_bytes(bytes);
                 }
-                bytes_step(&mut sums, last, w);
+                bytes_step(&mut sums, last, &*w.cast());
                 w = w.wrapping_add(stride);
             }
             x = x.wrapping_add(job.tap_stride);
@@ -276,22 +278,19 @@ unsafe fn bytes_tile<const M: usize>(
     M
 }
 
-/// Four bytes of each row times those of sixteen outputs at `w`.
-///
-/// # Safety
-///
-/// A step of a panel lies at `w`.
+/// Four bytes of each row times those of sixteen outputs, `w`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn bytes_step<const M: usize>(sums: &mut [[__m256i; 4]; M], x: [i32; M], w: *const u8) {
+fn bytes_step<const M: usize>(sums: &mut [[__m256i; 4]; M], x: [i32; M], w: &[u8; PANEL_BYTES]) {
     let mut words = [_mm256_setzero_si256(); M];
     for m in 0..M {
         // The same four four times over.
         words[m] = _mm256_cvtepi8_epi16(_mm_set1_epi32(x[m]));
     }
     for q in 0..4 {
-        // SAFETY: the caller vouches for the 64 bytes of a step.
-        let w = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16 * q).cast())) };
+        // SAFETY: four times 16 bytes are 64.
+        let w = unsafe { _mm_loadu_si128(w.as_ptr().add(16 * q).cast()) };
+        let w = _mm256_cvtepi8_epi16(w);
         for m in 0..M {
             sums[m][q] = _mm256_add_epi32(sums[m][q], _mm256_madd_epi16(words[m], w));
         }
@@ -357,7 +356,10 @@ unsafe fn put(
     // into `y` where the panel is full.
     unsafe {
         let bias = job.bias.as_ptr().add(first);
-        let sum = [biased(sum[0], bias), biased(sum[1], bias.add(WIDTH))];
+        let sum = [
+            _mm256_add_epi32(sum[0], _mm256_loadu_si256(bias.cast())),
+            _mm256_add_epi32(sum[1], _mm256_loadu_si256(bias.add(WIDTH).cast())),
+        ];
         match store {
             Store::Real { y, scale } => {
                 let y = &mut y[at..][..count];
@@ -381,7 +383,8 @@ unsafe fn put(
                 let high = _mm256_set1_epi32(clamp[1].into());
                 let mut steps = [zero; 2];
                 for i in 0..2 {
-                    let scaled = scaled(sum[i], multiplier.add(i * WIDTH));
+                    let multiplier = _mm256_loadu_si256(multiplier.add(i * WIDTH).cast());
+                    let scaled = scaled(sum[i], multiplier);
                     steps[i] = _mm256_max_epi32(_mm256_add_epi32(scaled, zero), low);
                     steps[i] = _mm256_min_epi32(steps[i], high);
                 }
@@ -397,26 +400,10 @@ unsafe fn put(
     }
 }
 
-/// # Safety
-///
-/// `bias` points at a register of numbers.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn biased(sum: __m256i, bias: *const i32) -> __m256i {
-    // SAFETY: the caller vouches for the numbers.
-    _mm256_add_epi32(sum, unsafe { _mm256_loadu_si256(bias.cast()) })
-}
-
 /// `(sum · multiplier + 2³¹) >> 32` in each lane.
-///
-/// # Safety
-///
-/// `multiplier` points at a register of numbers.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn scaled(sum: __m256i, multiplier: *const i32) -> __m256i {
-    // SAFETY: the caller vouches for the numbers.
-    let multiplier = unsafe { _mm256_loadu_si256(multiplier.cast()) };
+fn scaled(sum: __m256i, multiplier: __m256i) -> __m256i {
     let half = _mm256_set1_epi64x(1 << 31);
     let even = _mm256_add_epi64(_mm256_mul_epi32(sum, multiplier), half);
     // The upper lane of each pair, brought down.
