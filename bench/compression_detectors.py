@@ -29,7 +29,7 @@ def judged(program: Path, model: Path, file: Path) -> dict:
 def table(results: list) -> str:
     lines = [
         "# What compression costs detectors", "",
-        "Made by `python3 bench/compression_detectors.py`: for each file of SKAB (valve1, valve2 and other) a model of its first "
+        "Made by `python3 bench/compression_detectors.py`: for each file of SKAB that is there (valve1, valve2 and other) a model of its first "
         "400 rows, compressed on these, and both judged on the rest by its labels. Points are hundredths, above zero lost; the mean "
         "over files with its 95 % interval, and how many files lose more than 5 points. Whole detectors differ from file to file by "
         "much more than that.", "",
