@@ -21,7 +21,7 @@ use crate::{
     calibration::{Calibration, calibrate},
     completion,
 };
-use ground::Ground;
+use ground::{Ground, repairing};
 use judge::{Half, Judge};
 pub use quality::{Metric, Purpose, Quality};
 pub use search::{Budget, Candidate, Found, Search, search};
@@ -104,15 +104,7 @@ pub fn compress(
         let made = ground.apply(&way.stack, progress)?;
         return finish(&ground, &judge, (&way.stack, made), &purposes, progress);
     };
-    let mut stopped = false;
-    let taught = student::teach(&ground, student, &mut |done, of| {
-        let flow = progress(Progress::Repairing(done, of));
-        stopped |= flow.is_break();
-        flow
-    })?;
-    if stopped {
-        return Err(Error::Interrupted(": nothing was written".into()));
-    }
+    let taught = repairing(progress, |progress| student::teach(&ground, student, progress))?;
     let thin = Model::open(&taught.file).expect("written a moment ago");
     let thin = Ground::new(&thin, runs)?;
     let mut made = thin.apply(&way.stack, progress)?;

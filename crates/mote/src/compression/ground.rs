@@ -100,18 +100,14 @@ impl<'m> Ground<'m> {
         stack: &Stack,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Stacked, Error> {
-        let mut stopped = false;
         let real = Stack { scheme: None, ..*stack };
-        let tensors = &self.model.tensors;
-        let made = real.apply(&self.joined, tensors, &self.observed, &mut |done, of| {
-            let flow = progress(Progress::Repairing(done, of));
-            stopped |= flow.is_break();
-            flow
+        let made = repairing(progress, |progress| {
+            Ok(real.apply(&self.joined, &self.model.tensors, &self.observed, progress)?)
         })?;
-        if stopped {
-            return Err(Error::Interrupted(": nothing was written".into()));
+        match stack.scheme {
+            Some(scheme) => self.quantized(&made, scheme),
+            None => Ok(made),
         }
-        stack.scheme.map_or(Ok(made.clone()), |scheme| self.quantized(&made, scheme))
     }
 
     /// What a stack made, in integers.
@@ -141,6 +137,20 @@ impl<'m> Ground<'m> {
         manifest.margins = None;
         manifest
     }
+}
+
+/// Does what tells of its steps; it is an error if it was broken off.
+pub(super) fn repairing<T>(
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    work: impl FnOnce(&mut dyn FnMut(usize, usize) -> ControlFlow<()>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut stopped = false;
+    let done = work(&mut |done, of| {
+        let flow = progress(Progress::Repairing(done, of));
+        stopped |= flow.is_break();
+        flow
+    })?;
+    if stopped { Err(Error::Interrupted(": nothing was written".into())) } else { Ok(done) }
 }
 
 fn found(made: &Stacked) -> Found<'_> {

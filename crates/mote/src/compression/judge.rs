@@ -31,7 +31,8 @@ use crate::{
     training::SCORE,
 };
 
-/// Held-back data, of which what is chosen by one half is measured on the other.
+/// Held-back windows, of which what is chosen by one half is measured on the other. Planted faults and drawn
+/// windows are others in each half; what they are planted into is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     First,

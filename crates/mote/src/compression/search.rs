@@ -141,7 +141,9 @@ pub fn search(
                 Some(made) => {
                     let judged = (metric, whole, &judge);
                     let candidate = candidate(&ground, made, (shares, bits), judged)?;
-                    let _ = progress(Progress::Tried(candidate));
+                    if progress(Progress::Tried(candidate)).is_break() {
+                        return Err(Error::Interrupted(": nothing was written".into()));
+                    }
                     candidate
                 }
                 None => known(bits).expect("else it was made"),
@@ -195,7 +197,9 @@ impl Candidate {
     }
 
     fn is_within(&self, budget: Budget) -> bool {
-        budget.flash_bytes.is_none_or(|most| self.flash_bytes <= most)
+        // Whose quality is no number is no choice.
+        self.loss.is_finite()
+            && budget.flash_bytes.is_none_or(|most| self.flash_bytes <= most)
             && budget.ram_bytes.is_none_or(|most| self.ram_bytes <= most)
             && budget.multiply_adds.is_none_or(|most| self.multiply_adds <= most)
             && budget.loss.is_none_or(|most| self.loss <= most)
