@@ -48,15 +48,17 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
             return;
         }
         for panel in 0..panels {
-            for row in (0..job.rows).step_by(REAL_ROWS) {
-                match job.rows - row {
+            let mut row = 0;
+            for left in (1..=job.rows.div_ceil(REAL_ROWS)).rev() {
+                // Tiles of about the same height: a low one costs nearly as much as a high one.
+                row += match (job.rows - row).div_ceil(left) {
                     1 => real_tile::<1>(job, row, panel, y),
                     2 => real_tile::<2>(job, row, panel, y),
                     3 => real_tile::<3>(job, row, panel, y),
                     4 => real_tile::<4>(job, row, panel, y),
                     5 => real_tile::<5>(job, row, panel, y),
                     _ => real_tile::<REAL_ROWS>(job, row, panel, y),
-                }
+                };
             }
         }
     }
@@ -137,13 +139,19 @@ unsafe fn accumulate(sum: &mut [__m256; 2], x: __m256, w: *const f32) {
     }
 }
 
-/// `M` rows, one panel.
+/// `M` rows, one panel. Returns `M`.
 ///
 /// # Safety
 ///
 /// As [`real`], and the rows and the panel exist.
+#[inline(never)]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y: &mut [f32]) {
+unsafe fn real_tile<const M: usize>(
+    job: &Real<'_>,
+    row: usize,
+    panel: usize,
+    y: &mut [f32],
+) -> usize {
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
@@ -152,21 +160,21 @@ unsafe fn real_tile<const M: usize>(job: &Real<'_>, row: usize, panel: usize, y:
         let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
         for _ in 0..job.taps {
             for i in 0..job.inputs {
-                let w = w.add(i * stride);
-                let w = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
-                for (m, sum) in sums.iter_mut().enumerate() {
+                let both = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
+                for m in 0..M {
                     let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
-                    sum[0] = _mm256_fmadd_ps(x, w[0], sum[0]);
-                    sum[1] = _mm256_fmadd_ps(x, w[1], sum[1]);
+                    sums[m][0] = _mm256_fmadd_ps(x, both[0], sums[m][0]);
+                    sums[m][1] = _mm256_fmadd_ps(x, both[1], sums[m][1]);
                 }
+                w = w.wrapping_add(stride);
             }
             x = job.next_run(x);
-            w = w.wrapping_add(job.inputs * stride);
         }
-        for (m, sum) in sums.iter().enumerate() {
-            put_real(job, *sum, (row + m) * job.y_stride, panel, y);
+        for m in 0..M {
+            put_real(job, sums[m], (row + m) * job.y_stride, panel, y);
         }
     }
+    M
 }
 
 /// Stores the results of a row, which begins at `start`, for one panel.
