@@ -25,6 +25,9 @@ pub struct Pruning {
     pub importance: Importance,
     /// How much of each layer goes.
     pub spread: Spread,
+    /// What is left of each layer comes in multiples of so many channels, because machines compute that many
+    /// at once, or so many only that two of them are in the layer.
+    pub multiple: usize,
 }
 
 /// How much of each layer goes.
@@ -77,8 +80,8 @@ fn kept<'x>(mask: Option<&'x Vec<bool>>, x: &'x [f32]) -> impl Iterator<Item = f
     x.iter().enumerate().filter(move |(i, _)| stays(*i)).map(|(_, x)| *x)
 }
 
-/// Takes the least important channels out of `program` until the share of its weights is gone, or one
-/// channel is left of each kind.
+/// Takes the least important channels out of `program` until the share of its weights is gone, or nothing is
+/// left that may go.
 ///
 /// # Errors
 ///
@@ -94,20 +97,18 @@ pub fn prune(
     if !(0.0..1.0).contains(&how.share) {
         return Err(Error::Share { what: "weights that go", found: how.share });
     }
+    let how = Pruning { multiple: how.multiple.max(1), ..how };
     let classes = groups::classes(program);
     let scores = importance(program, tensors, samples, &classes, how.importance)?;
     let mut kept = Kept::all(program);
     let before = kept.parameters(program);
     let least = ((1.0 - how.share) * before as f64) as usize;
-    let mut left: Vec<usize> = classes.iter().map(Vec::len).collect();
-    for (class, member) in order(program, &classes, &scores, how.spread) {
+    for Block { class, members, .. } in order(program, &classes, &scores, how) {
         if kept.parameters(program) <= least {
             break;
         }
-        if left[class] > 1 {
-            left[class] -= 1;
-            classes[class][member].places.iter().for_each(|place| kept.take_out(*place));
-        }
+        let groups = members.iter().map(|member| &classes[class][*member]);
+        groups.flat_map(|group| &group.places).for_each(|place| kept.take_out(*place));
     }
     let (made, arrays) = cut::cut(program, tensors, &kept);
     let left = |ports: &[Port]| ports.iter().map(|port| kept.numbers(port.value)).collect();
@@ -115,27 +116,65 @@ pub fn prune(
     Ok(Pruned { program: verified(made, &arrays)?, tensors: arrays, ports })
 }
 
-/// All groups, the one that goes first in front.
+/// Groups of one class that go at once.
+struct Block {
+    /// When it goes: what is least goes first.
+    key: (f64, f64),
+    class: usize,
+    members: Vec<usize>,
+}
+
+/// All that may go, in its order. The last block of each class stays.
 fn order(
     program: &Verified,
     classes: &[Vec<Group>],
     scores: &[Vec<f64>],
-    spread: Spread,
-) -> Vec<(usize, usize)> {
+    how: Pruning,
+) -> Vec<Block> {
     let mut all = Vec::new();
     for (class, (groups, scores)) in classes.iter().zip(scores).enumerate() {
         let mut ranked: Vec<usize> = (0..groups.len()).collect();
         ranked.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-        for (rank, &member) in ranked.iter().enumerate() {
-            let key = match spread {
-                Spread::Uniform => rank as f64 / groups.len() as f64,
-                Spread::Automatic => scores[member] / freed(program, &groups[member]).max(1.0),
+        let step = step(program, groups, how.multiple);
+        let (mut gone, mut last) = (0, 0.0f64);
+        while groups.len() - gone > step {
+            let odd = (groups.len() - gone) % step;
+            let members = ranked[gone..][..if odd > 0 { odd } else { step }].to_vec();
+            let sum = |of: &dyn Fn(usize) -> f64| members.iter().map(|m| of(*m)).sum::<f64>();
+            let weights = sum(&|m| freed(program, &groups[m])).max(1.0);
+            // Blocks of unlike sizes never overtake each other.
+            last = last.max(sum(&|m| scores[m]) / weights);
+            let key = match how.spread {
+                Spread::Uniform => (gone as f64 / groups.len() as f64, last),
+                Spread::Automatic => (last, gone as f64),
             };
-            all.push((key, class, member));
+            gone += members.len();
+            all.push(Block { key, class, members });
         }
     }
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    all.into_iter().map(|(_, class, member)| (class, member)).collect()
+    all.sort_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.key.1.total_cmp(&b.key.1)));
+    all
+}
+
+/// Groups of a class that go at once, so that its layers keep a multiple of so many channels.
+fn step(program: &Verified, groups: &[Group], multiple: usize) -> usize {
+    let outputs = |group: &Group| {
+        let of = |place: &Place| (place.value, place.axis);
+        let weights = group.places.iter().filter(|p| program.values[p.value].tensor.is_some());
+        let axes: Vec<_> = weights.map(of).collect();
+        axes.iter().map(|axis| axes.iter().filter(|other| *other == axis).count()).max()
+    };
+    let channels = groups.first().and_then(outputs).unwrap_or(1);
+    let mut step = multiple / common(multiple, channels);
+    while step > 1 && 2 * step > groups.len() {
+        step /= 2;
+    }
+    step
+}
+
+/// The greatest common divisor.
+fn common(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common(b, a % b) }
 }
 
 /// Weights that go with a group.

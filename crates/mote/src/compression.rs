@@ -24,7 +24,7 @@ use crate::{
 use ground::{Ground, repairing};
 use judge::{Half, Judge};
 pub use quality::{Metric, Purpose, Quality};
-pub use search::{Budget, Candidate, Found, Search, search};
+pub use search::{Budget, Candidate, Found, MULTIPLE, Search, search};
 pub use student::Student;
 
 /// A smaller model.

@@ -43,7 +43,7 @@ fn channels_that_do_nothing_go_first_and_nothing_is_lost() {
     let (program, tensors) = network(|unit| unit % 2 == 1);
     let seen = samples(40, 60, 1);
     for importance in ALL {
-        let how = Pruning { share: 0.45, importance, spread: Spread::Uniform };
+        let how = Pruning { share: 0.45, importance, spread: Spread::Uniform, multiple: 1 };
         let Pruned { program: small, tensors: kept, ports } =
             prune(&program, &found(&tensors), &seen, how).unwrap();
         let count =
@@ -67,7 +67,7 @@ fn any_share_leaves_a_program_that_runs() {
     for share in [0.0, 0.3, 0.6, 0.9, 0.99] {
         for spread in [Spread::Uniform, Spread::Automatic] {
             for importance in ALL {
-                let how = Pruning { share, importance, spread };
+                let how = Pruning { share, importance, spread, multiple: 1 };
                 let small = prune(&program, &found(&tensors), &samples(20, 60, 1), how).unwrap();
                 let ports = |p: &Verified| {
                     let shape = |port: &Port| (port.name.clone(), p.shape(port.value).to_vec());
@@ -102,7 +102,12 @@ fn programs_of_one_model_stay_in_step() {
     let side = |seed| -> Vec<mote_compress::Sample> {
         samples(20, 6, seed).into_iter().map(|s| vec![s[0].clone(), s[0].clone()]).collect()
     };
-    let how = Pruning { share: 0.5, importance: Importance::Activation, spread: Spread::Uniform };
+    let how = Pruning {
+        share: 0.5,
+        importance: Importance::Activation,
+        spread: Spread::Uniform,
+        multiple: 1,
+    };
     let small = prune(&joined, &found(&tensors), &side(1), how).unwrap();
     let apart = split(&small.program);
     assert_eq!(apart.len(), 2);
@@ -140,7 +145,12 @@ fn states_lose_the_channels_of_what_they_remember() {
     let mut random = Random(4);
     let seen: Vec<mote_compress::Sample> =
         (0..30).map(|_| vec![random.fill(4, 1.0), random.fill(24, 1.0)]).collect();
-    let how = Pruning { share: 0.5, importance: Importance::Taylor, spread: Spread::Uniform };
+    let how = Pruning {
+        share: 0.5,
+        importance: Importance::Taylor,
+        spread: Spread::Uniform,
+        multiple: 1,
+    };
     let small = prune(&program, &found(&tensors), &seen, how).unwrap();
     let (input, output) = small.program.states().next().unwrap();
     assert_eq!(small.program.shape(input), [2, 6]);
@@ -161,14 +171,20 @@ fn states_lose_the_channels_of_what_they_remember() {
 fn shares_that_are_none_are_refused() {
     let (program, tensors) = network(|_| false);
     for share in [-0.1, 1.0, f64::NAN] {
-        let how = Pruning { share, importance: Importance::Taylor, spread: Spread::Uniform };
+        let how =
+            Pruning { share, importance: Importance::Taylor, spread: Spread::Uniform, multiple: 1 };
         let error = prune(&program, &found(&tensors), &samples(9, 60, 1), how).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("the share of weights that go is from 0 to below 1, found {share}")
         );
     }
-    let how = Pruning { share: 0.5, importance: Importance::Taylor, spread: Spread::Uniform };
+    let how = Pruning {
+        share: 0.5,
+        importance: Importance::Taylor,
+        spread: Spread::Uniform,
+        multiple: 1,
+    };
     assert!(prune(&program, &found(&tensors), &[], how).is_err());
     assert_eq!(Ports::default().of_inputs(&vec![vec![1.0]]), [[1.0]]);
 }

@@ -25,7 +25,7 @@ fn go(_: usize, _: usize) -> ControlFlow<()> {
 fn stack(bits: Option<Bits>) -> Stack {
     let (importance, spread) = (Importance::Activation, Spread::Uniform);
     Stack {
-        pruning: Some(Pruning { share: 0.4, importance, spread }),
+        pruning: Some(Pruning { share: 0.4, importance, spread, multiple: 1 }),
         low_rank: Some(LowRank { share: 0.3, metric: Metric::Results, ranks: Ranks::Automatic }),
         repair: Some(Repair { steps: 150, ..Repair::default() }),
         scheme: bits.map(Into::into),

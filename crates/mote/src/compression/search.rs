@@ -69,6 +69,10 @@ pub struct Found {
     pub best: Option<(usize, Compressed)>,
 }
 
+/// Channels that machines compute at once: registers of NEON hold four numbers, those of AVX2 eight, and the
+/// widest hold whole multiples.
+pub const MULTIPLE: usize = 8;
+
 /// Shares of weights that go with channels, and with ranks, each in this order.
 const SHARES: [(f64, f64); 9] = [
     (0.0, 0.0),
@@ -179,7 +183,12 @@ fn stack((pruned, low_rank): (f64, f64), scheme: Option<Scheme>, repair: Option<
     let (importance, spread) = (Importance::default(), Spread::default());
     let (metric, ranks) = (Near::default(), Ranks::default());
     Stack {
-        pruning: (pruned > 0.0).then_some(Pruning { share: pruned, importance, spread }),
+        pruning: (pruned > 0.0).then_some(Pruning {
+            share: pruned,
+            importance,
+            spread,
+            multiple: MULTIPLE,
+        }),
         low_rank: (low_rank > 0.0).then_some(LowRank { share: low_rank, metric, ranks }),
         repair,
         scheme,

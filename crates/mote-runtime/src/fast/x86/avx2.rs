@@ -48,19 +48,37 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
             return;
         }
         for panel in 0..panels {
-            let mut row = 0;
-            for left in (1..=job.rows.div_ceil(REAL_ROWS)).rev() {
-                // Tiles of about the same height: a low one costs nearly as much as a high one.
-                row += match (job.rows - row).div_ceil(left) {
-                    1 => real_tile::<1>(job, row, panel, y),
-                    2 => real_tile::<2>(job, row, panel, y),
-                    3 => real_tile::<3>(job, row, panel, y),
-                    4 => real_tile::<4>(job, row, panel, y),
-                    5 => real_tile::<5>(job, row, panel, y),
-                    _ => real_tile::<REAL_ROWS>(job, row, panel, y),
-                };
+            match job.outputs - panel * LANES {
+                ..=WIDTH => real_tiles::<1>(job, panel, y),
+                _ => real_tiles::<2>(job, panel, y),
             }
         }
+    }
+}
+
+/// All rows, the first `R` registers of a panel.
+///
+/// # Safety
+///
+/// As [`real`], and the panel exists.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn real_tiles<const R: usize>(job: &Real<'_>, panel: usize, y: &mut [f32]) {
+    let mut row = 0;
+    for left in (1..=job.rows.div_ceil(REAL_ROWS)).rev() {
+        // Tiles of about the same height: a low one costs nearly as much as a high one.
+        let rows = (job.rows - row).div_ceil(left);
+        // SAFETY: the rows that are left are rows of the job.
+        unsafe {
+            match rows {
+                1 => real_tile::<1, R>(job, row, panel, y),
+                2 => real_tile::<2, R>(job, row, panel, y),
+                3 => real_tile::<3, R>(job, row, panel, y),
+                4 => real_tile::<4, R>(job, row, panel, y),
+                5 => real_tile::<5, R>(job, row, panel, y),
+                _ => real_tile::<REAL_ROWS, R>(job, row, panel, y),
+            }
+        }
+        row += rows;
     }
 }
 
@@ -139,32 +157,41 @@ unsafe fn accumulate(sum: &mut [__m256; 2], x: __m256, w: *const f32) {
     }
 }
 
-/// `M` rows, one panel. Returns `M`.
+/// `M` rows, the first `R` registers of a panel.
 ///
 /// # Safety
 ///
 /// As [`real`], and the rows and the panel exist.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn real_tile<const M: usize>(
+unsafe fn real_tile<const M: usize, const R: usize>(
     job: &Real<'_>,
     row: usize,
     panel: usize,
     y: &mut [f32],
-) -> usize {
+) {
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
         let (mut w, stride) = panels_of(job, panel);
         let bias = job.bias.as_ptr().add(panel * LANES);
-        let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(WIDTH))]; M];
+        let mut sums = [[_mm256_setzero_ps(); R]; M];
+        for m in 0..M {
+            for r in 0..R {
+                sums[m][r] = _mm256_loadu_ps(bias.add(r * WIDTH));
+            }
+        }
         for _ in 0..job.taps {
             for i in 0..job.inputs {
-                let both = [_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(WIDTH))];
+                let mut all = [_mm256_setzero_ps(); R];
+                for r in 0..R {
+                    all[r] = _mm256_loadu_ps(w.add(r * WIDTH));
+                }
                 for m in 0..M {
                     let x = _mm256_set1_ps(*x.add(m * job.x_stride + i));
-                    sums[m][0] = _mm256_fmadd_ps(x, both[0], sums[m][0]);
-                    sums[m][1] = _mm256_fmadd_ps(x, both[1], sums[m][1]);
+                    for r in 0..R {
+                        sums[m][r] = _mm256_fmadd_ps(x, all[r], sums[m][r]);
+                    }
                 }
                 w = w.wrapping_add(stride);
             }
@@ -174,7 +201,6 @@ unsafe fn real_tile<const M: usize>(
             put_real(job, sums[m], (row + m) * job.y_stride, panel, y);
         }
     }
-    M
 }
 
 /// Stores the results of a row, which begins at `start`, for one panel.
@@ -184,22 +210,31 @@ unsafe fn real_tile<const M: usize>(
 /// The outputs of the panel lie within `y`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn put_real(job: &Real<'_>, sum: [__m256; 2], start: usize, panel: usize, y: &mut [f32]) {
-    let zero = _mm256_setzero_ps();
-    // In this order a NaN stays.
-    let [a, b] = sum;
-    let sum = if job.relu { [_mm256_max_ps(zero, a), _mm256_max_ps(zero, b)] } else { sum };
-    let count = (job.outputs - panel * LANES).min(LANES);
+unsafe fn put_real<const R: usize>(
+    job: &Real<'_>,
+    mut sums: [__m256; R],
+    start: usize,
+    panel: usize,
+    y: &mut [f32],
+) {
+    if job.relu {
+        for r in 0..R {
+            // In this order a NaN stays.
+            sums[r] = _mm256_max_ps(_mm256_setzero_ps(), sums[r]);
+        }
+    }
+    let count = (job.outputs - panel * LANES).min(R * WIDTH);
     let at = start + panel * LANES;
     let y = &mut y[at..][..count];
     let mut whole = [0.0f32; LANES];
-    // SAFETY: both halves lie within the array; or, where the panel is full, within `y`.
+    // SAFETY: all registers lie within the array; or, where they are full, within `y`.
     unsafe {
-        let to = if count == LANES { y.as_mut_ptr() } else { whole.as_mut_ptr() };
-        _mm256_storeu_ps(to, sum[0]);
-        _mm256_storeu_ps(to.add(WIDTH), sum[1]);
+        let to = if count == R * WIDTH { y.as_mut_ptr() } else { whole.as_mut_ptr() };
+        for r in 0..R {
+            _mm256_storeu_ps(to.add(r * WIDTH), sums[r]);
+        }
     }
-    if count < LANES {
+    if count < R * WIDTH {
         y.copy_from_slice(&whole[..count]);
     }
     if let Some(add) = job.add {

@@ -1,7 +1,7 @@
 //! How a model is made smaller, where the person says it.
 
 use clap::{Args, ValueEnum};
-use mote::compression::{Student, Way};
+use mote::compression::{MULTIPLE, Student, Way};
 use mote_compress::{
     Bits, Clip, Importance, LowRank, Metric, Pruning, Ranks, Repair, Rounding, Scheme, Spread,
     Stack,
@@ -27,6 +27,10 @@ pub(super) struct Ways {
     /// How much of each layer goes
     #[arg(long, value_enum, default_value_t = Spreading::Uniform, help_heading = "Fewer channels")]
     spread: Spreading,
+    /// What is left of a layer comes in multiples of so many channels, as machines compute them; of half the
+    /// layer, where it is thinner
+    #[arg(long, value_name = "CHANNELS", default_value_t = MULTIPLE, help_heading = "Fewer channels")]
+    multiple: usize,
     /// The share of weights that goes because layers are written as two of lower rank, 0 to below 1
     #[arg(long, value_name = "SHARE", help_heading = "Lower rank")]
     low_rank: Option<f64>,
@@ -136,7 +140,12 @@ impl Ways {
             Spreading::Automatic => Ranks::Automatic,
         };
         Stack {
-            pruning: self.prune.map(|share| Pruning { share, importance, spread }),
+            pruning: self.prune.map(|share| Pruning {
+                share,
+                importance,
+                spread,
+                multiple: self.multiple,
+            }),
             low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
             repair: (self.repair > 0).then(|| Repair { steps: self.repair, ..Repair::default() }),
             scheme: self.scheme(),
