@@ -44,6 +44,7 @@ WAYS = {
     "50 % by lower rank, plain, uniform": ["--low-rank", "0.5", "--ranks", "uniform", "--metric", "weights", *REAL],
     "a student of half the weights": ["--student", "0.5", *REAL],
     "50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "8"],
+    "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
     "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
 }
 NAMES = {
