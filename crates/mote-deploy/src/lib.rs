@@ -10,6 +10,7 @@
 //! are the files that the tests of this workspace run. This crate parses no model and runs none but
 //! for the vectors.
 mod c;
+pub mod cost;
 mod error;
 mod files;
 mod golden;

@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod exchange;
 pub mod files;
 pub mod latent;
+pub mod machine;
 pub mod profile;
 pub mod report;
 pub mod scoring;

@@ -24,6 +24,9 @@ pub struct Profile {
     pub runs: u64,
     /// Nanoseconds of a call: the median round, the fastest and the slowest.
     pub call_ns: Spread,
+    /// Nanoseconds that a machine was predicted to take, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted_ns: Option<f64>,
     /// Multiply-adds of a call.
     pub multiply_adds: u64,
     /// The least time that the machine would take for a call.
@@ -139,6 +142,7 @@ pub fn profile(
         batch,
         runs,
         call_ns,
+        predicted_ns: None,
         multiply_adds: operations.iter().map(|o| o.multiply_adds).sum(),
         limit_ns: operations.iter().map(|o| o.limit_ns).sum(),
         memory,

@@ -1,22 +1,27 @@
 //! `mote bench`: how fast a program runs here, operation by operation, beside the machine's limit.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Args;
 use mote::{
     Error,
     files::{self, Mapped},
+    machine::Machine,
     profile::{Effort, Operation, Profile, profile},
     report::roofline,
 };
 use mote_runtime::Level;
 
-use super::{Style, say, say_json};
+use super::{Style, answer::Watcher, say, say_json};
 
 #[derive(Args)]
 pub(super) struct Bench {
     /// A model file
-    model: PathBuf,
+    #[arg(required_unless_present = "measure")]
+    model: Option<PathBuf>,
     /// Which program of it [default: all]
     #[arg(long)]
     program: Option<String>,
@@ -29,6 +34,13 @@ pub(super) struct Bench {
     /// Seconds for each program, about
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Measure what this machine takes for each kind of operation, and write it there: `mote compress
+    /// --machine` predicts times from it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "machine", "batch", "plot"])]
+    measure: Option<PathBuf>,
+    /// Set beside each time what it would be on a machine that was measured
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    machine: Option<PathBuf>,
     /// Draw where each operation lies below the machine's limits, as an HTML file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -39,9 +51,14 @@ const ROUNDS: usize = 7;
 
 impl Bench {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
-        let mapped = Mapped::open(&self.model)?;
-        let model = mapped.model()?;
         let level = self.level()?;
+        if let Some(out) = &self.measure {
+            return measure(level, out, style);
+        }
+        let Some(path) = &self.model else { unreachable!("an argument is required") };
+        let mapped = Mapped::open(path)?;
+        let model = mapped.model()?;
+        let machine = self.machine.as_deref().map(Machine::read).transpose()?;
         if !(0.01..=600.0).contains(&self.seconds) {
             return Err(Error::Usage(format!(
                 "--seconds: wanted 0.01 to 600, found {}",
@@ -59,16 +76,19 @@ impl Bench {
         let mut profiles = Vec::new();
         for name in &names {
             let batch = usize::from(self.batch);
-            let found = profile(&model, name, (level, batch), effort, &mut clock)?;
+            let mut found = profile(&model, name, (level, batch), effort, &mut clock)?;
+            if let Some(machine) = &machine {
+                found.predicted_ns = Some(machine.predict(&model.programs[name])?);
+            }
             match style {
                 Style::Json => say_json(&found)?,
                 Style::People => table(&found)?,
             }
             profiles.push(found);
         }
-        if let Some(path) = &self.plot {
-            let title = self.model.display().to_string();
-            files::write(path, roofline(&title, &profiles).as_bytes())?;
+        if let Some(plot) = &self.plot {
+            let title = path.display().to_string();
+            files::write(plot, roofline(&title, &profiles).as_bytes())?;
         }
         Ok(())
     }
@@ -79,6 +99,25 @@ impl Bench {
             let here: Vec<&str> = Level::available().map(Level::name).collect();
             Error::Usage(format!("--level: wanted one of {}, found `{wanted}`", here.join(", ")))
         })
+    }
+}
+
+/// Measures this machine and writes what it takes.
+fn measure(level: Level, out: &Path, style: Style) -> Result<(), Error> {
+    let watcher = Watcher::new(0, "drills run");
+    let began = Instant::now();
+    let mut clock = || began.elapsed().as_nanos() as u64;
+    let machine = Machine::measure(level, &mut clock, &mut |done, of| watcher.out_of(done, of))?;
+    drop(watcher);
+    files::write(out, machine.json().as_bytes())?;
+    match style {
+        Style::Json => say_json(&machine),
+        Style::People => say(format_args!(
+            "{}: what {} takes for {} kinds of operations",
+            out.display(),
+            machine.name,
+            machine.rates.kinds.len()
+        )),
     }
 }
 
@@ -105,6 +144,10 @@ fn table(p: &Profile) -> Result<(), Error> {
         "  limits measured here: {:.0} multiply-adds of f32 and {:.0} of bytes a nanosecond, {:.0} bytes read",
         p.machine.real_per_ns, p.machine.bytes_per_ns, p.machine.read_bytes_per_ns,
     ))?;
+    if let Some(predicted) = p.predicted_ns {
+        let off = 100.0 * (predicted / p.call_ns.min - 1.0);
+        say(format_args!("  predicted: {}, {off:+.0} % of the fastest round", time(predicted)))?;
+    }
     let m = p.memory;
     say(format_args!(
         "  memory: weights {} bytes ({} copied into reading order), arena {} (at least {} a sample), scratch {}",

@@ -1,0 +1,160 @@
+//! What the operations of a program do, in units that take about the same time each.
+
+use std::collections::BTreeMap;
+
+use mote_format::{
+    Dtype, Op, Program, ValueId,
+    program::{Binary, Unary, Weights},
+};
+
+/// Units of work of a kind: calls, results, multiplications (or rows), weights read, numbers gathered.
+pub const TERMS: usize = 5;
+
+/// The work of a program, by kind of operation.
+pub type Work = BTreeMap<String, [f64; TERMS]>;
+
+/// Outputs that are computed at once: what is less costs as much.
+const REGISTER: usize = 8;
+
+/// The work of one run of `program` for one sample.
+#[must_use]
+pub fn work(program: &Program) -> Work {
+    let mut work = Work::from([("run".into(), [1.0, 0.0, 0.0, 0.0, 0.0])]);
+    for op in &program.ops {
+        let Some((kind, units)) = of_op(program, op) else { continue };
+        let sum = work.entry(kind).or_default();
+        sum.iter_mut().zip(units).for_each(|(sum, unit)| *sum += unit);
+    }
+    work
+}
+
+/// The kind of an operation and its units; none of what costs nothing.
+fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
+    if let Some(layer) = Layer::of(program, op) {
+        return Some(layer.work());
+    }
+    let count = |id: ValueId| program.elements(id) as f64;
+    let y = op.result();
+    let name = op.name();
+    Some(match op {
+        Op::Reshape { .. } => return None,
+        Op::Unary { f, .. } => (function(*f).into(), [1.0, count(y), 0.0, 0.0, 0.0]),
+        Op::Binary { a, b, f, .. } => {
+            let divides = if *f == Binary::Div { "divide" } else { name };
+            match program.shape(*a) == program.shape(*b) {
+                true => (divides.into(), [1.0, count(y), 0.0, 0.0, 0.0]),
+                false => (format!("{divides} spread"), [1.0, count(y), rows(program, y), 0.0, 0.0]),
+            }
+        }
+        Op::Reduce { x, axis, .. } => {
+            let last = *axis + 1 == program.shape(*x).len();
+            let kind = if last { "reduce row" } else { name };
+            (kind.into(), [1.0, count(*x), count(y), 0.0, 0.0])
+        }
+        Op::LayerNorm { .. } | Op::Softmax { .. } => {
+            (name.into(), [1.0, count(y), rows(program, y), 0.0, 0.0])
+        }
+        Op::Attention { q, bias, .. } => {
+            let (shape, window) = (program.shape(*q), program.shape(*bias)[1] as f64);
+            let pairs = (shape[0] * shape[1]) as f64 * window;
+            (name.into(), [1.0, pairs, program.multiply_adds_of(op) as f64, 0.0, 0.0])
+        }
+        Op::Slice { axis, .. } | Op::Pad { axis, .. } => {
+            (name.into(), [1.0, count(y), runs(program, y, *axis), 0.0, 0.0])
+        }
+        Op::Concat { xs, axis, .. } => {
+            let runs = runs(program, y, *axis) * xs.len() as f64;
+            (name.into(), [1.0, count(y), runs, 0.0, 0.0])
+        }
+        _ => (name.into(), [1.0, count(y), program.multiply_adds_of(op) as f64, 0.0, 0.0]),
+    })
+}
+
+/// Rows along the last axis.
+fn rows(program: &Program, id: ValueId) -> f64 {
+    let shape = program.shape(id);
+    shape[..shape.len().saturating_sub(1)].iter().product::<usize>() as f64
+}
+
+/// Pieces that lie in one when an axis is cut.
+fn runs(program: &Program, id: ValueId, axis: usize) -> f64 {
+    program.shape(id)[..axis].iter().product::<usize>() as f64
+}
+
+fn function(f: Unary) -> &'static str {
+    match f {
+        Unary::Relu => "relu",
+        Unary::Silu => "silu",
+        Unary::Gelu => "gelu",
+        Unary::Sigmoid => "sigmoid",
+        Unary::Tanh => "tanh",
+        Unary::Softplus => "softplus",
+        Unary::Exp => "exp",
+        Unary::Log => "log",
+        Unary::Sqrt => "sqrt",
+        Unary::Square => "square",
+        Unary::Abs => "abs",
+        Unary::Recip => "recip",
+    }
+}
+
+/// A layer as products of windows with weights.
+struct Layer {
+    kind: String,
+    /// Sets of windows that meet the same weights.
+    phases: usize,
+    rows: usize,
+    outputs: usize,
+    /// Numbers in a window.
+    inputs: usize,
+    /// Windows that reach beyond the input, and are gathered.
+    outside: usize,
+}
+
+impl Layer {
+    fn of(program: &Program, op: &Op) -> Option<Self> {
+        let (w, y) = match op {
+            Op::Linear { w, y, .. }
+            | Op::Conv1d { w, y, .. }
+            | Op::ConvTranspose1d { w, y, .. }
+            | Op::QuantizedLinear { weights: Weights { w, .. }, y, .. }
+            | Op::QuantizedConv1d { weights: Weights { w, .. }, y, .. }
+            | Op::QuantizedConvTranspose1d { weights: Weights { w, .. }, y, .. } => (*w, *y),
+            _ => return None,
+        };
+        let shape = program.shape(w);
+        let outputs = *program.shape(y).last()?;
+        let rows = rows(program, y) as usize;
+        let (phases, inputs, outside) = match op {
+            Op::Conv1d { stride, padding, .. } | Op::QuantizedConv1d { stride, padding, .. } => {
+                let outside = padding.map(|rows| rows.div_ceil((*stride).max(1))).iter().sum();
+                (1, shape[1] * shape[2], outside)
+            }
+            Op::ConvTranspose1d { stride, .. } | Op::QuantizedConvTranspose1d { stride, .. } => {
+                let (taps, phases) = (shape[0], (*stride).max(1));
+                (phases, taps.div_ceil(phases) * shape[2], taps.saturating_sub(phases))
+            }
+            _ => (1, shape[1], 0),
+        };
+        let width = if program.dtype(w) == Dtype::I4 { " of four bits" } else { "" };
+        // Reading out real numbers takes another time than reading out bytes.
+        let real_weights = program.dtype(w) == Dtype::F32;
+        let real = if !real_weights && program.dtype(y) == Dtype::F32 { " to reals" } else { "" };
+        // One window is one row of a linear layer, and takes another way than many.
+        let name = match (rows, phases, outside) {
+            (1, 1, 0) if real_weights => "row",
+            (1, 1, 0) => "quantized row",
+            _ => op.name(),
+        };
+        let kind = format!("{name}{width}{real}");
+        Some(Self { kind, phases, rows, outputs, inputs, outside: outside.min(rows) })
+    }
+
+    fn work(self) -> (String, [f64; TERMS]) {
+        let Self { kind, phases, rows, outputs, inputs, outside } = self;
+        let results = (rows * outputs.next_multiple_of(REGISTER)) as f64;
+        let weights = phases * outputs.next_multiple_of(REGISTER) * inputs;
+        let gathered = (outside * inputs) as f64;
+        (kind, [phases as f64, results, results * inputs as f64, weights as f64, gathered])
+    }
+}

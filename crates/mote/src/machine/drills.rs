@@ -1,0 +1,295 @@
+//! Small programs, each mostly of one kind of operation, in sizes like those of models for things.
+
+use std::collections::BTreeMap;
+
+use mote_compress::{Bits, Sample, Scheme, Shown, quantize};
+use mote_format::{
+    Array, Dtype, Op, Program, Tensors, ValueId, Verified,
+    program::{Binary, Port, Reduction, Unary, Value},
+};
+
+/// A program to be timed.
+pub(super) struct Drill {
+    pub(super) program: Verified,
+    pub(super) tensors: Tensors,
+}
+
+/// Times that an operation is in its drill.
+const COPIES: usize = 5;
+/// Rows, channels, and outputs of layers.
+const LAYERS: [[usize; 3]; 20] = [
+    [1, 8, 8],
+    [1, 16, 24],
+    [1, 32, 32],
+    [1, 64, 32],
+    [1, 128, 64],
+    [1, 160, 16],
+    [1, 24, 128],
+    [1, 8, 160],
+    [3, 32, 16],
+    [4, 40, 24],
+    [8, 16, 32],
+    [10, 32, 32],
+    [16, 8, 8],
+    [20, 32, 16],
+    [24, 24, 40],
+    [32, 8, 32],
+    [32, 32, 8],
+    [32, 32, 32],
+    [40, 16, 64],
+    [48, 64, 48],
+];
+/// Shapes of what operations on elements and those that move numbers do.
+const SHAPES: [[usize; 2]; 6] = [[1, 8], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64]];
+
+/// All of them.
+pub(super) fn all() -> Vec<Drill> {
+    let mut all = Vec::new();
+    let real = layers();
+    for drill in &real {
+        for bits in [Bits::Eight, Bits::Four] {
+            all.extend(drill.quantized(bits));
+        }
+    }
+    all.extend(real);
+    all.extend(functions());
+    all.extend(movements());
+    all.extend(rows());
+    all
+}
+
+/// Linear layers, convolutions and their transposes: side by side, and one behind the other, so that in
+/// integers some give bytes and some give real numbers.
+fn layers() -> Vec<Drill> {
+    let mut all = Vec::new();
+    for (i, &[rows, channels, outputs]) in LAYERS.iter().enumerate() {
+        let (kernel, stride, dilation) = (2 + i % 4, 1 + i % 2, 1 + i / 4 % 2);
+        let mut kinds: Vec<Box<dyn Fn(&mut Net, ValueId, usize) -> ValueId>> =
+            vec![Box::new(|net: &mut Net, x, outputs| net.linear(x, outputs))];
+        if rows > 1 {
+            kinds.push(Box::new(move |net: &mut Net, x, outputs| {
+                net.conv(x, (outputs, kernel), (stride, dilation))
+            }));
+            kinds.push(Box::new(move |net: &mut Net, x, outputs| {
+                net.transposed(x, (outputs, kernel), stride)
+            }));
+        }
+        for layer in kinds {
+            let mut beside = Net::new(&[rows, channels]);
+            for _ in 0..COPIES {
+                let y = layer(&mut beside, ValueId(0), outputs);
+                beside.give(y);
+            }
+            all.extend(beside.finish());
+            let mut behind = Net::new(&[rows, channels]);
+            let mut x = ValueId(0);
+            for _ in 0..3 {
+                x = layer(&mut behind, x, outputs);
+            }
+            behind.give(x);
+            all.extend(behind.finish());
+        }
+    }
+    // Sums of bytes and tables, which only whole networks have.
+    for [rows, channels] in SHAPES {
+        let mut net = Net::new(&[rows, channels]);
+        let mut x = net.linear(ValueId(0), channels);
+        for _ in 0..COPIES {
+            let y = net.linear(x, channels);
+            let sum = net.push(|y_| Op::Binary { a: x, b: y, y: y_, f: Binary::Add });
+            x = net.push(|y| Op::Unary { x: sum, y, f: Unary::Silu });
+        }
+        let y = net.linear(x, channels);
+        net.give(y);
+        all.extend(net.finish());
+    }
+    all
+}
+
+/// Operations on elements.
+fn functions() -> Vec<Drill> {
+    use Unary::{Abs, Exp, Gelu, Log, Recip, Relu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh};
+    let mut all = Vec::new();
+    for shape in SHAPES {
+        for f in [Relu, Silu, Gelu, Sigmoid, Tanh, Softplus, Exp, Log, Sqrt, Square, Abs, Recip] {
+            all.extend(repeated(&shape, |x, y| Op::Unary { x, y, f }));
+        }
+        let [rows, columns] = shape;
+        for f in [Binary::Add, Binary::Div] {
+            all.extend(repeated(&shape, |x, y| Op::Binary { a: x, b: x, y, f }));
+            for other in [[1, columns], [rows, 1]] {
+                let mut net = Net::new(&shape);
+                let b = net.tensor(&other);
+                for _ in 0..COPIES {
+                    let y = net.push(|y| Op::Binary { a: ValueId(0), b, y, f });
+                    net.give(y);
+                }
+                all.extend(net.finish());
+            }
+        }
+        all.extend(repeated(&shape, |x, y| Op::Affine { x, y, scale: 0.5, offset: 0.1 }));
+        all.extend(repeated(&shape, |x, y| Op::Clamp { x, y, low: 0.2, high: 0.8 }));
+    }
+    all
+}
+
+/// Operations that only move numbers.
+fn movements() -> Vec<Drill> {
+    let mut all = Vec::new();
+    for [rows, columns] in SHAPES {
+        let shape = [rows, columns];
+        for axis in [0, 1] {
+            let end = (shape[axis] / 2).max(1);
+            all.extend(repeated(&shape, |x, y| Op::Slice { x, y, axis, start: 0, end }));
+            all.extend(repeated(&shape, |x, y| Op::Concat { xs: vec![x, x], y, axis }));
+            all.extend(repeated(&shape, |x, y| Op::Pad { x, y, axis, padding: [1, 0] }));
+        }
+        all.extend(repeated(&shape, |x, y| Op::Permute { x, y, axes: vec![1, 0] }));
+    }
+    all
+}
+
+/// Operations on whole rows.
+fn rows() -> Vec<Drill> {
+    let mut all = Vec::new();
+    for shape in SHAPES {
+        for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
+            for axis in [0, 1] {
+                all.extend(repeated(&shape, |x, y| Op::Reduce { x, y, f, axis }));
+            }
+        }
+        all.extend(repeated(&shape, |x, y| Op::Softmax { x, y }));
+        let mut net = Net::new(&shape);
+        let gain = net.tensor(&shape[1..]);
+        for _ in 0..COPIES {
+            let (x, bias) = (ValueId(0), None);
+            let y = net.push(|y| Op::LayerNorm { x, gain, bias, y, epsilon: 1e-5 });
+            net.give(y);
+        }
+        all.extend(net.finish());
+    }
+    for [time, heads, width, window] in
+        [[8, 2, 8, 8], [24, 2, 16, 12], [32, 4, 8, 16], [48, 2, 32, 48], [1, 4, 16, 1]]
+    {
+        let mut net = Net::new(&[time, heads, width]);
+        let bias = net.tensor(&[heads, window]);
+        for _ in 0..COPIES {
+            let [q, k, v] = [ValueId(0); 3];
+            let y = net.push(|y| Op::Attention { q, k, v, bias, y, before: window - 1 });
+            net.give(y);
+        }
+        all.extend(net.finish());
+    }
+    all
+}
+
+/// One operation several times on the same input.
+fn repeated(shape: &[usize], op: impl Fn(ValueId, ValueId) -> Op) -> Option<Drill> {
+    let mut net = Net::new(shape);
+    for _ in 0..COPIES {
+        let y = net.push(|y| op(ValueId(0), y));
+        net.give(y);
+    }
+    net.finish()
+}
+
+impl Drill {
+    /// The same in integers.
+    fn quantized(&self, bits: Bits) -> Option<Self> {
+        let found = self.tensors.iter().map(|(name, array)| (name.clone(), array.tensor()));
+        let elements = self.program.elements(self.program.inputs[0].value);
+        let sample = |i: usize| -> Sample {
+            vec![(0..elements).map(|j| ((i * 31 + j * 7) % 32) as f32 / 16.0 - 1.0).collect()]
+        };
+        let usual: Vec<Sample> = (0..8).map(sample).collect();
+        let shown = Shown { usual: &usual, unusual: &[] };
+        let found: BTreeMap<_, _> = found.collect();
+        let scheme = Scheme { rounding: mote_compress::Rounding::Nearest, ..bits.into() };
+        let (program, tensors) = quantize(&self.program, &found, shown, scheme).ok()?;
+        Some(Self { program, tensors })
+    }
+}
+
+/// A program that grows.
+struct Net {
+    program: Program,
+    tensors: Tensors,
+}
+
+impl Net {
+    fn new(shape: &[usize]) -> Self {
+        let program = Program {
+            name: "drill".into(),
+            values: vec![Value::f32(shape)],
+            inputs: vec![Port { name: "x".into(), value: ValueId(0) }],
+            outputs: vec![],
+            ops: vec![],
+        };
+        Self { program, tensors: Tensors::new() }
+    }
+
+    fn value(&mut self, value: Value) -> ValueId {
+        self.program.values.push(value);
+        ValueId(self.program.values.len() as u32 - 1)
+    }
+
+    fn tensor(&mut self, shape: &[usize]) -> ValueId {
+        let name = format!("t{}", self.tensors.len());
+        let count: usize = shape.iter().product();
+        let weight = |i: usize| ((i * 37 + 11) % 64) as f32 / 64.0 - 0.45;
+        let data: Vec<f32> = (0..count).map(weight).collect();
+        self.tensors.insert(name.clone(), Array::new(shape, &data));
+        self.value(Value::tensor(name, Dtype::F32, shape))
+    }
+
+    fn push(&mut self, op: impl FnOnce(ValueId) -> Op) -> ValueId {
+        let op = op(ValueId(self.program.values.len() as u32));
+        let shape = mote_format::shape::infer(&op, |id| self.program.shape(id))
+            .expect("drills are made of shapes that fit");
+        self.program.ops.push(op);
+        self.value(Value::f32(shape))
+    }
+
+    fn linear(&mut self, x: ValueId, outputs: usize) -> ValueId {
+        let inputs = *self.program.shape(x).last().expect("it has channels");
+        let (w, bias) = (self.tensor(&[outputs, inputs]), Some(self.tensor(&[outputs])));
+        self.push(|y| Op::Linear { x, w, bias, y, activation: None })
+    }
+
+    fn conv(
+        &mut self,
+        x: ValueId,
+        (outputs, kernel): (usize, usize),
+        (stride, dilation): (usize, usize),
+    ) -> ValueId {
+        let inputs = self.program.shape(x)[1];
+        let (w, bias) = (self.tensor(&[outputs, kernel, inputs]), Some(self.tensor(&[outputs])));
+        let padding = [(kernel - 1) * dilation, 0];
+        let activation = Some(Unary::Relu);
+        self.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation })
+    }
+
+    fn transposed(
+        &mut self,
+        x: ValueId,
+        (outputs, kernel): (usize, usize),
+        stride: usize,
+    ) -> ValueId {
+        let inputs = self.program.shape(x)[1];
+        let (w, bias) = (self.tensor(&[kernel, outputs, inputs]), Some(self.tensor(&[outputs])));
+        let activation = Some(Unary::Relu);
+        self.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim: [0, 0], activation })
+    }
+
+    fn give(&mut self, value: ValueId) {
+        let name = format!("y{}", self.program.outputs.len());
+        self.program.outputs.push(Port { name, value });
+    }
+
+    fn finish(self) -> Option<Drill> {
+        let Self { program, tensors } = self;
+        let stored = |name: &str| tensors.get(name).map(Array::stored);
+        let program = Verified::new(program, stored).ok()?;
+        Some(Drill { program, tensors })
+    }
+}
