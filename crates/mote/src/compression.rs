@@ -20,6 +20,7 @@ use crate::{
     Error,
     calibration::{Calibration, calibrate},
     completion,
+    machine::Machine,
 };
 use ground::{Ground, repairing};
 use judge::{Half, Judge};
@@ -57,6 +58,9 @@ pub struct Change {
     pub arena_bytes: [usize; 2],
     /// Multiplications of one run before, and after.
     pub multiply_adds: [u64; 2],
+    /// Nanoseconds of one run before, and after, as predicted, where a machine is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted_ns: Option<[f64; 2]>,
 }
 
 /// What takes a while.
@@ -81,6 +85,8 @@ pub struct Way {
     pub stack: Stack,
     /// What is measured of the outcome: what the model was made for, where there are none.
     pub purposes: Vec<Purpose>,
+    /// The machine that times are predicted for.
+    pub machine: Option<Machine>,
 }
 
 /// Makes `model` smaller, with samples from the training part of `runs` and everything that is measured
@@ -100,16 +106,34 @@ pub fn compress(
     let ground = Ground::new(model, runs)?;
     let judge = Judge::new(model, &ground.train, &ground.held)?;
     let purposes = ground.purposes(&way.purposes);
+    let machine = way.machine.as_ref();
     let Some(student) = way.student else {
         let made = ground.apply(&way.stack, progress)?;
-        return finish(&ground, &judge, (&way.stack, made), &purposes, progress);
+        let mut made = finish(&ground, &judge, (&way.stack, made), &purposes, progress)?;
+        made.predict(model, machine)?;
+        return Ok(made);
     };
     let taught = repairing(progress, |progress| student::teach(&ground, student, progress))?;
     let thin = Model::open(&taught.file).expect("written a moment ago");
     let thin = Ground::new(&thin, runs)?;
     let mut made = thin.apply(&way.stack, progress)?;
     made.repairs.insert(0, taught.repaired);
-    finish(&thin, &judge, (&way.stack, made), &purposes, progress)
+    let mut made = finish(&thin, &judge, (&way.stack, made), &purposes, progress)?;
+    made.predict(model, machine)?;
+    Ok(made)
+}
+
+impl Compressed {
+    /// Says of each program what it takes on `machine`, now and in `whole`, the model before.
+    fn predict(&mut self, whole: &Model<'_>, machine: Option<&Machine>) -> Result<(), Error> {
+        let Some(machine) = machine else { return Ok(()) };
+        let small = Model::open(&self.file).expect("written a moment ago");
+        for change in &mut self.programs {
+            let of = |model: &Model<'_>| machine.predict(&model.programs[&change.program]);
+            change.predicted_ns = Some([of(whole)?, of(&small)?]);
+        }
+        Ok(())
+    }
 }
 
 /// The model file of what a stack made, with everything that is measured of it.
@@ -206,5 +230,6 @@ fn change(before: &Verified, after: &Verified, near: &[Fidelity]) -> Change {
         signal_to_noise_db: near.iter().filter_map(own).collect(),
         arena_bytes: [arena(before), arena(after)],
         multiply_adds: [before.multiply_adds(), after.multiply_adds()],
+        predicted_ns: None,
     }
 }

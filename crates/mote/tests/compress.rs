@@ -67,6 +67,28 @@ fn a_budget_is_kept_and_told() {
     assert!(fs::read(folder.join("fits.mote")).expect("written") == before);
 }
 
+/// A machine is measured once; then times are predicted from it.
+#[test]
+fn a_time_is_predicted_and_kept() {
+    let folder = trained();
+    let machine = json(folder, &["bench", "--measure", "machine.json"]);
+    assert!(machine["rates"]["kinds"]["conv1d"].is_array(), "{machine}");
+    let there = ["--machine", "machine.json"];
+    let command = [&["bench", "pump.mote", "--program", "score", "--seconds", "0.05"], &there[..]];
+    let predicted = json(folder, &command.concat())["predicted_ns"].as_f64().expect("a time");
+    let most = format!("{}ns", 0.7 * predicted);
+    let command = ["compress", "pump.mote", "normal.csv", "--repair", "20", "--latency", &most];
+    let command = [&command[..], &there, &["--out", "fast.mote"]].concat();
+    let made = json(folder, &command);
+    let best = made["best"]["predicted_ns"].as_f64().expect("a time");
+    assert!(best <= 0.7 * predicted, "{best} {predicted}");
+    let score = |p: &&serde_json::Value| p["program"] == "score";
+    let programs = made["programs"].as_array().expect("a list");
+    let times = &programs.iter().find(score).expect("a detector")["predicted_ns"];
+    assert_eq!(times[0].as_f64(), Some(predicted), "the certificate says what `bench` says");
+    assert!(times[1].as_f64() <= Some(best), "the slowest program is what is bounded");
+}
+
 /// The file of a search that was broken off, and what it found when it went on.
 #[test]
 #[cfg(unix)]
@@ -143,8 +165,15 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(
         &["--flash", "100", "--repair", "10"],
         3,
-        "nothing fits the budget: the least of 18 ways: ",
+        "nothing fits the budget: the least of 22 ways: ",
     );
+    refused(&["--latency", "soon"], 2, "wanted a time such as 20us or 1.5ms");
+    fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#)
+        .expect("written");
+    let wrong = ["--machine", "wrong.json"];
+    refused(&wrong, 2, "wrong.json: wanted a machine that `mote bench --measure` wrote, found -1");
+    fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{}}}"#).expect("written");
+    refused(&wrong, 2, "wanted rates of x for `");
     refused(&["--flash", "lots"], 2, "wanted bytes such as 500, 64KB or 2MB");
     refused(&["--flash", "8KB", "--bits", "4"], 2, "cannot be used with");
     refused(&["--flash", "8KB", "--student", "0.5"], 2, "cannot be used with");

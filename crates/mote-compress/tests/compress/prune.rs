@@ -10,6 +10,11 @@ use crate::net::{Net, Random, found, samples};
 
 const ALL: [Importance; 3] = [Importance::Magnitude, Importance::Activation, Importance::Taylor];
 
+/// The same share of each layer, channel by channel.
+fn pruning(share: f64, importance: Importance) -> Pruning {
+    Pruning { share, importance, spread: Spread::Uniform, multiple: 1 }
+}
+
 /// A network with everything that ties channels: residual branches, norms, concatenations, heads, slices and
 /// a flattened end. Units `dead` of its hidden layers have no weights, so nothing is lost with them.
 fn network(dead: impl Fn(usize) -> bool) -> (Verified, mote_format::Tensors) {
@@ -43,7 +48,7 @@ fn channels_that_do_nothing_go_first_and_nothing_is_lost() {
     let (program, tensors) = network(|unit| unit % 2 == 1);
     let seen = samples(40, 60, 1);
     for importance in ALL {
-        let how = Pruning { share: 0.45, importance, spread: Spread::Uniform, multiple: 1 };
+        let how = pruning(0.45, importance);
         let Pruned { program: small, tensors: kept, ports } =
             prune(&program, &found(&tensors), &seen, how).unwrap();
         let count =
@@ -67,7 +72,7 @@ fn any_share_leaves_a_program_that_runs() {
     for share in [0.0, 0.3, 0.6, 0.9, 0.99] {
         for spread in [Spread::Uniform, Spread::Automatic] {
             for importance in ALL {
-                let how = Pruning { share, importance, spread, multiple: 1 };
+                let how = Pruning { spread, ..pruning(share, importance) };
                 let small = prune(&program, &found(&tensors), &samples(20, 60, 1), how).unwrap();
                 let ports = |p: &Verified| {
                     let shape = |port: &Port| (port.name.clone(), p.shape(port.value).to_vec());
@@ -80,6 +85,29 @@ fn any_share_leaves_a_program_that_runs() {
             }
         }
     }
+}
+
+/// What is left comes in whole registers, and in halves of what is thinner than two of them.
+#[test]
+fn channels_that_are_left_come_in_multiples() {
+    let mut net = Net::new(&[1, 6]);
+    let wide = net.linear(ValueId(0), 44);
+    let wide = net.push(|y| Op::Unary { x: wide, y, f: Unary::Tanh });
+    let thin = net.linear(wide, 10);
+    let y = net.linear(thin, 3);
+    let (program, tensors) = net.finish(y);
+    let mut seen = std::collections::BTreeSet::new();
+    for share in [0.1, 0.3, 0.5, 0.7, 0.9, 0.99] {
+        for spread in [Spread::Uniform, Spread::Automatic] {
+            let how = Pruning { spread, multiple: 8, ..pruning(share, Importance::Magnitude) };
+            let small = prune(&program, &found(&tensors), &samples(9, 6, 1), how).unwrap();
+            let width = |op: usize| small.program.shape(small.program.ops[op].result())[1];
+            assert!(width(0).is_multiple_of(8) || width(0) == 44, "{}", width(0));
+            assert!([10, 8, 4].contains(&width(2)), "{}", width(2));
+            seen.insert((width(0), width(2)));
+        }
+    }
+    assert!(seen.contains(&(8, 4)) && seen.len() > 4, "{seen:?}");
 }
 
 /// Two programs that share a layer lose the same channels of it.
@@ -102,12 +130,7 @@ fn programs_of_one_model_stay_in_step() {
     let side = |seed| -> Vec<mote_compress::Sample> {
         samples(20, 6, seed).into_iter().map(|s| vec![s[0].clone(), s[0].clone()]).collect()
     };
-    let how = Pruning {
-        share: 0.5,
-        importance: Importance::Activation,
-        spread: Spread::Uniform,
-        multiple: 1,
-    };
+    let how = pruning(0.5, Importance::Activation);
     let small = prune(&joined, &found(&tensors), &side(1), how).unwrap();
     let apart = split(&small.program);
     assert_eq!(apart.len(), 2);
@@ -145,12 +168,7 @@ fn states_lose_the_channels_of_what_they_remember() {
     let mut random = Random(4);
     let seen: Vec<mote_compress::Sample> =
         (0..30).map(|_| vec![random.fill(4, 1.0), random.fill(24, 1.0)]).collect();
-    let how = Pruning {
-        share: 0.5,
-        importance: Importance::Taylor,
-        spread: Spread::Uniform,
-        multiple: 1,
-    };
+    let how = pruning(0.5, Importance::Taylor);
     let small = prune(&program, &found(&tensors), &seen, how).unwrap();
     let (input, output) = small.program.states().next().unwrap();
     assert_eq!(small.program.shape(input), [2, 6]);
@@ -171,20 +189,14 @@ fn states_lose_the_channels_of_what_they_remember() {
 fn shares_that_are_none_are_refused() {
     let (program, tensors) = network(|_| false);
     for share in [-0.1, 1.0, f64::NAN] {
-        let how =
-            Pruning { share, importance: Importance::Taylor, spread: Spread::Uniform, multiple: 1 };
+        let how = pruning(share, Importance::Taylor);
         let error = prune(&program, &found(&tensors), &samples(9, 60, 1), how).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("the share of weights that go is from 0 to below 1, found {share}")
         );
     }
-    let how = Pruning {
-        share: 0.5,
-        importance: Importance::Taylor,
-        spread: Spread::Uniform,
-        multiple: 1,
-    };
+    let how = pruning(0.5, Importance::Taylor);
     assert!(prune(&program, &found(&tensors), &[], how).is_err());
     assert_eq!(Ports::default().of_inputs(&vec![vec![1.0]]), [[1.0]]);
 }

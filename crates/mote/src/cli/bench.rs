@@ -102,13 +102,17 @@ impl Bench {
     }
 }
 
-/// Measures this machine and writes what it takes.
-fn measure(level: Level, out: &Path, style: Style) -> Result<(), Error> {
+/// What this machine takes.
+pub(super) fn this_machine(level: Level) -> Result<Machine, Error> {
     let watcher = Watcher::new(0, "drills run");
     let began = Instant::now();
     let mut clock = || began.elapsed().as_nanos() as u64;
-    let machine = Machine::measure(level, &mut clock, &mut |done, of| watcher.out_of(done, of))?;
-    drop(watcher);
+    Machine::measure(level, &mut clock, &mut |done, of| watcher.out_of(done, of))
+}
+
+/// Measures this machine and writes what it takes.
+fn measure(level: Level, out: &Path, style: Style) -> Result<(), Error> {
+    let machine = this_machine(level)?;
     files::write(out, machine.json().as_bytes())?;
     match style {
         Style::Json => say_json(&machine),
@@ -180,7 +184,7 @@ fn row(o: &Operation, together: f64) -> String {
 }
 
 /// A time with a unit that keeps it short.
-fn time(ns: f64) -> String {
+pub(super) fn time(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => format!("{:.2} µs", ns / 1e3),

@@ -10,11 +10,13 @@ use mote::{
     Error,
     compression::{self, Budget, Candidate, Compressed, Progress, Purpose, Quality, Search, Way},
     files::{self, Mapped},
+    machine::Machine,
     training::Recipe,
 };
+use mote_runtime::Level;
 use serde_json::json;
 
-use super::{Style, advise::bytes, answer::Watcher, data::Data, say, say_json};
+use super::{Style, advise::bytes, answer::Watcher, bench, bench::time, data::Data, say, say_json};
 use diary::Diary;
 use ways::Ways;
 
@@ -32,6 +34,10 @@ pub(super) struct Compress {
     /// nothing is said
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PURPOSE")]
     quality: Vec<For>,
+    /// Predict times for the machine that `mote bench --measure` wrote this file on [default: for none, and
+    /// for this one where times are bounded]
+    #[arg(long, value_name = "FILE")]
+    machine: Option<PathBuf>,
     #[command(flatten)]
     ways: Ways,
     #[command(flatten)]
@@ -79,6 +85,9 @@ struct Wanted {
     /// Multiplications that one run of a program may take
     #[arg(long, value_name = "NUMBER", conflicts_with_all = WAYS)]
     multiplications: Option<u64>,
+    /// The time that one run of a program may take, such as 20us or 1.5ms, as predicted
+    #[arg(long, value_name = "TIME", value_parser = nanoseconds, conflicts_with_all = WAYS)]
+    latency: Option<f64>,
     /// What may be lost of the quality that the model is measured by, such as 5%
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = WAYS)]
     max_loss: Option<f64>,
@@ -99,14 +108,25 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads `20us`, `1.5ms`.
+fn nanoseconds(text: &str) -> Result<f64, String> {
+    let units = [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
+    let found = units.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, ns)));
+    match found.and_then(|(number, ns)| Some(number.trim().parse::<f64>().ok()? * ns)) {
+        Some(ns) if ns > 0.0 && ns.is_finite() => Ok(ns),
+        _ => Err("wanted a time such as 20us or 1.5ms".into()),
+    }
+}
+
 impl Wanted {
     fn budget(self) -> Option<Budget> {
-        let Self { flash, ram, multiplications, max_loss } = self;
+        let Self { flash, ram, multiplications, latency, max_loss } = self;
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let budget = Budget {
             flash_bytes: flash.map(size),
             ram_bytes: ram.map(size),
             multiply_adds: multiplications,
+            ns: latency,
             loss: max_loss,
         };
         (budget != Budget::default()).then_some(budget)
@@ -121,6 +141,7 @@ impl Compress {
         let reading = self.data.reading(Some(recipe.reading))?;
         let runs = reading.apply(&self.files, &model.manifest.schema, recipe.rules)?;
         let budget = self.wanted.budget();
+        let machine = self.machine()?;
         let trying = Watcher::new(0, "ways tried");
         let repairing = Watcher::new(0, "steps of repair");
         let forecasting = Watcher::new(runs.samples(), "samples forecast");
@@ -142,11 +163,11 @@ impl Compress {
         let found = match budget {
             Some(budget) => {
                 let repair = self.ways.stack().repair;
-                let how = Search { budget, repair, purposes, known };
+                let how = Search { budget, repair, purposes, machine, known };
                 compression::search(&model, &runs, &how, &mut watch).map(|f| (f.candidates, f.best))
             }
             None => {
-                let way = Way { purposes, ..self.ways.way() };
+                let way = Way { purposes, machine, ..self.ways.way() };
                 compression::compress(&model, &runs, &way, &mut watch)
                     .map(|made| (Vec::new(), Some((0, made))))
             }
@@ -183,6 +204,15 @@ impl Compress {
         }
     }
 
+    /// The machine that times are predicted for: the one that is named, or this one where it is needed.
+    fn machine(&self) -> Result<Option<Machine>, Error> {
+        match &self.machine {
+            Some(path) => Machine::read(path).map(Some),
+            None if self.wanted.latency.is_some() => bench::this_machine(Level::best()).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn tell(&self, made: &Compressed) -> Result<(), Error> {
         let [before, after] = made.tensor_bytes;
         say(format_args!(
@@ -213,6 +243,10 @@ impl Compress {
                 change.arena_bytes[1],
                 change.arena_bytes[0],
             ))?;
+            if let Some([before, after]) = change.predicted_ns {
+                let (before, after) = (time(before), time(after));
+                say(format_args!("    predicted to take {after}, {before} before"))?;
+            }
         }
         for Quality { metric, before, after, loss } in &made.qualities {
             let loss = 100.0 * loss;
@@ -235,7 +269,8 @@ impl Compress {
 fn front(tried: &[Candidate]) -> Result<(), Error> {
     let Some(first) = tried.first() else { return Ok(()) };
     say(format_args!(
-        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications  lost, % of {}",
+        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications {} lost, % of {}",
+        if first.predicted_ns.is_some() { " predicted " } else { "" },
         first.metric.name()
     ))?;
     let fronts = || tried.iter().filter(|one| one.front);
@@ -244,7 +279,7 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
         // A bar as long as the weights are large.
         let bar = "▪".repeat((24 * one.flash_bytes).div_ceil(most.max(1)));
         say(format_args!(
-            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15}  {:+7.1}  {bar}",
+            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15} {} {:+7.1}  {bar}",
             if one.fits { "*" } else { " " },
             100.0 * one.pruned,
             100.0 * one.low_rank,
@@ -252,28 +287,41 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
             one.flash_bytes,
             one.ram_bytes,
             one.multiply_adds,
+            one.predicted_ns.map_or_else(String::new, |ns| format!("{:>11}", time(ns))),
             100.0 * one.loss
         ))?;
     }
-    say("  * within the budget; the other ways that were tried are larger and lose more")
+    say(
+        "  * within the budget; other ways that were tried are worse than one of these in everything",
+    )
 }
 
 /// How near the search came to a budget that nothing fits.
 fn nearest(tried: &[Candidate], budget: Budget) -> String {
     let least = |of: &dyn Fn(&Candidate) -> f64| tried.iter().map(of).fold(f64::INFINITY, f64::min);
-    let within = |one: &&Candidate| budget.flash_bytes.is_none_or(|most| one.flash_bytes <= most);
-    let losses = tried.iter().filter(within).map(|one| one.loss);
-    let small = match losses.min_by(f64::total_cmp) {
-        Some(loss) => format!("what has so few weights loses {:.1} % or more", 100.0 * loss),
-        None => "no way has so few weights".into(),
+    let small = match budget.flash_bytes {
+        Some(most) => {
+            let within = tried.iter().filter(|one| one.flash_bytes <= most);
+            match within.map(|one| one.loss).min_by(f64::total_cmp) {
+                Some(loss) => {
+                    format!("; what has so few weights loses {:.1} % or more", 100.0 * loss)
+                }
+                None => "; no way has so few weights".into(),
+            }
+        }
+        None => String::new(),
     };
     format!(
-        "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, a loss of {:.1} %; \
+        "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, {}a loss of {:.1} %\
          {small}",
         tried.len(),
         least(&|one| one.flash_bytes as f64),
         least(&|one| one.ram_bytes as f64),
         least(&|one| one.multiply_adds as f64),
+        match least(&|one| one.predicted_ns.unwrap_or(f64::INFINITY)) {
+            ns if ns.is_finite() => format!("{} predicted, ", time(ns)),
+            _ => String::new(),
+        },
         100.0 * least(&|one| one.loss)
     )
 }

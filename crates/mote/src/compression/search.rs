@@ -17,7 +17,7 @@ use super::{
     judge::{Half, Judge},
     tensor_bytes,
 };
-use crate::Error;
+use crate::{Error, machine::Machine};
 
 /// What a model may take, and what it may lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Budget {
     pub ram_bytes: Option<usize>,
     /// Multiplications of its largest program.
     pub multiply_adds: Option<u64>,
+    /// Nanoseconds of one run of its slowest program, as predicted for the machine of the search.
+    pub ns: Option<f64>,
     /// How much of the quality may be lost; see [`Metric::loss`].
     pub loss: Option<f64>,
 }
@@ -47,6 +49,9 @@ pub struct Candidate {
     pub ram_bytes: usize,
     /// Multiplications of its largest program.
     pub multiply_adds: u64,
+    /// Nanoseconds of one run of its slowest program, as predicted, where a machine is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_ns: Option<f64>,
     /// What it is measured by.
     pub metric: Metric,
     /// That, on one half of the held-back data.
@@ -55,7 +60,7 @@ pub struct Candidate {
     pub loss: f64,
     /// Whether it is within the budget.
     pub fits: bool,
-    /// Whether no other one is smaller and loses less.
+    /// Whether no other one is smaller, loses less, and is faster where times are predicted.
     pub front: bool,
 }
 
@@ -74,7 +79,7 @@ pub struct Found {
 pub const MULTIPLE: usize = 8;
 
 /// Shares of weights that go with channels, and with ranks, each in this order.
-const SHARES: [(f64, f64); 9] = [
+const SHARES: [(f64, f64); 11] = [
     (0.0, 0.0),
     (0.0, 0.3),
     (0.3, 0.0),
@@ -82,7 +87,9 @@ const SHARES: [(f64, f64); 9] = [
     (0.5, 0.0),
     (0.5, 0.3),
     (0.5, 0.5),
+    (0.7, 0.0),
     (0.7, 0.3),
+    (0.85, 0.0),
     (0.85, 0.3),
 ];
 
@@ -95,6 +102,8 @@ pub struct Search {
     pub repair: Option<Repair>,
     /// What the model is measured by: the first decides. What it was made for, where there are none.
     pub purposes: Vec<Purpose>,
+    /// The machine that times are predicted for; needed where they are bounded.
+    pub machine: Option<Machine>,
     /// What a search that was broken off has tried already.
     pub known: Vec<Candidate>,
 }
@@ -144,7 +153,8 @@ pub fn search(
             let mut candidate = match &made {
                 Some(made) => {
                     let judged = (metric, whole, &judge);
-                    let candidate = candidate(&ground, made, (shares, bits), judged)?;
+                    let machine = how.machine.as_ref();
+                    let candidate = candidate(&ground, made, (shares, bits), judged, machine)?;
                     if progress(Progress::Tried(candidate)).is_break() {
                         return Err(Error::Interrupted(": nothing was written".into()));
                     }
@@ -169,7 +179,8 @@ pub fn search(
         Some(made) => made,
         None => ground.apply(&stack, progress)?,
     };
-    let made = finish(&ground, &judge, (&stack, made), &purposes, progress)?;
+    let mut made = finish(&ground, &judge, (&stack, made), &purposes, progress)?;
+    made.predict(model, how.machine.as_ref())?;
     Ok(Found { candidates, best: Some((at, made)) })
 }
 
@@ -205,12 +216,18 @@ impl Candidate {
         ((self.pruned, self.low_rank), self.bits)
     }
 
+    /// What is better the less it is.
+    fn costs(&self) -> [f64; 3] {
+        [self.flash_bytes as f64, self.loss, self.predicted_ns.unwrap_or(0.0)]
+    }
+
     fn is_within(&self, budget: Budget) -> bool {
         // Whose quality is no number is no choice.
         self.loss.is_finite()
             && budget.flash_bytes.is_none_or(|most| self.flash_bytes <= most)
             && budget.ram_bytes.is_none_or(|most| self.ram_bytes <= most)
             && budget.multiply_adds.is_none_or(|most| self.multiply_adds <= most)
+            && budget.ns.is_none_or(|most| self.predicted_ns.is_some_and(|ns| ns <= most))
             && budget.loss.is_none_or(|most| self.loss <= most)
     }
 }
@@ -220,12 +237,17 @@ fn candidate(
     made: &Stacked,
     ((pruned, low_rank), bits): ((f64, f64), Bits),
     (metric, whole, judge): (Metric, f64, &Judge<'_>),
+    machine: Option<&Machine>,
 ) -> Result<Candidate, Error> {
     let file = ground.bare(made);
     let small = Model::open(&file).expect("written a moment ago");
     let quality = judge.of(&small, metric, Half::First)?.unwrap_or(f64::NAN);
     // What advances by one sample is among the programs too.
     let programs = || small.programs.values();
+    let slowest = |machine: &Machine| {
+        let mut times = programs().map(|program| machine.predict(program));
+        times.try_fold(0.0, |slowest: f64, ns| Ok::<_, Error>(slowest.max(ns?)))
+    };
     Ok(Candidate {
         pruned,
         low_rank,
@@ -233,6 +255,7 @@ fn candidate(
         flash_bytes: tensor_bytes(&made.tensors),
         ram_bytes: programs().map(|p| Plan::new(p).bytes()).max().unwrap_or(0),
         multiply_adds: programs().map(|p| p.multiply_adds()).max().unwrap_or(0),
+        predicted_ns: machine.map(slowest).transpose()?,
         metric,
         quality,
         loss: metric.loss(whole, quality),
@@ -243,10 +266,10 @@ fn candidate(
 
 fn mark_front(candidates: &mut [Candidate]) {
     for i in 0..candidates.len() {
-        let (bytes, loss) = (candidates[i].flash_bytes, candidates[i].loss);
+        let costs = candidates[i].costs();
         let better = |other: &Candidate| {
-            (other.flash_bytes < bytes && other.loss <= loss)
-                || (other.flash_bytes <= bytes && other.loss < loss)
+            let pairs = || other.costs().into_iter().zip(costs);
+            pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
         };
         candidates[i].front = !candidates.iter().any(better);
     }

@@ -58,33 +58,36 @@ pub(super) fn all() -> Vec<Drill> {
     all
 }
 
+/// A kind of layer.
+#[derive(Clone, Copy)]
+enum Layer {
+    Linear,
+    Conv { kernel: usize, stride: usize, dilation: usize },
+    Transposed { kernel: usize, stride: usize },
+}
+
 /// Linear layers, convolutions and their transposes: side by side, and one behind the other, so that in
 /// integers some give bytes and some give real numbers.
 fn layers() -> Vec<Drill> {
     let mut all = Vec::new();
     for (i, &[rows, channels, outputs]) in LAYERS.iter().enumerate() {
         let (kernel, stride, dilation) = (2 + i % 4, 1 + i % 2, 1 + i / 4 % 2);
-        let mut kinds: Vec<Box<dyn Fn(&mut Net, ValueId, usize) -> ValueId>> =
-            vec![Box::new(|net: &mut Net, x, outputs| net.linear(x, outputs))];
-        if rows > 1 {
-            kinds.push(Box::new(move |net: &mut Net, x, outputs| {
-                net.conv(x, (outputs, kernel), (stride, dilation))
-            }));
-            kinds.push(Box::new(move |net: &mut Net, x, outputs| {
-                net.transposed(x, (outputs, kernel), stride)
-            }));
-        }
-        for layer in kinds {
+        let kinds = [
+            Layer::Linear,
+            Layer::Conv { kernel, stride, dilation },
+            Layer::Transposed { kernel, stride },
+        ];
+        for layer in &kinds[..if rows > 1 { 3 } else { 1 }] {
             let mut beside = Net::new(&[rows, channels]);
             for _ in 0..COPIES {
-                let y = layer(&mut beside, ValueId(0), outputs);
+                let y = beside.layer(*layer, ValueId(0), outputs);
                 beside.give(y);
             }
             all.extend(beside.finish());
             let mut behind = Net::new(&[rows, channels]);
             let mut x = ValueId(0);
             for _ in 0..3 {
-                x = layer(&mut behind, x, outputs);
+                x = behind.layer(*layer, x, outputs);
             }
             behind.give(x);
             all.extend(behind.finish());
@@ -93,13 +96,13 @@ fn layers() -> Vec<Drill> {
     // Sums of bytes and tables, which only whole networks have.
     for [rows, channels] in SHAPES {
         let mut net = Net::new(&[rows, channels]);
-        let mut x = net.linear(ValueId(0), channels);
+        let mut x = net.layer(Layer::Linear, ValueId(0), channels);
         for _ in 0..COPIES {
-            let y = net.linear(x, channels);
+            let y = net.layer(Layer::Linear, x, channels);
             let sum = net.push(|y_| Op::Binary { a: x, b: y, y: y_, f: Binary::Add });
             x = net.push(|y| Op::Unary { x: sum, y, f: Unary::Silu });
         }
-        let y = net.linear(x, channels);
+        let y = net.layer(Layer::Linear, x, channels);
         net.give(y);
         all.extend(net.finish());
     }
@@ -250,35 +253,25 @@ impl Net {
         self.value(Value::f32(shape))
     }
 
-    fn linear(&mut self, x: ValueId, outputs: usize) -> ValueId {
+    fn layer(&mut self, layer: Layer, x: ValueId, outputs: usize) -> ValueId {
         let inputs = *self.program.shape(x).last().expect("it has channels");
-        let (w, bias) = (self.tensor(&[outputs, inputs]), Some(self.tensor(&[outputs])));
-        self.push(|y| Op::Linear { x, w, bias, y, activation: None })
-    }
-
-    fn conv(
-        &mut self,
-        x: ValueId,
-        (outputs, kernel): (usize, usize),
-        (stride, dilation): (usize, usize),
-    ) -> ValueId {
-        let inputs = self.program.shape(x)[1];
-        let (w, bias) = (self.tensor(&[outputs, kernel, inputs]), Some(self.tensor(&[outputs])));
-        let padding = [(kernel - 1) * dilation, 0];
+        let w = self.tensor(&match layer {
+            Layer::Linear => vec![outputs, inputs],
+            Layer::Conv { kernel, .. } => vec![outputs, kernel, inputs],
+            Layer::Transposed { kernel, .. } => vec![kernel, outputs, inputs],
+        });
+        let bias = Some(self.tensor(&[outputs]));
         let activation = Some(Unary::Relu);
-        self.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation })
-    }
-
-    fn transposed(
-        &mut self,
-        x: ValueId,
-        (outputs, kernel): (usize, usize),
-        stride: usize,
-    ) -> ValueId {
-        let inputs = self.program.shape(x)[1];
-        let (w, bias) = (self.tensor(&[kernel, outputs, inputs]), Some(self.tensor(&[outputs])));
-        let activation = Some(Unary::Relu);
-        self.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim: [0, 0], activation })
+        self.push(|y| match layer {
+            Layer::Linear => Op::Linear { x, w, bias, y, activation },
+            Layer::Conv { kernel, stride, dilation } => {
+                let padding = [(kernel - 1) * dilation, 0];
+                Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation }
+            }
+            Layer::Transposed { stride, .. } => {
+                Op::ConvTranspose1d { x, w, bias, y, stride, trim: [0, 0], activation }
+            }
+        })
     }
 
     fn give(&mut self, value: ValueId) {

@@ -27,6 +27,8 @@ struct Question {
     data: String,
     reading: Reading,
     repair: String,
+    /// The file of a machine, or `here`; none, where no times are predicted.
+    machine: Option<String>,
     quality: Vec<String>,
 }
 
@@ -48,6 +50,10 @@ impl Diary {
             data: digest(&asked.files)?,
             reading: reading.clone(),
             repair: format!("{:?}", asked.ways.stack().repair),
+            machine: match &asked.machine {
+                Some(path) => Some(digest(std::slice::from_ref(path))?),
+                None => asked.wanted.latency.map(|_| "here".into()),
+            },
             quality: asked.quality.iter().map(|one| format!("{one:?}")).collect(),
         };
         let path = PathBuf::from(path);

@@ -117,7 +117,7 @@ impl Ways {
     pub(super) fn way(&self) -> Way {
         let lessons = Repair { steps: self.lessons, ..Repair::default() };
         let student = self.student.map(|share| Student { share, lessons });
-        Way { student, stack: self.stack(), purposes: Vec::new() }
+        Way { student, stack: self.stack(), ..Way::default() }
     }
 
     /// The passes.
