@@ -22,11 +22,14 @@ pub struct Machine {
     pub rates: Rates,
 }
 
-/// Times that all drills are run, some seconds in all, because what else a machine does comes and goes in
-/// seconds; the fastest counts, because whatever disturbs one makes it slower.
-const PASSES: usize = 12;
-/// Rounds of a drill in a pass.
-const ROUNDS: usize = 5;
+/// Times that all drills are run. What else a machine does comes and goes in seconds, and slows all kinds of
+/// operations down about alike; so what counts of a drill is the median of its times as quotients to a
+/// yardstick that is run right before it, and the fastest time of that.
+const PASSES: usize = 9;
+/// The drill that is the yardstick: one of layers in the middle of their sizes.
+const YARDSTICK: usize = 60;
+/// Rounds of a drill in a pass, of which the fastest counts.
+const ROUNDS: usize = 3;
 /// Nanoseconds of a round, at least: long enough for the clock.
 const ROUND_NS: u64 = 60_000;
 
@@ -43,17 +46,22 @@ impl Machine {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Self, Error> {
         let drills = drills::all();
-        let mut fastest = vec![f64::INFINITY; drills.len()];
+        let (mut times, mut beside) = (vec![Vec::new(); drills.len()], f64::INFINITY);
         for pass in 0..PASSES {
-            for (i, (drill, fastest)) in drills.iter().zip(&mut fastest).enumerate() {
+            for (i, (drill, times)) in drills.iter().zip(&mut times).enumerate() {
                 if progress(pass * drills.len() + i, PASSES * drills.len()).is_break() {
                     return Err(Error::Interrupted(": nothing was written".into()));
                 }
-                *fastest = fastest.min(time(level, drill, clock)?);
+                let yardstick = time(level, &drills[YARDSTICK], clock)?;
+                times.push(time(level, drill, clock)? / yardstick);
+                beside = beside.min(yardstick);
             }
         }
-        let timed = |(drill, ns): (&Drill, f64)| Timed { work: work(&drill.program), ns };
-        let timed: Vec<Timed> = drills.iter().zip(fastest).map(timed).collect();
+        let timed = |(drill, mut times): (&Drill, Vec<f64>)| {
+            times.sort_by(f64::total_cmp);
+            Timed { work: work(&drill.program), ns: beside * times[times.len() / 2] }
+        };
+        let timed: Vec<Timed> = drills.iter().zip(times).map(timed).collect();
         let name = format!("{} with {}", std::env::consts::ARCH, level.name());
         Ok(Self { name, rates: Rates::fit(&timed) })
     }

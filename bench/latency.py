@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""How well times are predicted from what a machine takes for each kind of operation.
+
+Run from the root of the repository, with nothing else running:
+    python3 bench/latency.py [--data FOLDER] [--models vae,flow]
+
+Measures the machine by `mote bench --measure`, trains each family, compresses it in some ways, and sets the
+predicted time of each program beside the measured one. Others may use the machine too, and slow it down for
+seconds at a time; so each time is taken right beside that of a yardstick, the first program of all, and what
+is compared are quotients. Writes docs/results/latency.md.
+"""
+import argparse, json, math, os, platform, statistics, subprocess, tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "results" / "latency.md"
+FAMILIES = ["vae", "flow", "autoregressive", "transformer", "spline-flow", "energy"]
+WAYS = {
+    "FP32": None,
+    "INT8": ["--bits", "8"],
+    "INT4": ["--bits", "4"],
+    "50 % pruned": ["--prune", "0.5", "--bits", "32"],
+    "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
+    "50 % by lower rank": ["--low-rank", "0.5", "--bits", "32"],
+}
+ROUNDS, WITHIN = 5, 0.15
+
+
+def said(command: list) -> list:
+    process = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RAYON_NUM_THREADS": "1"})
+    if process.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{process.stderr}")
+    return [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    arguments.add_argument("--models", default=",".join(FAMILIES))
+    arguments.add_argument("--program", type=Path, help="run this and build nothing")
+    options = arguments.parse_args()
+    if options.program is None:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "mote"], cwd=ROOT, check=True)
+    mote = options.program or ROOT / "target" / "release" / "mote"
+    data = options.data / "skab" / "valve1" / "0.csv.gz"
+    with tempfile.TemporaryDirectory() as scratch:
+        machine = Path(scratch) / "machine.json"
+        taken = said([mote, "bench", "--measure", machine, "--json"])[-1]
+        models = []
+        for family in options.models.split(","):
+            whole = Path(scratch) / f"{family}.mote"
+            said([mote, "train", data, "--dataset", ROOT / "datasets" / "skab.toml", "--model", family, "--fresh", "--json", "--out", whole])
+            for way, arguments in WAYS.items():
+                model = whole
+                if arguments:
+                    model = Path(scratch) / f"{family}-{len(models)}.mote"
+                    # What is measured is the time, which a repair does not change.
+                    said([mote, "compress", whole, data, "--repair", "0", *arguments, "--json", "--out", model])
+                models.append((family, way, model))
+        bench = lambda model: said([mote, "bench", model, "--machine", machine, "--seconds", "0.15", "--json"])
+        quotient = lambda found: found["predicted_ns"] / found["call_ns"]["min"]
+        yardstick, found = models[0][2], {}
+        for _ in range(ROUNDS):
+            for family, way, model in models:
+                beside = quotient(bench(yardstick)[0])
+                for program in bench(model):
+                    times = found.setdefault((family, way, program["program"]), [])
+                    times.append((program["call_ns"]["min"], program["predicted_ns"], quotient(program) / beside))
+    lines = [
+        "# Predicted times", "",
+        f"Made by `python3 bench/latency.py` on {platform.processor() or platform.machine()} ({taken['name']}, one thread). *Predicted* is "
+        "what `mote bench --machine` says from rates that `mote bench --measure` took from small programs, none of which is part of a "
+        "model. *Off* is the predicted time over the measured one, both as quotients to the first program of this table, "
+        f"measured right beside it, because others slow this machine down for seconds at a time; the median of {ROUNDS} rounds.", "",
+    ]
+    offs = {key: statistics.median(off for *_, off in times) for key, times in found.items()}
+    within = lambda keys: sum(abs(math.log(offs[key])) <= math.log(1 + WITHIN) for key in keys)
+    steps = [key for key in offs if key[2] == "step"]
+    rest = [key for key in offs if key[2] != "step"]
+    lines += [
+        f"Within {100 * WITHIN:.0f} %: {within(rest)} of {len(rest)} programs that read a window, and {within(steps)} of {len(steps)} that "
+        "advance by one sample. These take two microseconds in which nothing is large, and some of their operations are done on "
+        "the way of others, which the rates do not know.", "",
+        "| family | way | program | measured, µs | predicted, µs | off |", "|---|---|---|---|---|---|",
+    ]
+    for (family, way, program), times in found.items():
+        measured, predicted = min(t[0] for t in times) / 1e3, times[0][1] / 1e3
+        off = 100 * (offs[family, way, program] - 1)
+        lines.append(f"| {family} | {way} | {program} | {measured:.1f} | {predicted:.1f} | {off:+.0f} % |")
+    TARGET.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
