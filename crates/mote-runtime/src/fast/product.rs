@@ -167,7 +167,10 @@ impl Product {
                 Kind::Real { .. } if everything => 0,
                 Kind::Real { .. } => ROWS * inputs * 4,
                 Kind::Integer { numbers: Numbers::Bytes, .. } if everything => 0,
-                Kind::Integer { numbers, .. } => ROWS * pack::window_bytes(numbers, inputs),
+                Kind::Integer { numbers, .. } => {
+                    let gathered = ROWS * pack::window_bytes(numbers, inputs);
+                    gathered.max(2 * way::block(phase, self.geometry.channels))
+                }
             }
         };
         self.geometry.phases.iter().zip(&self.inside).map(windows).max().unwrap_or(0)
@@ -265,7 +268,10 @@ impl Product {
     fn sample(&self, level: Level, times: usize, x: &[u8], y: &mut [u8], scratch: &mut [u8]) {
         for (i, phase) in self.geometry.phases.iter().enumerate() {
             let rows = phase.rows * times;
-            let inside = if self.joined { 0..rows } else { self.inside[i].clone() };
+            let inside = match self.inside[i].clone() {
+                inside if self.joined && !inside.is_empty() => 0..rows,
+                inside => inside,
+            };
             match &self.kind {
                 Kind::Real { phases, activation } => {
                     let relu = *activation == Some(Unary::Relu);
@@ -275,7 +281,6 @@ impl Product {
                     way.real(level, &phases[i], relu, x, y, scratch);
                 }
                 Kind::Integer { phases, numbers, zero_point, results } => {
-                    let inside = if *numbers == Numbers::Words { 0..0 } else { inside };
                     let way = Way { g: &self.geometry, phase, rows, inside };
                     let part = (&phases[i], *numbers, *zero_point);
                     way.integer(level, part, results, x, y, scratch);
@@ -314,10 +319,14 @@ fn integer_kind(
     let x = quantization(x);
     let bias = weights.bias.map(|b| loaded.tensor::<i32>(b));
     let scale: &[f32] = loaded.tensor(weights.scale);
+    let bytes: &[i8] = if unpacked.is_some() { &[] } else { loaded.tensor(weights.w) };
+    let widened: Option<Vec<i16>> = (unpacked.is_none()
+        && tile::widens(loaded.level(), g.out_time))
+    .then(|| bytes.iter().map(|w| i16::from(*w)).collect());
+    let unpacked = unpacked.or(widened.as_deref());
     let numbers = if unpacked.is_some() { Numbers::Words } else { Numbers::Bytes };
     // What is taken from every byte, with what the kernel adds to it.
     let offset = i32::from(x.zero_point) + tile::shift(loaded.level(), numbers);
-    let bytes: &[i8] = if unpacked.is_some() { &[] } else { loaded.tensor(weights.w) };
     let phase = |phase| {
         let folded = |o: usize| {
             let sum = match unpacked {
@@ -369,8 +378,13 @@ impl Short {
 /// The windows that kernels find in the input as it is.
 fn inside(level: Level, phase: &Phase, kind: &Kind, g: &Geometry) -> Range<usize> {
     match kind {
-        Kind::Integer { numbers, .. }
-            if !phase.is_dense() && !tile::joins_runs(level, *numbers, g.channels) =>
+        Kind::Integer { numbers: Numbers::Bytes, .. }
+            if !phase.is_dense() && !tile::joins_runs(level, Numbers::Bytes, g.channels) =>
+        {
+            0..0
+        }
+        Kind::Integer { numbers: Numbers::Words, .. }
+            if !tile::joins_runs(level, Numbers::Words, 2 * phase.runs(g.channels).1) =>
         {
             0..0
         }

@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code, reason = "kernels are called that need instructions which the level proves")]
 
-use super::Level;
+use super::{Level, registers::on_registers};
 
 /// Outputs in a panel: a register of AVX-512, two of AVX2, four of NEON.
 pub(crate) const LANES: usize = 16;
@@ -114,10 +114,35 @@ pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
     }
 }
 
+/// Whether bytes are multiplied fastest as words, where there are several rows: AVX2 has to widen them
+/// anyway, and widens those of a row but once so.
+pub(crate) fn widens(level: Level, rows: usize) -> bool {
+    matches!(level, Level::Avx2(_)) && rows > 1
+}
+
 /// Whether the kernel of integers reads rows of several runs of `bytes`: then no step lies in two.
 pub(crate) fn joins_runs(level: Level, numbers: Numbers, bytes: usize) -> bool {
-    let reads = matches!(level, Level::Avx512(_) | Level::Avx2(_)) && numbers == Numbers::Bytes;
+    let reads = match level {
+        Level::Avx2(_) => true,
+        Level::Avx512(_) => numbers == Numbers::Bytes,
+        _ => false,
+    };
     reads && bytes.is_multiple_of(STEP_BYTES)
+}
+
+on_registers!(
+    /// `y[i] = x[i]`, in words.
+    ///
+    /// # Panics
+    ///
+    /// If `y` is shorter than `x`.
+    widen(x: &[u8], y: &mut [i16]) = widened
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn widened(x: &[u8], y: &mut [i16]) {
+    y[..x.len()].iter_mut().zip(x).for_each(|(y, x)| *y = i16::from(*x as i8));
 }
 
 /// Whether `rows` rows of `length`, `stride` apart, lie within `size`.

@@ -125,10 +125,7 @@ impl Way<'_> {
         scratch: &mut [u8],
     ) {
         let bytes = pack::window_bytes(numbers, self.inputs());
-        let (taps, run) = match numbers {
-            Numbers::Bytes => self.phase.runs(self.g.channels),
-            Numbers::Words => (1, bytes),
-        };
+        let (taps, run) = self.phase.runs(self.g.channels);
         let job = Integer {
             numbers,
             x,
@@ -142,10 +139,14 @@ impl Way<'_> {
             bias: &part.bias,
             y_stride: self.y_stride(),
         };
-        if job.rows > 0 {
-            let x = &x[self.window(self.inside.start)..];
-            let mut store = results.store(y, self.result(self.inside.start));
-            tile::integer(level, &Integer { x, ..job }, &mut store);
+        match numbers {
+            _ if job.rows == 0 => {}
+            Numbers::Bytes => {
+                let x = &x[self.window(self.inside.start)..];
+                let mut store = results.store(y, self.result(self.inside.start));
+                tile::integer(level, &Integer { x, ..job }, &mut store);
+            }
+            Numbers::Words => self.widened(level, job, results, y, scratch),
         }
         if job.rows == self.rows {
             return;
@@ -162,8 +163,47 @@ impl Way<'_> {
                     self.gather((row, rows), (x, scratch), bytes / 2, zero, to);
                 }
             }
-            let job = Integer { x: scratch, x_stride: bytes, rows, taps: 1, bytes, ..job };
+            let job = Integer { x: &*scratch, x_stride: bytes, rows, taps: 1, bytes, ..job };
             tile::integer(level, &job, &mut results.store(y, self.result(row)));
         }
     }
+
+    /// The windows inside, block by block: what a block reads becomes words once.
+    fn widened(
+        &self,
+        level: Level,
+        job: Integer<'_>,
+        results: &Results,
+        y: &mut [u8],
+        scratch: &mut [u8],
+    ) {
+        for row in self.inside.clone().step_by(BLOCK) {
+            let rows = BLOCK.min(self.inside.end - row);
+            let length = span(self.phase, rows) * self.g.channels;
+            let read = &job.x[self.window(row)..][..length];
+            tile::widen(level, read, bytemuck::cast_slice_mut(scratch));
+            let job = Integer {
+                x: &*scratch,
+                x_stride: 2 * job.x_stride,
+                rows,
+                tap_stride: 2 * job.tap_stride,
+                bytes: 2 * job.bytes,
+                ..job
+            };
+            tile::integer(level, &job, &mut results.store(y, self.result(row)));
+        }
+    }
+}
+
+/// Windows whose input becomes words at once: few enough to stay near, and whole tiles.
+const BLOCK: usize = 24;
+
+/// Rows of the input that `rows` windows reach over.
+fn span(phase: &Phase, rows: usize) -> usize {
+    (rows - 1) * phase.step + (phase.taps.len() - 1) * phase.dilation + 1
+}
+
+/// Numbers that a block of windows reads.
+pub(super) fn block(phase: &Phase, channels: usize) -> usize {
+    if phase.taps.is_empty() { 0 } else { span(phase, BLOCK) * channels }
 }

@@ -20,6 +20,11 @@ use core::arch::x86_64::{
 use super::{WIDTH, narrowed};
 use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, STEP_BYTES, Store, panel_place};
 
+/// Rows of a tile of bytes: what more there are do not fit the registers.
+const BYTE_ROWS: usize = 3;
+/// Rows of a tile of words: twelve sums, two weights, one input and a product fill the registers.
+const WORD_ROWS: usize = 6;
+
 /// # Safety
 ///
 /// The machine has AVX2, and the slices are as long as the job says.
@@ -47,24 +52,31 @@ unsafe fn rows<const R: usize, const Q: usize>(
     panel: usize,
     store: &mut Store<'_>,
 ) {
+    let most = if job.numbers == Numbers::Bytes { BYTE_ROWS } else { WORD_ROWS };
     let mut row = 0;
-    while row < job.rows {
+    for left in (1..=job.rows.div_ceil(most)).rev() {
+        // Tiles of about the same height: a low one costs nearly as much as a high one.
+        let rows = (job.rows - row).div_ceil(left);
         // SAFETY: the rows that are left are rows of the job.
-        row += unsafe {
-            match (job.numbers, job.rows - row) {
+        unsafe {
+            match (job.numbers, rows) {
                 (Numbers::Bytes, 1) => bytes_tile::<1, R, Q>(job, row, panel, store),
                 (Numbers::Bytes, 2) => bytes_tile::<2, R, Q>(job, row, panel, store),
-                (Numbers::Bytes, _) => bytes_tile::<3, R, Q>(job, row, panel, store),
+                (Numbers::Bytes, _) => bytes_tile::<BYTE_ROWS, R, Q>(job, row, panel, store),
                 (Numbers::Words, 1) => words_tile::<1, R>(job, row, panel, store),
-                (Numbers::Words, 2 | 3) => words_tile::<2, R>(job, row, panel, store),
-                (Numbers::Words, _) => words_tile::<4, R>(job, row, panel, store),
+                (Numbers::Words, 2) => words_tile::<2, R>(job, row, panel, store),
+                (Numbers::Words, 3) => words_tile::<3, R>(job, row, panel, store),
+                (Numbers::Words, 4) => words_tile::<4, R>(job, row, panel, store),
+                (Numbers::Words, 5) => words_tile::<5, R>(job, row, panel, store),
+                (Numbers::Words, _) => words_tile::<WORD_ROWS, R>(job, row, panel, store),
             }
-        };
+        }
+        row += rows;
     }
 }
 
 /// `M` rows of bytes, the first `R` registers of a panel: each of the `Q` registers of sums holds two halves
-/// of four outputs. Returns `M`.
+/// of four outputs.
 ///
 /// # Safety
 ///
@@ -75,7 +87,7 @@ unsafe fn bytes_tile<const M: usize, const R: usize, const Q: usize>(
     row: usize,
     panel: usize,
     store: &mut Store<'_>,
-) -> usize {
+) {
     let mut sums = [[_mm256_setzero_si256(); Q]; M];
     let (whole, rest) = (job.bytes / STEP_BYTES, job.bytes % STEP_BYTES);
     let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
@@ -118,7 +130,6 @@ unsafe fn bytes_tile<const M: usize, const R: usize, const Q: usize>(
             put(job, whole, row + m, panel, store);
         }
     }
-    M
 }
 
 /// Four bytes of each row times those of four outputs for each of `Q`, `w`.
@@ -144,45 +155,49 @@ fn bytes_step<const M: usize, const Q: usize>(
     }
 }
 
-/// `M` rows of words, the first `R` registers of a panel. Returns `M`.
+/// `M` rows of words, the first `R` registers of a panel.
 ///
 /// # Safety
 ///
 /// As [`integer`], and the rows and the panel exist.
+#[inline(never)]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn words_tile<const M: usize, const R: usize>(
     job: &Integer<'_>,
     row: usize,
     panel: usize,
     store: &mut Store<'_>,
-) -> usize {
-    debug_assert!(job.taps == 1 && job.bytes.is_multiple_of(STEP_BYTES), "gathered words");
+) {
+    debug_assert!(job.bytes.is_multiple_of(STEP_BYTES), "whole steps");
     let mut sums = [[_mm256_setzero_si256(); R]; M];
     let steps = job.bytes / STEP_BYTES;
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
-        let w = job.w.as_ptr().add(first);
-        let x = job.x.as_ptr().add(row * job.x_stride);
-        for i in 0..steps {
-            let w = w.add(i * stride);
-            let mut all = [_mm256_setzero_si256(); R];
-            for r in 0..R {
-                all[r] = _mm256_loadu_si256(w.add(32 * r).cast());
-            }
-            for (m, sums) in sums.iter_mut().enumerate() {
-                let two = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>();
-                let x = _mm256_set1_epi32(two.read_unaligned());
-                for (sum, w) in sums.iter_mut().zip(all) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w));
+        let panels = job.outputs.div_ceil(LANES);
+        let (first, stride) = panel_place(panels, panel, job.taps * steps);
+        let mut w = job.w.as_ptr().add(first);
+        let mut x = job.x.as_ptr().add(row * job.x_stride);
+        for _ in 0..job.taps {
+            for i in 0..steps {
+                let mut all = [_mm256_setzero_si256(); R];
+                for r in 0..R {
+                    all[r] = _mm256_loadu_si256(w.add(32 * r).cast());
                 }
+                for m in 0..M {
+                    let two = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>();
+                    let x = _mm256_set1_epi32(two.read_unaligned());
+                    for r in 0..R {
+                        sums[m][r] = _mm256_add_epi32(sums[m][r], _mm256_madd_epi16(x, all[r]));
+                    }
+                }
+                w = w.wrapping_add(stride);
             }
+            x = x.wrapping_add(job.tap_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             put(job, *sums, row + m, panel, store);
         }
     }
-    M
 }
 
 /// Adds the bias and stores the results of one row, the first `R` registers of a panel.
