@@ -36,7 +36,7 @@ pub(super) struct Bench {
     seconds: f64,
     /// Measure what this machine takes for each kind of operation, and write it there: `mote compress
     /// --machine` predicts times from it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "machine", "batch", "plot"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "program", "machine", "batch", "seconds", "plot"])]
     measure: Option<PathBuf>,
     /// Set beside each time what it would be on a machine that was measured
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
