@@ -40,7 +40,7 @@ const LAYERS: [[usize; 3]; 20] = [
     [48, 64, 48],
 ];
 /// Shapes of what operations on elements and those that move numbers do.
-const SHAPES: [[usize; 2]; 6] = [[1, 8], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64]];
+const SHAPES: [[usize; 2]; 7] = [[1, 8], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64], [256, 8]];
 
 /// All of them.
 pub(super) fn all() -> Vec<Drill> {
