@@ -1,4 +1,4 @@
-//! Devices: firmware source for a program, in Rust and in C.
+//! Devices: firmware source for a program, in Rust and in C, and what a program takes on a machine.
 //!
 //! [`export`] turns one entry point of a model into a set of [`Files`]: a `no_std` crate or C99 that
 //! holds the kernels which the program needs, its weights as tables for flash, one static arena,
