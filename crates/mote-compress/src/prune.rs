@@ -6,7 +6,7 @@
 pub(crate) mod cut;
 pub(crate) mod groups;
 
-use mote_format::{Tensors, Verified, program::Port};
+use mote_format::{Tensors, ValueId, Verified, program::Port};
 
 use crate::{
     Error, Found, Sample,
@@ -158,15 +158,16 @@ fn order(
 
 /// Groups of a class that go at once, so that its layers keep a multiple of so many channels.
 fn step(program: &Verified, groups: &[Group], multiple: usize) -> usize {
-    let outputs = |group: &Group| {
-        let of = |place: &Place| (place.value, place.axis);
-        let weights = group.places.iter().filter(|p| program.values[p.value].tensor.is_some());
-        let axes: Vec<_> = weights.map(of).collect();
-        axes.iter().map(|axis| axes.iter().filter(|other| *other == axis).count()).max()
+    // What reads a flattened layer has many inputs for each channel; the layer itself has one output.
+    let outputs = |(w, axis): (ValueId, usize)| {
+        let name = &program.values[w.index()].tensor;
+        let own = |p: &&Place| p.axis == axis && program.values[p.value].tensor == *name;
+        groups.first().map_or(0, |group| group.places.iter().filter(own).count())
     };
-    let channels = groups.first().and_then(outputs).unwrap_or(1);
+    let layers = program.ops.iter().filter_map(groups::outputs);
+    let channels = layers.map(outputs).filter(|count| *count > 0).min().unwrap_or(1);
     let mut step = multiple / common(multiple, channels);
-    while step > 1 && 2 * step > groups.len() {
+    while step > 1 && step > groups.len() / 2 {
         step /= 2;
     }
     step

@@ -107,6 +107,7 @@ pub fn compress(
     let judge = Judge::new(model, &ground.train, &ground.held)?;
     let purposes = ground.purposes(&way.purposes);
     let machine = way.machine.as_ref();
+    known(model, machine)?;
     let Some(student) = way.student else {
         let made = ground.apply(&way.stack, progress)?;
         let mut made = finish(&ground, &judge, (&way.stack, made), &purposes, progress)?;
@@ -121,6 +122,12 @@ pub fn compress(
     let mut made = finish(&thin, &judge, (&way.stack, made), &purposes, progress)?;
     made.predict(model, machine)?;
     Ok(made)
+}
+
+/// Refuses a machine that says nothing of an operation of `model`, before the work rather than after it.
+fn known(model: &Model<'_>, machine: Option<&Machine>) -> Result<(), Error> {
+    let Some(machine) = machine else { return Ok(()) };
+    model.programs.values().try_for_each(|program| machine.predict(program).map(|_| ()))
 }
 
 impl Compressed {

@@ -322,14 +322,20 @@ impl<'p> Ties<'p> {
             let place = self.places[self.first[w.index()][axis]];
             (place.value, place.axis)
         };
-        let outputs = |op: &Op| match op {
-            Op::Linear { w, .. } | Op::Conv1d { w, .. } if self.length(*w, 0) > 0 => {
-                Some(own(*w, 0))
-            }
-            Op::ConvTranspose1d { w, .. } if self.length(*w, 1) > 0 => Some(own(*w, 1)),
-            _ => None,
-        };
-        self.program.ops.iter().filter_map(outputs).collect()
+        let layers = self.program.ops.iter().filter_map(outputs);
+        layers
+            .filter(|(w, axis)| self.length(*w, *axis) > 0)
+            .map(|(w, axis)| own(w, axis))
+            .collect()
+    }
+}
+
+/// The weights of a layer, and the axis of them along which its outputs lie.
+pub(crate) fn outputs(op: &Op) -> Option<(ValueId, usize)> {
+    match op {
+        Op::Linear { w, .. } | Op::Conv1d { w, .. } => Some((*w, 0)),
+        Op::ConvTranspose1d { w, .. } => Some((*w, 1)),
+        _ => None,
     }
 }
 

@@ -110,6 +110,22 @@ fn channels_that_are_left_come_in_multiples() {
     assert!(seen.contains(&(8, 4)) && seen.len() > 4, "{seen:?}");
 }
 
+/// A layer that is flattened behind it has as many channels as it has outputs, however many rows each fills.
+#[test]
+fn channels_that_are_flattened_come_in_multiples_too() {
+    let mut net = Net::new(&[6, 5]);
+    let hidden = net.conv(ValueId(0), 32, 1, Some(Unary::Relu));
+    let flat = net.value(Value::f32([6 * 32]));
+    net.program.ops.push(Op::Reshape { x: hidden, y: flat });
+    let y = net.linear(flat, 3);
+    let (program, tensors) = net.finish(y);
+    for (share, left) in [(0.1, 24), (0.3, 16), (0.7, 8)] {
+        let how = Pruning { multiple: 8, ..pruning(share, Importance::Magnitude) };
+        let small = prune(&program, &found(&tensors), &samples(9, 30, 1), how).unwrap();
+        assert_eq!(small.program.shape(small.program.ops[0].result()), [6, left], "{share}");
+    }
+}
+
 /// Two programs that share a layer lose the same channels of it.
 #[test]
 fn programs_of_one_model_stay_in_step() {

@@ -166,10 +166,12 @@ impl Product {
             match self.kind {
                 Kind::Real { .. } if everything => 0,
                 Kind::Real { .. } => ROWS * inputs * 4,
-                Kind::Integer { numbers: Numbers::Bytes, .. } if everything => 0,
                 Kind::Integer { numbers, .. } => {
-                    let gathered = ROWS * pack::window_bytes(numbers, inputs);
-                    gathered.max(2 * way::block(phase, self.geometry.channels))
+                    let gathered = if everything { 0 } else { ROWS };
+                    let widens = numbers == Numbers::Words && !inside.is_empty();
+                    let widened =
+                        if widens { way::block(phase, self.geometry.channels) } else { 0 };
+                    (gathered * pack::window_bytes(numbers, inputs)).max(2 * widened)
                 }
             }
         };

@@ -94,7 +94,7 @@ struct Wanted {
 }
 
 /// What says the way, so that none is to be searched.
-const WAYS: [&str; 5] = ["student", "prune", "low_rank", "bits", "rounding"];
+const WAYS: [&str; 6] = ["student", "prune", "multiple", "low_rank", "bits", "rounding"];
 
 /// Reads `5%` or `0.05`.
 fn share(text: &str) -> Result<f64, String> {
@@ -145,7 +145,8 @@ impl Compress {
         let trying = Watcher::new(0, "ways tried");
         let repairing = Watcher::new(0, "steps of repair");
         let forecasting = Watcher::new(runs.samples(), "samples forecast");
-        let mut diary = budget.map(|_| Diary::open(&self, &reading)).transpose()?;
+        let mut diary =
+            budget.map(|_| Diary::open(&self, &reading, machine.as_ref())).transpose()?;
         let known = diary.as_ref().map_or_else(Vec::new, |diary| diary.tried.clone());
         let mut unwritten = None;
         let mut watch = |progress| match progress {

@@ -121,6 +121,7 @@ pub fn search(
     how: &Search,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Found, Error> {
+    super::known(model, how.machine.as_ref())?;
     let ground = Ground::new(model, runs)?;
     let judge = Judge::new(model, &ground.train, &ground.held)?;
     let purposes = ground.purposes(&how.purposes);

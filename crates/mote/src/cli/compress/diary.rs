@@ -4,8 +4,9 @@ use std::{fs, path::PathBuf};
 
 use mote::{
     Error,
-    compression::Candidate,
+    compression::{Candidate, MULTIPLE},
     files,
+    machine::Machine,
     source::{Reading, digest},
 };
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,10 @@ struct Question {
     data: String,
     reading: Reading,
     repair: String,
-    /// The file of a machine, or `here`; none, where no times are predicted.
-    machine: Option<String>,
+    multiple: usize,
+    /// What times are predicted for. One that was measured anew is another, so that what was tried is never
+    /// weighed by two.
+    machine: Option<Machine>,
     quality: Vec<String>,
 }
 
@@ -41,7 +44,11 @@ struct Page {
 impl Diary {
     /// The one beside the file that is to be written. What cannot be read, or answers another question, is
     /// begun anew.
-    pub(super) fn open(asked: &Compress, reading: &Reading) -> Result<Self, Error> {
+    pub(super) fn open(
+        asked: &Compress,
+        reading: &Reading,
+        machine: Option<&Machine>,
+    ) -> Result<Self, Error> {
         let mut path = asked.out.clone().into_os_string();
         path.push(".tried.json");
         let question = Question {
@@ -50,10 +57,8 @@ impl Diary {
             data: digest(&asked.files)?,
             reading: reading.clone(),
             repair: format!("{:?}", asked.ways.stack().repair),
-            machine: match &asked.machine {
-                Some(path) => Some(digest(std::slice::from_ref(path))?),
-                None => asked.wanted.latency.map(|_| "here".into()),
-            },
+            multiple: MULTIPLE,
+            machine: machine.cloned(),
             quality: asked.quality.iter().map(|one| format!("{one:?}")).collect(),
         };
         let path = PathBuf::from(path);

@@ -29,8 +29,8 @@ pub(super) struct Ways {
     spread: Spreading,
     /// What is left of a layer comes in multiples of so many channels, as machines compute them; of half the
     /// layer, where it is thinner
-    #[arg(long, value_name = "CHANNELS", default_value_t = MULTIPLE, help_heading = "Fewer channels")]
-    multiple: usize,
+    #[arg(long, value_name = "CHANNELS", default_value_t = MULTIPLE as u16, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Fewer channels")]
+    multiple: u16,
     /// The share of weights that goes because layers are written as two of lower rank, 0 to below 1
     #[arg(long, value_name = "SHARE", help_heading = "Lower rank")]
     low_rank: Option<f64>,
@@ -144,7 +144,7 @@ impl Ways {
                 share,
                 importance,
                 spread,
-                multiple: self.multiple,
+                multiple: self.multiple.into(),
             }),
             low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
             repair: (self.repair > 0).then(|| Repair { steps: self.repair, ..Repair::default() }),
