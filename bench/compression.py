@@ -95,7 +95,7 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
             row = dict(known.get((family, name, way, seed), {}))
             if "ns" in row:
                 continue
-            # What it learns does not change how long it takes.
+            # What it learns hardly changes how long it takes: ranks that are chosen behind a repair may differ a little.
             effort = ["--repair", "0", "--lessons", "1"] if row else []
             made = said([program, "compress", whole, path, "--quality", FAMILIES[family], *arguments, *effort, "--json", "--out", small])[-1]
             largest = max(made["programs"], key=lambda p: p["multiply_adds"][0])
