@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "results" / "latency.md"
-FAMILIES = ["vae", "flow", "autoregressive", "transformer", "spline-flow", "energy"]
+FAMILIES = ["vae", "flow", "autoregressive", "transformer"]
 WAYS = {
     "FP32": None,
     "INT8": ["--bits", "8"],

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use mote_deploy::cost::{Rates, Timed, work};
 use mote_format::{Program, container::Tensor};
-use mote_runtime::{Level, Loaded};
+use mote_runtime::{Instance, Level, Loaded};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -26,8 +26,6 @@ pub struct Machine {
 /// operations down about alike; so what counts of a drill is the median of its times as quotients to a
 /// yardstick that is run right before it, and the fastest time of that.
 const PASSES: usize = 9;
-/// The drill that is the yardstick: one of layers in the middle of their sizes.
-const YARDSTICK: usize = 60;
 /// Rounds of a drill in a pass, of which the fastest counts.
 const ROUNDS: usize = 3;
 /// Nanoseconds of a round, at least: long enough for the clock.
@@ -46,20 +44,26 @@ impl Machine {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Self, Error> {
         let drills = drills::all();
-        let (mut times, mut beside) = (vec![Vec::new(); drills.len()], f64::INFINITY);
+        let tensors: Vec<_> = drills.iter().map(Drill::tensors).collect();
+        let timers = drills.iter().zip(&tensors).map(|one| Timer::new(level, one));
+        let mut timers = timers.collect::<Result<Vec<_>, _>>()?;
+        let yardstick = drills::yardstick();
+        let tensors = yardstick.tensors();
+        let mut yardstick = Timer::new(level, (&yardstick, &tensors))?;
+        let (mut times, mut fastest) = (vec![Vec::new(); drills.len()], f64::INFINITY);
         for pass in 0..PASSES {
-            for (i, (drill, times)) in drills.iter().zip(&mut times).enumerate() {
+            for (i, (timer, times)) in timers.iter_mut().zip(&mut times).enumerate() {
                 if progress(pass * drills.len() + i, PASSES * drills.len()).is_break() {
                     return Err(Error::Interrupted(": nothing was written".into()));
                 }
-                let yardstick = time(level, &drills[YARDSTICK], clock)?;
-                times.push(time(level, drill, clock)? / yardstick);
-                beside = beside.min(yardstick);
+                let beside = yardstick.ns(clock);
+                times.push(timer.ns(clock) / beside);
+                fastest = fastest.min(beside);
             }
         }
         let timed = |(drill, mut times): (&Drill, Vec<f64>)| {
             times.sort_by(f64::total_cmp);
-            Timed { work: work(&drill.program), ns: beside * times[times.len() / 2] }
+            Timed { work: work(&drill.program), ns: fastest * times[times.len() / 2] }
         };
         let timed: Vec<Timed> = drills.iter().zip(times).map(timed).collect();
         let name = format!("{} with {}", std::env::consts::ARCH, level.name());
@@ -107,27 +111,41 @@ impl Machine {
     }
 }
 
-/// Nanoseconds of one run.
-fn time(level: Level, drill: &Drill, clock: &mut dyn FnMut() -> u64) -> Result<f64, Error> {
-    let tensors: BTreeMap<String, Tensor<'_>> =
-        drill.tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect();
-    let mut instance = Loaded::from_parts(level, &drill.program, &tensors)?.instance();
-    for port in &drill.program.inputs {
-        let x = instance.input(port.value);
-        x.iter_mut().enumerate().for_each(|(i, x)| *x = 0.1 + (i * 37 % 64) as f32 / 64.0);
+/// A drill that is ready to run.
+struct Timer<'d> {
+    instance: Instance<'d>,
+    /// Runs in a round; found by the first one.
+    runs: u64,
+}
+
+impl<'d> Timer<'d> {
+    fn new(
+        level: Level,
+        (drill, tensors): (&'d Drill, &BTreeMap<String, Tensor<'d>>),
+    ) -> Result<Self, Error> {
+        let mut instance = Loaded::from_parts(level, &drill.program, tensors)?.instance();
+        for port in &drill.program.inputs {
+            let x = instance.input(port.value);
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = 0.1 + (i * 37 % 64) as f32 / 64.0);
+        }
+        Ok(Self { instance, runs: 1 })
     }
-    let mut round = |runs: u64| {
+
+    /// Nanoseconds of one run.
+    fn ns(&mut self, clock: &mut dyn FnMut() -> u64) -> f64 {
+        while self.round(clock) < ROUND_NS && self.runs < 1 << 20 {
+            self.runs *= 2;
+        }
+        let fastest = (0..ROUNDS).map(|_| self.round(clock)).min().unwrap_or(0);
+        fastest.max(1) as f64 / self.runs as f64
+    }
+
+    fn round(&mut self, clock: &mut dyn FnMut() -> u64) -> u64 {
         let start = clock();
-        for _ in 0..runs {
-            instance.run();
-            std::hint::black_box(&mut instance);
+        for _ in 0..self.runs {
+            self.instance.run();
+            std::hint::black_box(&mut self.instance);
         }
         clock() - start
-    };
-    let mut runs = 1;
-    while round(runs) < ROUND_NS && runs < 1 << 20 {
-        runs *= 2;
     }
-    let fastest = (0..ROUNDS).map(|_| round(runs)).min().unwrap_or(0);
-    Ok(fastest.max(1) as f64 / runs as f64)
 }

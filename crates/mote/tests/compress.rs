@@ -67,12 +67,21 @@ fn a_budget_is_kept_and_told() {
     assert!(fs::read(folder.join("fits.mote")).expect("written") == before);
 }
 
-/// A machine is measured once; then times are predicted from it.
+/// A machine is measured once; then times are predicted from it. Which ways are fast enough must not hang on
+/// the machine of this test, so another one takes its place: with the same kinds of operations, and set rates.
 #[test]
 fn a_time_is_predicted_and_kept() {
     let folder = trained();
-    let machine = json(folder, &["bench", "--measure", "machine.json"]);
-    assert!(machine["rates"]["kinds"]["conv1d"].is_array(), "{machine}");
+    let mut machine = json(folder, &["bench", "--measure", "machine.json"]);
+    let kinds = machine["rates"]["kinds"].as_object_mut().expect("kinds by name");
+    assert!(kinds.contains_key("conv1d"), "{kinds:?}");
+    for (kind, rates) in kinds.iter_mut().filter(|(kind, _)| *kind != "run") {
+        let all: Vec<f64> =
+            rates.as_array().into_iter().flatten().filter_map(|r| r.as_f64()).collect();
+        assert!(all.iter().sum::<f64>() > 0.0, "{kind} takes no time: {rates}");
+        *rates = serde_json::json!([10.0, 0.1, 0.02, 0.0, 0.0]);
+    }
+    fs::write(folder.join("machine.json"), machine.to_string()).expect("written");
     let there = ["--machine", "machine.json"];
     let command = [&["bench", "pump.mote", "--program", "score", "--seconds", "0.05"], &there[..]];
     let predicted = json(folder, &command.concat())["predicted_ns"].as_f64().expect("a time");

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use mote_compress::{Bits, Sample, Scheme, Shown, quantize};
 use mote_format::{
     Array, Dtype, Op, Program, Tensors, ValueId, Verified,
+    container::Tensor,
     program::{Binary, Port, Reduction, Unary, Value},
 };
 
 /// A program to be timed.
 pub(super) struct Drill {
     pub(super) program: Verified,
-    pub(super) tensors: Tensors,
+    tensors: Tensors,
 }
 
 /// Times that an operation is in its drill.
@@ -56,6 +57,18 @@ pub(super) fn all() -> Vec<Drill> {
     all.extend(movements());
     all.extend(rows());
     all
+}
+
+/// What the others are timed beside: layers and functions of middle size, as models mix them.
+pub(super) fn yardstick() -> Drill {
+    let mut net = Net::new(&[20, 24]);
+    let mut x = ValueId(0);
+    for _ in 0..COPIES {
+        let y = net.layer(Layer::Linear, x, 24);
+        x = net.push(|to| Op::Unary { x: y, y: to, f: Unary::Silu });
+    }
+    net.give(x);
+    net.finish().expect("it is made of shapes that fit")
 }
 
 /// A kind of layer.
@@ -197,18 +210,21 @@ fn repeated(shape: &[usize], op: impl Fn(ValueId, ValueId) -> Op) -> Option<Dril
 }
 
 impl Drill {
+    /// Its tensors by name.
+    pub(super) fn tensors(&self) -> BTreeMap<String, Tensor<'_>> {
+        self.tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
+    }
+
     /// The same in integers.
     fn quantized(&self, bits: Bits) -> Option<Self> {
-        let found = self.tensors.iter().map(|(name, array)| (name.clone(), array.tensor()));
         let elements = self.program.elements(self.program.inputs[0].value);
         let sample = |i: usize| -> Sample {
             vec![(0..elements).map(|j| ((i * 31 + j * 7) % 32) as f32 / 16.0 - 1.0).collect()]
         };
         let usual: Vec<Sample> = (0..8).map(sample).collect();
         let shown = Shown { usual: &usual, unusual: &[] };
-        let found: BTreeMap<_, _> = found.collect();
         let scheme = Scheme { rounding: mote_compress::Rounding::Nearest, ..bits.into() };
-        let (program, tensors) = quantize(&self.program, &found, shown, scheme).ok()?;
+        let (program, tensors) = quantize(&self.program, &self.tensors(), shown, scheme).ok()?;
         Some(Self { program, tensors })
     }
 }
