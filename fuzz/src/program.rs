@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arbitrary::{Result, Unstructured};
 use mote_format::{
     Array, Dtype, Op, Program, Quantization, ValueId, Verified,
-    container::{Element, Tensor},
+    container::{Element, Tensor, f16},
     dtype::GROUP,
     limits,
     program::{Binary, Port, Reduction, Unary, Value, Weights},
@@ -199,6 +199,16 @@ impl Draft {
         self.tensor(Dtype::F32, shape, &data)
     }
 
+    /// Weights of a layer, of either precision.
+    fn real_weights(&mut self, u: &mut Unstructured<'_>, shape: &[usize]) -> Result<ValueId> {
+        if u.arbitrary()? {
+            return Ok(self.real(shape));
+        }
+        let n = shape.iter().product();
+        let data: Vec<f16> = (0..n).map(|_| f16::from_f32(self.random.real())).collect();
+        Ok(self.tensor(Dtype::F16, shape, &data))
+    }
+
     /// A value that is computed or given, of this type.
     fn any(&self, u: &mut Unstructured<'_>, dtype: Dtype) -> Result<Option<ValueId>> {
         let values = self.program.values.iter().enumerate();
@@ -375,16 +385,16 @@ impl Draft {
         let ends = [u.int_in_range(0..=9)?, u.int_in_range(0..=9)?];
         let op = match u.int_in_range(0..=2)? {
             0 => {
-                let w = self.real(&[outputs, inputs]);
+                let w = self.real_weights(u, &[outputs, inputs])?;
                 Op::Linear { x, w, bias, y: self.next(), activation }
             }
             1 => {
-                let w = self.real(&[outputs, kernel, inputs]);
+                let w = self.real_weights(u, &[outputs, kernel, inputs])?;
                 let (y, padding) = (self.next(), ends);
                 Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation }
             }
             _ => {
-                let w = self.real(&[kernel, outputs, inputs]);
+                let w = self.real_weights(u, &[kernel, outputs, inputs])?;
                 Op::ConvTranspose1d { x, w, bias, y: self.next(), stride, trim: ends, activation }
             }
         };

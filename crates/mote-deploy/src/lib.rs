@@ -13,6 +13,7 @@ mod c;
 pub mod cost;
 mod error;
 mod files;
+mod footprint;
 mod golden;
 mod lower;
 mod names;
@@ -27,6 +28,7 @@ use mote_format::{Model, Verified, container::Tensor};
 
 pub use error::Error;
 pub use files::Files;
+pub use footprint::{Footprint, Kernels, footprint};
 pub use golden::{Sample, Tolerance};
 
 /// The language of the firmware.

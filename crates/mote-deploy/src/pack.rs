@@ -30,8 +30,8 @@ impl<T: Copy + Default> Rows<T> {
     }
 }
 
-/// For `micro::real`: groups of four outputs, side by side for each input.
-pub(crate) fn reals(w: &Rows<f32>) -> Vec<f32> {
+/// For `micro::real` and `micro::half`: groups of four outputs, side by side for each input.
+pub(crate) fn reals<T: Copy + Default>(w: &Rows<T>) -> Vec<T> {
     let groups = (0..w.outputs).step_by(GROUP);
     groups
         .flat_map(|first| {

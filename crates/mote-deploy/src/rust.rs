@@ -80,6 +80,7 @@ impl Needs {
                 }
                 match layer.product {
                     Product::Real => self.files.extend(["real.rs", "fpu.s"]),
+                    Product::Half => self.files.extend(["half.rs"]),
                     Product::Integer { order, .. } => self.order(order),
                 }
             }

@@ -225,7 +225,12 @@ pub(crate) struct Matrix {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Product {
     Real,
-    Integer { order: Order, finish: Finish },
+    /// Weights of half precision.
+    Half,
+    Integer {
+        order: Order,
+        finish: Finish,
+    },
 }
 
 /// In which order the weights lie.

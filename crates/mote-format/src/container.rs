@@ -14,6 +14,7 @@ use alloc::{
 };
 use core::fmt;
 
+pub use half::f16;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -52,6 +53,17 @@ impl<'a> Tensor<'a> {
         (self.dtype == T::DTYPE).then(|| bytemuck::try_cast_slice(self.bytes).ok())?
     }
 
+    /// Copies of the elements of real numbers, those of half precision widened; `None` where they are of
+    /// another type.
+    #[must_use]
+    pub fn reals(&self) -> Option<Vec<f32>> {
+        match self.dtype {
+            Dtype::F32 => Some(copied(self.bytes)),
+            Dtype::F16 => Some(copied::<f16>(self.bytes).into_iter().map(f16::to_f32).collect()),
+            _ => None,
+        }
+    }
+
     /// How it lies in the file.
     #[must_use]
     pub fn stored(&self) -> Stored<'_> {
@@ -66,6 +78,11 @@ impl<'a> Tensor<'a> {
     }
 }
 
+/// Elements from bytes that may begin anywhere.
+fn copied<T: Element>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+}
+
 /// A number that tensors hold.
 pub trait Element: bytemuck::Pod {
     /// Its type.
@@ -74,6 +91,10 @@ pub trait Element: bytemuck::Pod {
 
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
+}
+
+impl Element for f16 {
+    const DTYPE: Dtype = Dtype::F16;
 }
 
 impl Element for i32 {
@@ -223,7 +244,7 @@ fn tensors(
         let fault =
             |wanted: String, found: String| Error::Tensor { name: name.clone(), wanted, found };
         let dtype = Dtype::parse(&entry.dtype).ok_or_else(|| {
-            fault("a known data type (F32, I32, I8, U8)".into(), format!("{:?}", entry.dtype))
+            fault("a known data type (F32, F16, I32, I8, U8)".into(), format!("{:?}", entry.dtype))
         })?;
         limit("axes of a tensor", limits::RANK, entry.shape.len())?;
         let size = shape::elements(&entry.shape).map(|n| dtype.bytes(n)).ok_or_else(|| {

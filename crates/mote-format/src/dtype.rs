@@ -15,6 +15,8 @@ pub enum Dtype {
     /// IEEE 754 single precision.
     #[default]
     F32,
+    /// IEEE 754 half precision. Weights of layers of real numbers alone: each widens exactly where it is read.
+    F16,
     /// A byte, -128 to 127.
     I8,
     /// Weights alone: -8 to 7, two in a byte, the first in its low half; each row of a matrix
@@ -49,6 +51,7 @@ impl Dtype {
     pub fn bytes(self, elements: usize) -> usize {
         match self {
             Self::F32 | Self::I32 => elements * 4,
+            Self::F16 => elements * 2,
             Self::I8 | Self::U8 => elements,
             Self::I4 => elements.div_ceil(2),
         }
@@ -58,6 +61,7 @@ impl Dtype {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::F32 => "F32",
+            Self::F16 => "F16",
             Self::I8 => "I8",
             Self::I32 => "I32",
             Self::U8 | Self::I4 => "U8",
@@ -65,7 +69,7 @@ impl Dtype {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::F32, Self::I8, Self::I32, Self::U8].into_iter().find(|d| d.name() == name)
+        [Self::F32, Self::F16, Self::I8, Self::I32, Self::U8].into_iter().find(|d| d.name() == name)
     }
 }
 

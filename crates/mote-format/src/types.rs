@@ -41,6 +41,16 @@ pub(crate) fn check(program: &Program, op: &Op) -> Result<(), String> {
         Op::Slice { .. } | Op::Concat { .. } | Op::Reshape { .. } | Op::Permute { .. } => {
             moved(program, op)
         }
+        // Of these, the weights may be narrower.
+        Op::Linear { x, w, bias, .. }
+        | Op::Conv1d { x, w, bias, .. }
+        | Op::ConvTranspose1d { x, w, bias, .. } => {
+            if program.dtype(*w) != Dtype::F16 {
+                dtype(program, Dtype::F32, *w)?;
+            }
+            bias.map_or(Ok(()), |bias| dtype(program, Dtype::F32, bias))?;
+            all(program, Dtype::F32, [*x, y])
+        }
         _ => {
             let mut result = dtype(program, Dtype::F32, y);
             op.for_each_operand(|x| {
@@ -59,7 +69,7 @@ pub(crate) fn value(program: &Program, id: ValueId) -> Result<(), String> {
     let value = &program.values[id.index()];
     let activation = value.tensor.is_none();
     match (value.dtype, value.quantization) {
-        (Dtype::I4 | Dtype::I32 | Dtype::U8, _) if activation => {
+        (Dtype::F16 | Dtype::I4 | Dtype::I32 | Dtype::U8, _) if activation => {
             Err(format!("value {} is computed and {:?}, wanted F32 or I8", id.0, value.dtype))
         }
         (Dtype::I8, None) if activation => {

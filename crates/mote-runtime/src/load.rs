@@ -4,8 +4,8 @@ use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec}
 
 use mote_format::{
     Dtype, Model, Op, ValueId, Verified,
-    container::{Element, Tensor},
-    program::{Value, Weights},
+    container::{Element, Tensor, f16},
+    program::{Program, Value, Weights},
 };
 
 use crate::{
@@ -28,7 +28,7 @@ pub enum LoadError {
         found: Vec<String>,
     },
     /// The bytes of the file begin at an odd address, so weights cannot be read in place.
-    #[error("tensor `{tensor}` does not begin at a multiple of four bytes")]
+    #[error("tensor `{tensor}` does not begin at a multiple of the size of its elements")]
     Misaligned {
         /// The first such tensor.
         tensor: String,
@@ -101,6 +101,8 @@ pub(crate) enum Prepared {
     InPlace,
     /// `i4` times the factors of their groups, in the order of the file.
     Unpacked(Vec<i16>),
+    /// Those of half precision, in the order of the file.
+    Widened(Vec<f32>),
     /// In the order in which a fast kernel reads them.
     Packed(Box<Product>),
 }
@@ -119,7 +121,7 @@ impl<'m> Loaded<'m> {
     }
 
     /// The same with kernels of this level. [`Level::Plain`] uses the weights in place, as they lie
-    /// in the file, and copies none but four-bit ones.
+    /// in the file, and copies none but those of four bits and of half precision.
     ///
     /// # Errors
     ///
@@ -203,6 +205,7 @@ impl<'m> Loaded<'m> {
         let bytes = |prepared: &Prepared| match prepared {
             Prepared::InPlace => 0,
             Prepared::Unpacked(w) => size_of_val(w.as_slice()),
+            Prepared::Widened(w) => size_of_val(w.as_slice()),
             Prepared::Packed(product) => product.weight_bytes(),
         };
         self.prepared.iter().map(bytes).sum()
@@ -238,16 +241,21 @@ impl<'m> Loaded<'m> {
     }
 
     fn prepare(&self, op: &Op) -> Prepared {
-        let unpacked = four_bits(op).and_then(|weights| self.unpack(op, weights));
+        let made = match (four_bits(op), half(op, self.program)) {
+            (Some(weights), _) => self.unpack(op, weights).map(Prepared::Unpacked),
+            (None, Some(w)) => Some(Prepared::Widened(self.widen(w))),
+            (None, None) => None,
+        };
+        let made = made.unwrap_or(Prepared::InPlace);
         let packed = match self.level {
             Level::Plain => None,
-            _ => Product::new(self, op, unpacked.as_deref()),
+            _ => Product::new(self, op, &made),
         };
-        match (packed, unpacked) {
-            (Some(product), _) => Prepared::Packed(Box::new(product)),
-            (None, Some(w)) => Prepared::Unpacked(w),
-            (None, None) => Prepared::InPlace,
-        }
+        packed.map_or(made, |product| Prepared::Packed(Box::new(product)))
+    }
+
+    fn widen(&self, w: ValueId) -> Vec<f32> {
+        self.tensor::<f16>(w).iter().map(|w| w.to_f32()).collect()
     }
 
     fn unpack(&self, op: &Op, weights: &Weights) -> Option<Vec<i16>> {
@@ -267,6 +275,7 @@ fn bytes<'m>(name: &str, tensors: &BTreeMap<String, Tensor<'m>>) -> Result<&'m [
     let aligned = match tensor.dtype {
         Dtype::F32 => tensor.elements::<f32>().is_some(),
         Dtype::I32 => tensor.elements::<i32>().is_some(),
+        Dtype::F16 => tensor.elements::<f16>().is_some(),
         Dtype::I8 | Dtype::U8 | Dtype::I4 => true,
     };
     aligned.then_some(tensor.bytes).ok_or_else(|| LoadError::Misaligned { tensor: name.into() })
@@ -303,6 +312,16 @@ fn at_once(program: &Verified, op: &Op) -> bool {
                 && (whole(*b) && computed || row && !computed && program.shape(*y).len() > 1)
         }
         _ => false,
+    }
+}
+
+/// The weights of a layer, if they are of half precision.
+fn half(op: &Op, program: &Program) -> Option<ValueId> {
+    match op {
+        Op::Linear { w, .. } | Op::Conv1d { w, .. } | Op::ConvTranspose1d { w, .. } => {
+            (program.dtype(*w) == Dtype::F16).then_some(*w)
+        }
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod dsp4;
 pub mod elements;
 pub mod functions;
 pub mod groups;
+pub mod half;
 pub mod integer;
 pub mod layout;
 pub mod mve;
@@ -49,6 +50,7 @@ pub const SOURCES: &[Source] = sources![
     "fpu.s",
     "functions.rs",
     "groups.rs",
+    "half.rs",
     "integer.rs",
     "layout.rs",
     "mve.rs",

@@ -260,6 +260,9 @@ fn product(layer: &Layer, names: &Names, x: &str, matrix: &str, y: &str) -> Stri
         Product::Real => {
             format!("mote_product({x}, {matrix}, {}, {y});", layer.outputs)
         }
+        Product::Half => {
+            format!("mote_half_product({x}, {matrix}, {}, {y});", layer.outputs)
+        }
         Product::Integer { finish: Finish::Bytes { multiplier, zero_point, clamp }, .. } => {
             let [low, high] = clamp;
             format!(

@@ -25,12 +25,16 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
     if layers().any(|(_, l)| matches!(l.product, Product::Real)) {
         text.push_str("\n#include \"kernels/real.h\"\n");
     }
+    if layers().any(|(_, l)| matches!(l.product, Product::Half)) {
+        text.push_str("\n#include \"kernels/half.h\"\n");
+    }
     text.push('\n');
     for (id, table) in firmware.tables.iter() {
         let (of, n) = match table {
             Table::F32(x) => ("float", x.len()),
             Table::I32(x) => ("int32_t", x.len()),
             Table::I8(x) => ("int8_t", x.len()),
+            Table::F16(x) => ("uint16_t", x.len()),
             Table::Bytes(_) | Table::Native(_) => continue,
         };
         let _ = writeln!(text, "extern const {of} {prefix}_t{id}[{}];", n.max(1));
@@ -53,6 +57,7 @@ fn layers(firmware: &Firmware) -> impl Iterator<Item = (usize, &Layer)> {
 fn matrix_type(layer: &Layer) -> &'static str {
     match layer.product {
         Product::Real => "mote_real_matrix",
+        Product::Half => "mote_half_matrix",
         Product::Integer { .. } => "mote_matrix",
     }
 }
@@ -73,6 +78,7 @@ pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
             Table::I32(x) => {
                 array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word));
             }
+            Table::F16(x) => array(&mut text, &format!("const uint16_t {prefix}_t{id}"), x.iter()),
             Table::I8(x) => array(&mut text, &format!("const int8_t {prefix}_t{id}"), x.iter()),
             Table::Bytes(x) => words(&mut text, prefix, id, x),
             Table::Native(native) => {
@@ -99,7 +105,9 @@ fn matrices(text: &mut String, number: usize, layer: &Layer, names: &Names) {
     for m in &layer.matrices {
         let (weights, bias) = (names.table(m.weights), names.table(m.bias));
         let _ = match layer.product {
-            Product::Real => writeln!(text, "    {{{}, {weights}, {bias}}},", m.inputs),
+            Product::Real | Product::Half => {
+                writeln!(text, "    {{{}, {weights}, {bias}}},", m.inputs)
+            }
             Product::Integer { order, .. } => writeln!(
                 text,
                 "    {{{}, (const uint8_t *){weights}, {bias}, {}, {}}},",

@@ -12,12 +12,14 @@ macro_rules! source {
     };
 }
 
-const SOURCES: [(&str, &str); 21] = [
+const SOURCES: [(&str, &str); 23] = [
     source!("bytes.c"),
     source!("bytes.h"),
     source!("dsp.c"),
     source!("dsp4.c"),
     source!("elements.h"),
+    source!("half.c"),
+    source!("half.h"),
     source!("integer.c"),
     source!("integer.h"),
     source!("layout.c"),
@@ -49,6 +51,7 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
                 }
                 stems.extend_from_slice(match layer.product {
                     Product::Real => &["real", "fpu"],
+                    Product::Half => &["half"],
                     Product::Integer { order: Order::Native, .. } => {
                         &["integer", "rows", "dsp", "mve"]
                     }

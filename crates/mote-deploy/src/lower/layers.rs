@@ -2,6 +2,7 @@
 
 use mote_format::{
     Dtype, Op, Quantization, ValueId,
+    container::f16,
     dtype::{GROUP, multiplier},
     program::{Unary, Weights},
 };
@@ -11,7 +12,7 @@ use crate::{
     error::Error,
     pack::{self, Group, Rows},
     steps::{Finish, Geometry, Layer, Matrix, Order, Product, Step, What, Windows},
-    tables::Table,
+    tables::{Table, TableId},
 };
 
 /// The parts of a layer that its kind decides.
@@ -76,16 +77,20 @@ impl Lowering<'_, '_> {
         activation: Option<Unary>,
     ) -> Result<(), Error> {
         let form = self.form(op, x, w, 0);
-        let weights = self.f32(w)?;
         let bias = bias.map_or(Ok(vec![0.0; form.outputs]), |b| self.f32(b))?;
         let bias = self.tables.f32(bias);
-        let mut matrices = Vec::new();
-        for phase in &form.phases {
-            let rows = phase.rows(&weights, form.outputs);
-            let weights = self.tables.f32(pack::reals(&rows));
-            matrices.push(Matrix { weights, bias, inputs: rows.inputs });
-        }
-        self.push_layer(op, x, form, matrices, Product::Real)?;
+        let (product, matrices) = match self.program.dtype(w) {
+            Dtype::F16 => {
+                let bits: Vec<u16> = self.tensor::<f16>(w)?.iter().map(|w| w.to_bits()).collect();
+                let matrices = reals(&form, &bits, bias, |bits| self.tables.add(Table::F16(bits)));
+                (Product::Half, matrices)
+            }
+            _ => {
+                let weights = self.f32(w)?;
+                (Product::Real, reals(&form, &weights, bias, |w| self.tables.f32(w)))
+            }
+        };
+        self.push_layer(op, x, form, matrices, product)?;
         if let Some(f) = activation {
             let y = self.place(y)?;
             let comment = format!("{} of {}", f_name(f), op.name());
@@ -260,6 +265,20 @@ impl Phase {
         let tap = outputs * inputs;
         Self { runs, inputs, first: last * tap, output_step: inputs, run_step: stride * tap }
     }
+}
+
+/// The matrix of each phase, whose weights become tables.
+fn reals<T: Copy + Default>(
+    form: &Form,
+    weights: &[T],
+    bias: TableId,
+    mut table: impl FnMut(Vec<T>) -> TableId,
+) -> Vec<Matrix> {
+    let matrix = |phase: &Phase| {
+        let rows = phase.rows(weights, form.outputs);
+        Matrix { weights: table(pack::reals(&rows)), bias, inputs: rows.inputs }
+    };
+    form.phases.iter().map(matrix).collect()
 }
 
 /// `bias - zero_point · Σ w`: what sums of raw bytes begin with.

@@ -210,8 +210,10 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
 
 /// One window times a matrix.
 fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
-    let Product::Integer { order, finish } = layer.product else {
-        return format!("real::product({x}, {matrix}, {y});");
+    let (order, finish) = match layer.product {
+        Product::Real => return format!("real::product({x}, {matrix}, {y});"),
+        Product::Half => return format!("half::product({x}, {matrix}, {y});"),
+        Product::Integer { order, finish } => (order, finish),
     };
     let order = match order {
         Order::Native => "Native",

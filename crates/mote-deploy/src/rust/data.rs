@@ -26,6 +26,7 @@ pub(super) fn tables(firmware: &Firmware, files: &mut Files) {
             }
             Table::I32(list) => array(&mut text, id, "i32", list.iter().map(ToString::to_string)),
             Table::I8(list) => array(&mut text, id, "i8", list.iter().map(ToString::to_string)),
+            Table::F16(list) => array(&mut text, id, "u16", list.iter().map(ToString::to_string)),
             Table::Bytes(bytes) => {
                 packed = true;
                 weights(&mut text, files, id, "", bytes);
@@ -90,6 +91,7 @@ fn weights(text: &mut String, files: &mut Files, id: usize, order: &str, bytes: 
 fn matrices(text: &mut String, number: usize, layer: &Layer) {
     let kind = match layer.product {
         Product::Real => "real",
+        Product::Half => "half",
         Product::Integer { .. } => "integer",
     };
     let _ = writeln!(
@@ -98,7 +100,7 @@ fn matrices(text: &mut String, number: usize, layer: &Layer) {
         layer.matrices.len()
     );
     for matrix in &layer.matrices {
-        let borrow = if kind == "real" { "&" } else { "" };
+        let borrow = if kind == "integer" { "" } else { "&" };
         let _ = writeln!(
             text,
             "    crate::kernels::{kind}::Matrix {{ weights: {borrow}T{}, bias: &T{} }},",

@@ -1,12 +1,12 @@
 //! Exported firmware on microcontrollers: every program agrees with the runtime, bit for bit where
 //! it computes with integers.
 
-use mote_deploy::Language;
+use mote_deploy::{Kernels, Language, footprint};
 
 use crate::{
     support::{
-        bare::{Board, Firmware, M4, M55},
-        draft::{Bits, WINDOW, autoencoder, causal},
+        bare::{Board, Firmware, M4, M55, Sizes},
+        draft::{Bits, Draft, WINDOW, autoencoder, causal},
     },
     table,
 };
@@ -47,6 +47,19 @@ fn plain_kernels_agree_on_a_cortex_m4() {
     check(Language::Rust, M4.plain());
 }
 
+/// What exported Rust takes is what was predicted: its memory to the byte, and its tables but for what the
+/// compiler could do without, 16 bytes of a matrix.
+#[track_caller]
+fn check_footprint(draft: &Draft, board: Board, found: Sizes) {
+    let kernels = if board == M4 { Kernels::Dsp } else { Kernels::Mve };
+    let (program, tensors) = (draft.verified(), draft.tensors());
+    let wanted = footprint(&program, &tensors, kernels).expect("it was exported");
+    let what = format!("{}: {found:?}, predicted {wanted:?}", board.name);
+    assert_eq!(found.ram, wanted.memory, "{what}");
+    let most = 16 * program.ops.len();
+    assert!(found.tables <= wanted.tables && wanted.tables - found.tables <= most, "{what}");
+}
+
 /// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,
 /// and 1 KB of memory beyond what values take, stack included.
 #[test]
@@ -61,6 +74,9 @@ fn the_autoencoder_is_fast_and_small() {
             assert!(run.instructions <= instructions, "{what}");
             assert!(sizes.code <= 8 << 10, "{what}");
             assert!(sizes.ram - 768 + run.stack_bytes <= 1 << 10, "{what}");
+            if language == Language::Rust {
+                check_footprint(&draft, board, sizes);
+            }
         }
     }
 }
@@ -77,7 +93,11 @@ fn a_step_costs_little_more_than_a_row_of_the_window() {
         {
             let [step, window] = [&step, &window].map(|draft| {
                 let files = draft.export(language);
-                Firmware::build(&files, language, board, "causal").run()
+                let firmware = Firmware::build(&files, language, board, "causal");
+                if language == Language::Rust {
+                    check_footprint(draft, board, firmware.sizes());
+                }
+                firmware.run()
             });
             let what = format!("{} {language:?} {bits:?}: {step:?} {window:?}", board.name);
             assert_eq!((step.status, window.status), (0, 0), "{what}");

@@ -238,7 +238,7 @@ impl Exporter<'_> {
                 self.graph.bytes(name, shape, &data)
             }
             _ => {
-                let data = self.elements::<f32>(id);
+                let data = self.reals(id);
                 self.graph.floats(name, shape, &data)
             }
         }
@@ -254,6 +254,12 @@ impl Exporter<'_> {
             Dtype::I32 => "bias_i32",
             _ => "weight",
         }
+    }
+
+    /// Those of a tensor of real numbers. What is of half precision is exported as what it widens to.
+    fn reals(&self, id: ValueId) -> Vec<f32> {
+        let name = self.program.values[id.index()].tensor.as_ref().expect("verified");
+        self.tensors[name].reals().expect("verified: they are real numbers")
     }
 
     /// The elements of a tensor of the file.

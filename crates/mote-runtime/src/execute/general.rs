@@ -118,14 +118,16 @@ fn step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [u8]) {
         Op::QuantizedLinear { .. }
         | Op::QuantizedConv1d { .. }
         | Op::QuantizedConvTranspose1d { .. } => quantized_layer(at, op, prepared, y),
-        _ => real_step(at, op, bytemuck::cast_slice_mut(y)),
+        _ => real_step(at, op, prepared, bytemuck::cast_slice_mut(y)),
     }
 }
 
 /// Operations on real numbers.
-fn real_step(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
+fn real_step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [f32]) {
     match op {
-        Op::Linear { .. } | Op::Conv1d { .. } | Op::ConvTranspose1d { .. } => real_layer(at, op, y),
+        Op::Linear { .. } | Op::Conv1d { .. } | Op::ConvTranspose1d { .. } => {
+            real_layer(at, op, prepared, y);
+        }
         Op::LayerNorm { x, gain, bias, epsilon, .. } => {
             let (level, bias) = (at.loaded.level(), bias.map(|b| at.read(b)));
             fast::layer_norm(level, at.read(*x), at.read(*gain), bias, *epsilon, y);
@@ -208,20 +210,24 @@ fn taps(
 }
 
 /// Layers with weights in the order of the file.
-fn real_layer(at: &Around<'_, '_>, op: &Op, y: &mut [f32]) {
+fn real_layer(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [f32]) {
+    let weights = |w: ValueId| match prepared {
+        Prepared::Widened(w) => w,
+        _ => at.read(w),
+    };
     let activation = match op {
         Op::Linear { x, w, bias, activation, .. } => {
-            kernels::linear(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), at.width(*x), y);
+            kernels::linear(at.read(*x), weights(*w), bias.map(|b| at.read(b)), at.width(*x), y);
             activation
         }
         Op::Conv1d { x, w, bias, stride, dilation, padding, activation, .. } => {
             let g = conv_window(at.shape(*w), *stride, *dilation, padding[0]);
-            kernels::conv1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
+            kernels::conv1d(at.read(*x), weights(*w), bias.map(|b| at.read(b)), g, y);
             activation
         }
         Op::ConvTranspose1d { x, w, bias, stride, trim, activation, .. } => {
             let g = transposed_window(at.shape(*w), *stride, trim[0]);
-            kernels::conv_transpose1d(at.read(*x), at.read(*w), bias.map(|b| at.read(b)), g, y);
+            kernels::conv_transpose1d(at.read(*x), weights(*w), bias.map(|b| at.read(b)), g, y);
             activation
         }
         _ => unreachable!("only layers come here"),

@@ -20,7 +20,7 @@ use super::{
     tile::{self, Integer, Numbers, ROWS, Real, Store},
     unary_in_place,
 };
-use crate::load::Loaded;
+use crate::load::{Loaded, Prepared};
 use way::Way;
 
 /// A layer whose weights are packed for the level that it was made for.
@@ -87,8 +87,8 @@ enum Results {
 }
 
 impl Product {
-    /// Packs `op`, if it is a layer; `unpacked` are its weights where the file has four bits.
-    pub(crate) fn new(loaded: &Loaded<'_>, op: &Op, unpacked: Option<&[i16]>) -> Option<Self> {
+    /// Packs `op`, if it is a layer; `made` is what loading made of its weights so far.
+    pub(crate) fn new(loaded: &Loaded<'_>, op: &Op, made: &Prepared) -> Option<Self> {
         let program = loaded.program();
         let (x, w) = match op {
             Op::Linear { x, w, .. }
@@ -110,11 +110,19 @@ impl Product {
             | Op::Conv1d { bias, activation, .. }
             | Op::ConvTranspose1d { bias, activation, .. } => {
                 let bias = bias.map(|b| loaded.tensor(b));
-                real_kind(&geometry, loaded.tensor(w), bias, *activation)
+                let w = match made {
+                    Prepared::Widened(w) => w,
+                    _ => loaded.tensor(w),
+                };
+                real_kind(&geometry, w, bias, *activation)
             }
             Op::QuantizedLinear { weights, y, clamp, .. }
             | Op::QuantizedConv1d { weights, y, clamp, .. }
             | Op::QuantizedConvTranspose1d { weights, y, clamp, .. } => {
+                let unpacked = match made {
+                    Prepared::Unpacked(w) => Some(w.as_slice()),
+                    _ => None,
+                };
                 integer_kind(loaded, &geometry, (x, *y), weights, unpacked, *clamp)
             }
             _ => return None,

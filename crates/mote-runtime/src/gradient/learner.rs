@@ -43,6 +43,8 @@ pub struct Learner<'m> {
     seconds: Vec<f32>,
     /// Numbers that stay zero, where some do.
     held: Vec<bool>,
+    /// The numbers that are learned, part by part, where the program runs with others.
+    behind: Vec<f32>,
     samples: usize,
     steps: i32,
 }
@@ -81,9 +83,9 @@ impl<'m> Learner<'m> {
         let all = parts.last().map_or(0, |part| part.first + part.length);
         let zeros = || vec![0.0; all];
         let (sums, firsts, seconds) = (zeros(), zeros(), zeros());
-        let (held, samples, steps) = (Vec::new(), 0, 0);
+        let (held, behind, samples, steps) = (Vec::new(), Vec::new(), 0, 0);
         let mut learner =
-            Self { instance, loss, parts, sums, firsts, seconds, held, samples, steps };
+            Self { instance, loss, parts, sums, firsts, seconds, held, behind, samples, steps };
         for part in &learner.parts {
             learner.instance.input(part.state).copy_from_slice(tensor(&part.name));
         }
@@ -101,6 +103,29 @@ impl<'m> Learner<'m> {
         }
     }
 
+    /// From now on the program runs with what `round` makes of the numbers that are learned, part by part
+    /// anew whenever this is called; a part that it says nothing of stays as it is. Gradients are taken as
+    /// if there were no rounding (straight through: Bengio et al. 2013, arXiv 1308.3432).
+    ///
+    /// # Panics
+    ///
+    /// If it makes more or fewer numbers.
+    pub fn round(&mut self, round: impl Fn(&str, &[f32]) -> Option<Vec<f32>>) {
+        if self.behind.is_empty() {
+            for part in &self.parts {
+                self.behind.extend_from_slice(self.instance.output(part.state));
+            }
+        }
+        for part in &self.parts {
+            let learned = &self.behind[part.first..][..part.length];
+            let state = self.instance.input(part.state);
+            match round(&part.name, learned) {
+                Some(rounded) => state.copy_from_slice(&rounded),
+                None => state.copy_from_slice(learned),
+            }
+        }
+    }
+
     /// The instance, whose inputs are to be filled before each sample.
     #[must_use]
     pub fn instance(&mut self) -> &mut Instance<'m> {
@@ -110,7 +135,10 @@ impl<'m> Learner<'m> {
     /// Bytes of everything that training takes: the arena, and what the optimizer remembers.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.instance.arena_bytes() + 3 * size_of_val(&*self.sums) + self.held.len()
+        self.instance.arena_bytes()
+            + 3 * size_of_val(&*self.sums)
+            + self.held.len()
+            + size_of_val(&*self.behind)
     }
 
     /// Runs one sample and adds its gradient to those of the others. Returns its loss; nothing is added or
@@ -150,7 +178,10 @@ impl<'m> Learner<'m> {
         let grown = |kept: f32| 1.0 - libm::powf(kept, self.steps as f32);
         let (first, second) = (grown(adam.first), grown(adam.second));
         for part in &self.parts {
-            let w = self.instance.input(part.state);
+            let w = match self.behind.is_empty() {
+                true => self.instance.input(part.state),
+                false => &mut self.behind[part.first..][..part.length],
+            };
             for (i, w) in (part.first..).zip(w) {
                 let g = self.sums[i] * share;
                 let (m, v) = (&mut self.firsts[i], &mut self.seconds[i]);
@@ -170,9 +201,12 @@ impl<'m> Learner<'m> {
         self.samples = 0;
     }
 
-    /// The tensors that are trained, as they are now.
+    /// The tensors that are trained, as they are now: what is learned, before any rounding.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[f32])> {
-        self.parts.iter().map(|part| (&*part.name, self.instance.output(part.state)))
+        self.parts.iter().map(|part| match self.behind.is_empty() {
+            true => (&*part.name, self.instance.output(part.state)),
+            false => (&*part.name, &self.behind[part.first..][..part.length]),
+        })
     }
 
     /// The mean gradients of the samples seen since the last step, tensor by tensor.

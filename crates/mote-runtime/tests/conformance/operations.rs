@@ -101,7 +101,8 @@ const fn q(scale: f32, zero_point: i8) -> Quantization {
 /// The whole table.
 pub(crate) fn all() -> Vec<Case> {
     [
-        layers(),
+        layers(false),
+        layers(true),
         quantized_layers(),
         attention(),
         elements(),
@@ -123,41 +124,61 @@ fn sums(terms: usize) -> Tolerance {
     Tolerance::Ulp(16 + terms as u32 / 4)
 }
 
-fn layers() -> Vec<Case> {
+fn precision(half: bool) -> &'static str {
+    if half { " of half precision" } else { "" }
+}
+
+fn layers(half: bool) -> Vec<Case> {
     let mut cases = vec![];
     let activations = [None, Some(Unary::Relu), Some(Unary::Silu), Some(Unary::Tanh)];
     for (i, (rows, inputs, outputs)) in LAYERS.into_iter().enumerate() {
         let mut d = Draft::new("linear");
         let x = d.input("x", Value::f32([rows, inputs]));
-        let w = d.reals(&[outputs, inputs]);
+        let w = d.real_weights(&[outputs, inputs], half);
         let bias = (i % 3 > 0).then(|| d.reals(&[outputs]));
         let activation = activations[i % 4];
         let y = d.push(|y| Op::Linear { x, w, bias, y, activation });
         d.output("y", y);
-        cases.push(case(format!("linear {rows} {inputs} {outputs}"), sums(inputs), d));
+        cases.push(case(
+            format!("linear {rows} {inputs} {outputs}{}", precision(half)),
+            sums(inputs),
+            d,
+        ));
     }
     for (i, (numbers, padding)) in CONVOLUTIONS.into_iter().enumerate() {
         let [time, inputs, outputs, kernel, stride, dilation] = numbers;
         let mut d = Draft::new("conv1d");
         let x = d.input("x", Value::f32([time, inputs]));
-        let w = d.reals(&[outputs, kernel, inputs]);
+        let w = d.real_weights(&[outputs, kernel, inputs], half);
         let bias = (i % 3 > 0).then(|| d.reals(&[outputs]));
         let activation = activations[i % 4];
         let y = d.push(|y| Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation });
         d.output("y", y);
-        cases.push(case(format!("conv1d {numbers:?} {padding:?}"), sums(kernel * inputs), d));
+        cases.push(case(
+            format!("conv1d {numbers:?} {padding:?}{}", precision(half)),
+            sums(kernel * inputs),
+            d,
+        ));
     }
     for (i, (numbers, trim)) in TRANSPOSED.into_iter().enumerate() {
         let [time, inputs, outputs, kernel, stride, _] = numbers;
         let mut d = Draft::new("conv_transpose1d");
         let x = d.input("x", Value::f32([time, inputs]));
-        let w = d.reals(&[kernel, outputs, inputs]);
+        let w = d.real_weights(&[kernel, outputs, inputs], half);
         let bias = (i % 3 > 0).then(|| d.reals(&[outputs]));
         let activation = activations[i % 4];
         let y = d.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim, activation });
         d.output("y", y);
-        let name = format!("conv_transpose1d {numbers:?} {trim:?}");
+        let name = format!("conv_transpose1d {numbers:?} {trim:?}{}", precision(half));
         cases.push(case(name, sums(kernel * inputs), d));
+    }
+    if half {
+        // They differ in how weights are read, which small ones show as well: boards have room for those.
+        let numbers = |case: &Case| -> usize {
+            let values = &case.draft.program.values;
+            values.iter().map(|value| value.shape.iter().product::<usize>()).sum()
+        };
+        cases.retain(|case| numbers(case) <= 1000);
     }
     cases
 }

@@ -1,7 +1,10 @@
 //! Not a number, infinities and minus zero, through each kernel.
 
-use mote_format::program::{Binary, Reduction, Unary};
-use mote_runtime::kernels;
+use mote_format::{
+    container::f16,
+    program::{Binary, Reduction, Unary},
+};
+use mote_runtime::{kernels, micro::half};
 
 use crate::{
     draft::bits,
@@ -168,4 +171,15 @@ fn softmax_shares_by_distance_from_the_largest() {
     check(&y, &[NAN; 3]);
     kernels::softmax(&[-INF; 3], 3, &mut y);
     check(&y, &[NAN; 3]);
+}
+
+/// The bit pattern of every finite number of half precision, those below the least normal one too.
+#[test]
+fn half_precision_widens_exactly() {
+    for bits in 0..=u16::MAX {
+        let wanted = f16::from_bits(bits);
+        if wanted.is_finite() {
+            assert_eq!(half::widen(bits).to_bits(), wanted.to_f32().to_bits(), "{bits:#x}");
+        }
+    }
 }

@@ -31,7 +31,7 @@ impl Exporter<'_> {
     /// One row is a `Gemm`; several are a `MatMul`, which takes any axes in front.
     fn linear(&mut self, x: ValueId, w: ValueId, bias: Option<ValueId>) -> String {
         let x_name = self.read(x, Order::Plain);
-        let (shape, weights) = (self.program.shape(w), self.elements::<f32>(w));
+        let (shape, weights) = (self.program.shape(w), self.reals(w));
         let &[outputs, inputs] = shape else { unreachable!("verified") };
         let bias = bias.map(|b| self.constant(b));
         if self.program.shape(x).len() == 1 {
@@ -52,7 +52,7 @@ impl Exporter<'_> {
     /// Weights of a convolution in `f32` with their axes in another order.
     fn kernel(&mut self, w: ValueId, axes: [usize; 3]) -> String {
         let shape = self.program.shape(w);
-        let turned = turn(&self.elements::<f32>(w), shape, &axes);
+        let turned = turn(&self.reals(w), shape, &axes);
         self.graph.floats("weight", &axes.map(|a| shape[a]), &turned)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mote_format::{
     Array, Dtype, Op, Program, Quantization, ValueId, Verified,
-    container::Tensor,
+    container::{Tensor, f16},
     program::{Binary, Port, Unary, Value, Weights},
     shape,
 };
@@ -66,6 +66,19 @@ impl Draft {
         let n = shape.iter().product();
         let data: Vec<f32> = (0..n).map(|_| f32::from(self.random()) / 32768.0 - 1.0).collect();
         self.array(Dtype::F32, shape, Array::new(shape, &data))
+    }
+
+    /// The same, in half precision if asked for.
+    pub(crate) fn real_weights(&mut self, shape: &[usize], half: bool) -> ValueId {
+        if !half {
+            return self.reals(shape);
+        }
+        let n = shape.iter().product();
+        // Some of them below the least normal number.
+        let scale = |i: usize| if i.is_multiple_of(5) { 1e-5 } else { 1.0 };
+        let one = |i| f16::from_f32(scale(i) * (f32::from(self.random()) / 32768.0 - 1.0));
+        let data: Vec<f16> = (0..n).map(one).collect();
+        self.array(Dtype::F16, shape, Array::new(shape, &data))
     }
 
     /// Appends the operation that writes `y`, with the shape that follows from what it reads.
