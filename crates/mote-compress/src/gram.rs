@@ -30,6 +30,8 @@ pub(crate) struct Grams {
 pub(crate) struct Gram {
     inputs: usize,
     rows: usize,
+    /// `(inputs,)`
+    firsts: Vec<f64>,
     /// `(inputs, inputs)`, the lower triangle.
     sum: Vec<f64>,
 }
@@ -88,12 +90,13 @@ impl Grams {
 
 impl Gram {
     fn new(inputs: usize) -> Self {
-        Self { inputs, rows: 0, sum: vec![0.0; inputs * inputs] }
+        Self { inputs, rows: 0, firsts: vec![0.0; inputs], sum: vec![0.0; inputs * inputs] }
     }
 
     fn add(&mut self, row: &[f32]) {
         self.rows += 1;
         for (i, &a) in row.iter().enumerate().filter(|(_, a)| **a != 0.0) {
+            self.firsts[i] += f64::from(a);
             let sums = &mut self.sum[i * self.inputs..][..=i];
             sums.iter_mut().zip(row).for_each(|(sum, &b)| *sum += f64::from(a) * f64::from(b));
         }
@@ -105,6 +108,11 @@ impl Gram {
         let rows = self.rows.max(1) as f64;
         let at = |i: usize, j: usize| self.sum[i.max(j) * n + i.min(j)] / rows;
         (0..n * n).map(|k| at(k / n, k % n)).collect()
+    }
+
+    /// `(inputs,)`: the mean of each input.
+    pub(crate) fn means(&self) -> Vec<f32> {
+        self.firsts.iter().map(|sum| (sum / self.rows.max(1) as f64) as f32).collect()
     }
 
     /// `(inputs,)`: the mean square of each input.
@@ -149,6 +157,11 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
+    /// What an error of weight `i` costs at least, for its square: where all before it make up for it.
+    pub(crate) fn own(&self, i: usize) -> f64 {
+        self.lower[i * self.inputs + i].powi(2)
+    }
+
     /// What weight `i` should be, beside what it is, given the errors of those behind it: they are known
     /// and those before it will be chosen in the same way.
     pub(crate) fn correction(&self, i: usize, errors: &[f64]) -> f64 {

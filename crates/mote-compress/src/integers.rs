@@ -1,6 +1,6 @@
 //! Weights as integers: per output channel in eight bits, or in groups of inputs in four.
 
-use mote_format::dtype::GROUP;
+use mote_format::{Op, Program, ValueId, dtype::GROUP};
 
 use crate::gram::Factor;
 
@@ -36,6 +36,19 @@ pub(crate) struct Integers {
 }
 
 impl Layout {
+    /// The weights of `op`, if it is a layer of real numbers, and how they lie.
+    pub(crate) fn of(program: &Program, op: &Op) -> Option<(ValueId, Self)> {
+        let (Op::Linear { w, .. } | Op::Conv1d { w, .. } | Op::ConvTranspose1d { w, .. }) = op
+        else {
+            return None;
+        };
+        let (rows, blocks, inputs, transposed) = match (op, program.shape(*w)) {
+            (Op::ConvTranspose1d { .. }, &[k, o, i]) => (k, o, i, true),
+            (_, shape) => (shape[0], 1, shape[1..].iter().product(), false),
+        };
+        Some((*w, Self { rows, blocks, inputs, transposed }))
+    }
+
     pub(crate) fn outputs(&self) -> usize {
         if self.transposed { self.blocks } else { self.rows * self.blocks }
     }
@@ -45,12 +58,33 @@ impl Layout {
     }
 
     /// Every run of inputs: its output and where it begins.
-    fn runs(self) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn runs(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.rows).flat_map(move |row| {
             (0..self.blocks).map(move |block| {
                 (self.output(row, block), (row * self.blocks + block) * self.inputs)
             })
         })
+    }
+}
+
+impl Integers {
+    /// The step of each weight.
+    pub(crate) fn steps(&self, layout: Layout) -> Vec<f32> {
+        let per_run = layout.inputs.div_ceil(GROUP);
+        let mut steps = vec![0.0; self.w.len()];
+        for (run, (o, start)) in layout.runs().enumerate() {
+            for (i, step) in steps[start..][..layout.inputs].iter_mut().enumerate() {
+                let factor = |groups: &Vec<u8>| f32::from(groups[run * per_run + i / GROUP]);
+                *step = self.scale[o] * self.groups.as_ref().map_or(1.0, factor);
+            }
+        }
+        steps
+    }
+
+    /// What the integers stand for, in the order of the weights.
+    pub(crate) fn reals(&self, layout: Layout) -> Vec<f32> {
+        let steps = self.steps(layout);
+        self.w.iter().zip(steps).map(|(w, step)| f32::from(*w) * step).collect()
     }
 }
 
@@ -121,7 +155,11 @@ impl Grid {
                 }
             };
             for i in group.rev() {
-                let q = self.nearest(wanted(i, &errors), step);
+                // What was taken out stays out.
+                let q = match w[i] {
+                    0.0 => 0.0,
+                    _ => self.nearest(wanted(i, &errors), step),
+                };
                 rounded[i] = q as i8;
                 errors[i] = f64::from(w[i]) - f64::from(q) * f64::from(step);
             }

@@ -2,16 +2,19 @@
 //!
 //! Compression is a function on programs: it knows neither the family that a program was captured
 //! from nor the device that will run it. [`prune`] takes whole channels out, [`factorize`] writes layers
-//! as two thinner ones, [`quantize`] turns layers of real numbers into layers of integers, with ranges
-//! that were [observed](Ranges) on data; [`repair`] trains what is left to give again what the program
+//! as two thinner ones, [`sparsify`] makes zeros of single weights, [`quantize`] turns layers of real numbers
+//! into layers of integers, with ranges that were [observed](Ranges) on data, [`halve`] into such of half
+//! precision; [`repair`] trains what is left to give again what the program
 //! gave, and [`fidelity`] tells what all that cost. The programs of a model are [joined](join) into one
 //! first, so that what they share is changed once.
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod clip;
 mod error;
 mod fidelity;
 mod gram;
+mod half;
 mod importance;
 mod integers;
 mod join;
@@ -20,21 +23,24 @@ mod prune;
 mod quantize;
 mod ranges;
 mod repair;
+mod sparse;
 mod spread;
 mod stack;
 
 pub use clip::Clip;
 pub use error::Error;
 pub use fidelity::{Fidelity, fidelity};
+pub use half::halve;
 pub use importance::Importance;
 pub use integers::Bits;
 pub use join::{join, side_by_side, split};
 pub use low_rank::{LowRank, Metric, Ranks, factorize};
 pub use prune::{Ports, Pruned, Pruning, Spread, prune};
-pub use quantize::{Rounding, Scheme, Shown, quantize};
+pub use quantize::{Rounding, Scheme, Shown, Width, quantize};
 pub use ranges::{Ranges, unfuse};
-pub use repair::{Lesson, Repair, Repaired, repair};
-pub use stack::{Stack, Stacked};
+pub use repair::{Lesson, Repair, Repaired, Update, repair};
+pub use sparse::{Choice, Pattern, Sparsity, sparsify};
+pub use stack::{Numbers, Stack, Stacked};
 
 use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
 
@@ -55,9 +61,13 @@ fn elements(tensor: &Tensor<'_>) -> Vec<f32> {
     tensor.bytes.chunks_exact(4).map(read).collect()
 }
 
-/// Passes on real numbers come before those that make integers.
+/// Passes on real numbers come before those that make others of them.
 fn refuse_integers(program: &Program) -> Result<(), Error> {
-    let real = |op: &Op| program.dtype(op.result()) == Dtype::F32;
+    let real = |op: &Op| {
+        let mut real = program.dtype(op.result()) == Dtype::F32;
+        op.for_each_operand(|id| real &= program.dtype(id) == Dtype::F32);
+        real
+    };
     match program.ops.iter().enumerate().find(|(_, op)| !real(op)) {
         Some((at, op)) => {
             Err(Error::Quantized { program: program.name.clone(), at, op: op.name() })

@@ -144,8 +144,10 @@ fn order(
             let weights = sum(&|m| freed(program, &groups[m])).max(1.0);
             // Blocks of unlike sizes never overtake each other.
             last = last.max(sum(&|m| scores[m]) / weights);
+            let middle = gone as f64 + 0.5 * members.len() as f64;
             let key = match how.spread {
-                Spread::Uniform => (gone as f64 / groups.len() as f64, last),
+                // By the middle of the block: else layers of few blocks would lose theirs first.
+                Spread::Uniform => (middle / groups.len() as f64, last),
                 Spread::Automatic => (last, gone as f64),
             };
             gone += members.len();

@@ -6,7 +6,9 @@
 //! meet. A layer whose result is read as real numbers gives them without a rounding in between.
 
 mod emit;
+mod grid;
 mod plan;
+mod width;
 
 use mote_format::{Tensors, Verified};
 
@@ -16,18 +18,24 @@ use crate::{
     ranges::{extents, unfuse},
     verified,
 };
-use emit::Emitter;
+use emit::{Emitter, Read};
+pub(crate) use grid::Grids;
 use plan::Plan;
+pub use width::Width;
+use width::Widths;
 
 /// How integers stand for real numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scheme {
     /// The width of weights.
-    pub bits: Bits,
+    pub width: Width,
     /// The ranges of activations.
     pub clip: Clip,
     /// The rounding of weights.
     pub rounding: Rounding,
+    /// Whether biases make up for what the rounding of weights adds to the mean of each output on the samples
+    /// that ranges come from (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
+    pub correct_biases: bool,
 }
 
 /// How weights become integers.
@@ -39,12 +47,21 @@ pub enum Rounding {
     /// ranges come from (Frantar et al. 2023, GPTQ).
     #[default]
     Compensated,
+    /// As `Compensated`, and then as a repair says in which the program runs with the rounded ones (in place of
+    /// the relaxation of Nagel et al. 2020, AdaRound, arXiv 2004.10568, gradients go straight through): see
+    /// [`Stack`](crate::Stack). [`quantize`] alone does as for `Compensated`.
+    Learned,
 }
 
 impl From<Bits> for Scheme {
     /// Weights of this width, the rest as usual.
     fn from(bits: Bits) -> Self {
-        Self { bits, clip: Clip::default(), rounding: Rounding::default() }
+        Self {
+            width: Width::Uniform(bits),
+            clip: Clip::default(),
+            rounding: Rounding::default(),
+            correct_biases: true,
+        }
     }
 }
 
@@ -81,14 +98,26 @@ impl<'a> From<&'a Vec<Sample>> for Shown<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::Quantized`] if it holds integers already, else as [`Ranges::observe`].
+/// [`Error::Quantized`] if it holds integers already, [`Error::Share`] of a mixed width, else as [`Ranges::observe`].
 pub fn quantize<'s>(
     program: &Verified,
     tensors: &Found<'_>,
     shown: impl Into<Shown<'s>>,
     scheme: impl Into<Scheme>,
 ) -> Result<(Verified, Tensors), Error> {
-    let (Shown { usual, unusual }, Scheme { bits, clip, rounding }) = (shown.into(), scheme.into());
+    quantize_on(&Grids::default(), program, tensors, shown.into(), scheme.into())
+}
+
+/// The same, where weights that have learned to be rounded are rounded as they learned.
+pub(crate) fn quantize_on(
+    grids: &Grids,
+    program: &Verified,
+    tensors: &Found<'_>,
+    shown: Shown<'_>,
+    scheme: Scheme,
+) -> Result<(Verified, Tensors), Error> {
+    let (Shown { usual, unusual }, Scheme { width, clip, rounding, correct_biases }) =
+        (shown, scheme);
     crate::refuse_integers(program)?;
     let program = unfuse(program, tensors)?;
     let ranges = Ranges::observe(&program, tensors, usual)?;
@@ -99,11 +128,16 @@ pub fn quantize<'s>(
         let (lowest, highest) = beyond[id.index()].unwrap_or((low, high));
         Some((lowest.clamp(low - more, low), highest.clamp(high, high + more)))
     });
-    let grams = match rounding {
-        Rounding::Nearest => Grams::default(),
-        Rounding::Compensated => Grams::observe(&program, tensors, usual)?,
+    let read = match rounding {
+        Rounding::Nearest if !correct_biases => Grams::default(),
+        _ => Grams::observe(&program, tensors, usual)?,
     };
-    let (program, made) = Emitter::new(&program, tensors, plan, bits, &grams).run();
+    let nothing = Grams::default();
+    let grams = if rounding == Rounding::Nearest { &nothing } else { &read };
+    let read = if correct_biases { &read } else { &nothing };
+    let widths = Widths::new(width, &program, tensors, usual, grams)?;
+    let (program, made) =
+        Emitter::new(&program, tensors, plan, widths, Read { grams, means: read, grids }).run();
     let program = verified(program, &made)?;
     Ok((program, made))
 }

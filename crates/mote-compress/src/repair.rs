@@ -14,6 +14,8 @@ use mote_runtime::{Adam, Instance, Learner, Level, Loaded};
 
 use crate::{
     Error, Found, Ports, Sample,
+    adapters::Adapted,
+    integers::Layout,
     ranges::{fill, fill_first},
     spread::units,
 };
@@ -27,16 +29,32 @@ pub struct Repair {
     pub batch: usize,
     /// The rate of the first steps; it falls to nothing along a cosine.
     pub rate: f32,
+    /// Which numbers learn.
+    pub update: Update,
     /// Weights that are zero stay zero.
     pub hold_zeros: bool,
     /// What samples are drawn by.
     pub seed: u64,
 }
 
+/// Which numbers learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Update {
+    /// Weights, biases and gains.
+    #[default]
+    All,
+    /// Biases and gains: a small share, for which the optimizer needs a small share of the memory (Ben Zaken et
+    /// al. 2021, BitFit, arXiv 2106.10199; Cai et al. 2020, TinyTL, arXiv 2007.11622).
+    Biases,
+    /// Biases, gains, and for each layer two thin matrices of this rank, at least one, which are merged into its
+    /// weights in the end (Hu et al. 2021, LoRA, arXiv 2106.09685). What is zero does not stay so.
+    Adapters(usize),
+}
+
 impl Default for Repair {
     /// As long as a short training, at the rate of one: it takes seconds.
     fn default() -> Self {
-        Self { steps: 2000, batch: 16, rate: 2e-3, hold_zeros: false, seed: 0 }
+        Self { steps: 2000, batch: 16, rate: 2e-3, update: Update::All, hold_zeros: false, seed: 0 }
     }
 }
 
@@ -83,13 +101,61 @@ pub fn repair(
     how: Repair,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Repaired, Error> {
+    match how.update {
+        Update::Adapters(rank) => {
+            let adapted = Adapted::new(student, tensors, rank.max(1), how.seed)?;
+            adapted.repair(tensors, lesson, how, progress)
+        }
+        Update::All => learn(student, tensors, lesson, how, (&trainable(student), None), progress),
+        Update::Biases => {
+            let weights = weights(student);
+            let others = &trainable(student) - &weights;
+            learn(student, tensors, lesson, how, (&others, None), progress)
+        }
+    }
+}
+
+impl Adapted {
+    fn repair(
+        mut self,
+        tensors: &mut Tensors,
+        lesson: Lesson<'_>,
+        how: Repair,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Repaired, Error> {
+        let mut trained = trainable(&self.program);
+        let weights = weights(&self.program);
+        trained.retain(|name| !weights.contains(name) || self.is_adapter(name));
+        let how = Repair { hold_zeros: false, ..how };
+        let mut learned = std::mem::take(&mut self.tensors);
+        let done = learn(&self.program, &mut learned, lesson, how, (&trained, None), progress)?;
+        for (name, array) in tensors.iter_mut() {
+            array.clone_from(&learned[name]);
+        }
+        self.tensors = learned;
+        self.merge(tensors);
+        Ok(done)
+    }
+}
+
+/// What the numbers of a tensor are when the program runs, where that is not what is learned.
+pub(crate) type Round<'r> = &'r dyn Fn(&str, &[f32]) -> Option<Vec<f32>>;
+
+/// Trains these tensors of a program, which runs with rounded ones where it is said how.
+pub(crate) fn learn(
+    student: &Verified,
+    tensors: &mut Tensors,
+    lesson: Lesson<'_>,
+    how: Repair,
+    (trained, round): (&BTreeSet<String>, Option<Round<'_>>),
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Repaired, Error> {
     let Lesson { teacher, samples, .. } = lesson;
     if samples.len() < HELD {
         return Err(Error::NoSamples);
     }
     let units = units(teacher.0, teacher.1, samples)?;
     let with_loss = matching(student, &units, tensors)?;
-    let trained = trainable(student);
     let stored = |name: &str| tensors.get(name).map(Array::stored);
     let training = mote_runtime::gradient(&with_loss, LOSS, |n| trained.contains(n), stored)?;
     let found: Found<'_> = tensors.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
@@ -101,6 +167,7 @@ pub fn repair(
     if how.hold_zeros {
         school.learner.hold_zeros();
     }
+    round.iter().for_each(|round| school.learner.round(round));
     let (held, shown): (Vec<_>, Vec<_>) = (0..samples.len()).partition(|i| i % HELD == 0);
     let before = school.error(&held)?;
     let mut state = how.seed.wrapping_mul(2).wrapping_add(1);
@@ -115,6 +182,7 @@ pub fn repair(
         }
         let turn = std::f32::consts::PI * step as f32 / how.steps as f32;
         school.learner.step(&adam, how.rate * 0.5 * (1.0 + turn.cos()));
+        round.iter().for_each(|round| school.learner.round(round));
     }
     let after = school.error(&held)?;
     let bytes = school.learner.bytes();
@@ -182,6 +250,12 @@ pub(crate) fn trainable(program: &Program) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// The tensors of a program that are weights of layers.
+fn weights(program: &Program) -> BTreeSet<String> {
+    let name = |op| program.values[Layout::of(program, op)?.0.index()].tensor.clone();
+    program.ops.iter().filter_map(name).collect()
 }
 
 /// The program with an input for what each output should be, and the loss as one more output: `√(1 + e²) - 1`

@@ -11,7 +11,7 @@ mod student;
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use mote_compress::{Bits, Fidelity, Stack, Stacked};
+use mote_compress::{Bits, Fidelity, Numbers, Scheme, Stack, Stacked, Width};
 use mote_data::Runs;
 use mote_format::{Manifest, Model, Tensors, Verified, model};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use crate::{
     Error,
     calibration::{Calibration, calibrate},
     completion,
+    device::{Device, Fit},
     machine::Machine,
 };
 use ground::{Ground, repairing};
@@ -42,6 +43,8 @@ pub struct Compressed {
     pub qualities: Vec<Quality>,
     /// Bytes of all tensors before, and after.
     pub tensor_bytes: [usize; 2],
+    /// What its firmware takes, where a device is known.
+    pub firmware: Option<Fit>,
     /// The new threshold, where there was one.
     pub calibration: Option<Calibration>,
 }
@@ -141,6 +144,13 @@ impl Compressed {
         }
         Ok(())
     }
+
+    /// Says what it takes on `device`.
+    fn fit(&mut self, device: Option<Device>) -> Result<(), Error> {
+        let small = Model::open(&self.file).expect("written a moment ago");
+        self.firmware = device.map(|device| device.fit(&small)).transpose()?;
+        Ok(())
+    }
 }
 
 /// The model file of what a stack made, with everything that is measured of it.
@@ -176,6 +186,7 @@ fn finish(
         repairs: made.repairs.iter().map(|r| [r.before, r.after]).collect(),
         qualities,
         tensor_bytes,
+        firmware: None,
         calibration,
     })
 }
@@ -191,9 +202,14 @@ fn note(
     changes: &[Change],
     qualities: &[Quality],
 ) {
-    if let Some(scheme) = stack.scheme {
-        metrics.insert("weight_bits".into(), if scheme.bits == Bits::Four { 4.0 } else { 8.0 });
-    }
+    let bits = match stack.numbers {
+        Numbers::Single => None,
+        Numbers::Half => Some(16.0),
+        Numbers::Integers(Scheme { width: Width::Uniform(Bits::Four), .. }) => Some(4.0),
+        Numbers::Integers(Scheme { width: Width::Uniform(Bits::Eight), .. }) => Some(8.0),
+        Numbers::Integers(Scheme { width: Width::Mixed(four), .. }) => Some(8.0 - 4.0 * four),
+    };
+    metrics.extend(bits.map(|bits| ("weight_bits".into(), bits)));
     for (output, db) in changes.iter().flat_map(|c| &c.signal_to_noise_db) {
         metrics.insert(format!("compressed_{output}_db"), *db);
     }

@@ -12,6 +12,7 @@ pub mod assemble;
 pub mod calibration;
 pub mod completion;
 pub mod compression;
+pub mod device;
 mod error;
 pub mod evaluation;
 pub mod exchange;

@@ -174,7 +174,7 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(
         &["--flash", "100", "--repair", "10"],
         3,
-        "nothing fits the budget: the least of 22 ways: ",
+        "nothing fits the budget: the least of 33 ways: ",
     );
     refused(&["--latency", "soon"], 2, "wanted a time such as 20us or 1.5ms");
     fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#)

@@ -5,7 +5,11 @@ use mote_format::{
     program::{Unary, Value, Weights},
 };
 
-use super::plan::{Plan, Way, rectified, way};
+use super::{
+    grid::Grids,
+    plan::{Plan, Way, rectified, way},
+    width::Widths,
+};
 use crate::{
     Bits, Found, elements,
     gram::{Gram, Grams},
@@ -15,12 +19,23 @@ use crate::{
 /// A bias stays below this in steps of its layer, so that no sum overflows because of it.
 const BIAS_LIMIT: f32 = (1u32 << 29) as f32;
 
+/// What is known of the inputs of layers.
+#[derive(Clone, Copy)]
+pub(super) struct Read<'a> {
+    /// By which weights make up for each other; none where they do not.
+    pub(super) grams: &'a Grams,
+    /// By which biases make up for weights; none where they do not.
+    pub(super) means: &'a Grams,
+    /// Where weights have learned to be rounded.
+    pub(super) grids: &'a Grids,
+}
+
 pub(super) struct Emitter<'a> {
     program: &'a Program,
     tensors: &'a Found<'a>,
     plan: Plan,
-    bits: Bits,
-    grams: &'a Grams,
+    widths: Widths,
+    read: Read<'a>,
     made: Program,
     arrays: Tensors,
     /// For each value of `program` its number in `made`, as real numbers and as bytes.
@@ -33,16 +48,25 @@ impl<'a> Emitter<'a> {
         program: &'a Program,
         tensors: &'a Found<'a>,
         plan: Plan,
-        bits: Bits,
-        grams: &'a Grams,
+        widths: Widths,
+        read: Read<'a>,
     ) -> Self {
         let (values, ops) = (Vec::new(), Vec::new());
         let (inputs, outputs) = (Vec::new(), Vec::new());
         let made = Program { name: program.name.clone(), values, inputs, outputs, ops };
         let nothing = vec![None; program.values.len()];
         let (real, bytes) = (nothing.clone(), nothing);
-        let mut emitter =
-            Self { program, tensors, plan, bits, grams, made, arrays: Tensors::new(), real, bytes };
+        let mut emitter = Self {
+            program,
+            tensors,
+            plan,
+            widths,
+            read,
+            made,
+            arrays: Tensors::new(),
+            real,
+            bytes,
+        };
         emitter.include_constants();
         emitter.widen();
         emitter
@@ -96,7 +120,7 @@ impl<'a> Emitter<'a> {
                 if way(self.program, op) == Way::Layer && self.plan.in_bytes(y) {
                     let (x, _) = self.operands(op);
                     let (w, layout, least) = self.weights(op);
-                    let scales = scales(&w, layout, self.bits, &least);
+                    let scales = scales(&w, layout, self.width(op), &least);
                     let coarsest = scales.into_iter().fold(0.0f32, f32::max);
                     let step = 2.0 * self.plan.quantization(x).scale * coarsest;
                     changed |= self.plan.widen(y, step);
@@ -245,12 +269,12 @@ impl<'a> Emitter<'a> {
     }
 
     fn layout(&self, op: &Op) -> Layout {
+        Layout::of(self.program, op).expect("only layers have weights").1
+    }
+
+    fn width(&self, op: &Op) -> Bits {
         let (_, w) = self.operands(op);
-        let (rows, blocks, inputs, transposed) = match (op, self.program.shape(w)) {
-            (Op::ConvTranspose1d { .. }, &[k, o, i]) => (k, o, i, true),
-            (_, shape) => (shape[0], 1, shape[1..].iter().product(), false),
-        };
-        Layout { rows, blocks, inputs, transposed }
+        self.widths.of(self.program.values[w.index()].tensor.as_deref().unwrap_or_default())
     }
 
     /// The weights of a layer, how they lie, and the least scale of each output for the input that the plan
@@ -273,8 +297,32 @@ impl<'a> Emitter<'a> {
         let (w, layout, least) = self.weights(op);
         let (_, id) = self.operands(op);
         let name = self.program.values[id.index()].tensor.as_deref().unwrap_or_default();
-        let factor = self.grams.of(name).map(Gram::factor);
-        integers(&w, layout, self.bits, &least, factor.as_ref())
+        if let Some(learned) = self.read.grids.integers(name, &w) {
+            return learned;
+        }
+        let factor = self.read.grams.of(name).map(Gram::factor);
+        integers(&w, layout, self.width(op), &least, factor.as_ref())
+    }
+
+    /// What each output of a layer lacks in the mean because its weights were rounded.
+    fn shifts(&self, op: &Op, made: &Integers) -> Vec<f32> {
+        let (w, layout, _) = self.weights(op);
+        let (_, id) = self.operands(op);
+        let name = self.program.values[id.index()].tensor.as_deref().unwrap_or_default();
+        let mut shifts = vec![0.0; layout.outputs()];
+        let Some(means) = self.read.means.of(name).map(Gram::means) else { return shifts };
+        let rounded = made.reals(layout);
+        // Each output of a transposed convolution meets one in so many taps.
+        let meets = match op {
+            Op::ConvTranspose1d { stride, .. } => 1.0 / *stride as f32,
+            _ => 1.0,
+        };
+        for (o, start) in layout.runs() {
+            let run = start..start + layout.inputs;
+            let lost = w[run.clone()].iter().zip(&rounded[run]).map(|(w, rounded)| w - rounded);
+            shifts[o] += meets * lost.zip(&means).map(|(lost, mean)| lost * mean).sum::<f32>();
+        }
+        shifts
     }
 
     fn layer(&mut self, op: &Op) {
@@ -291,7 +339,9 @@ impl<'a> Emitter<'a> {
             }
         };
         let outputs = layout.outputs();
-        let bias = self.bias(op).map(|(name, bias)| {
+        let shifts = self.shifts(op, &made);
+        let bias = self.bias(op).map(|(name, mut bias)| {
+            bias.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias += shift);
             let round = |(b, s): (f32, &f32)| {
                 (f64::from(b) / (f64::from(step) * f64::from(*s))).round_ties_even() as i32
             };

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod half;
 mod low_rank;
 mod net;
 mod prune;
 mod quantize;
+mod sparse;
 mod stack;

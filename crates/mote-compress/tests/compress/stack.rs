@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use mote_compress::{
-    Bits, Error, Importance, Lesson, LowRank, Metric, Ports, Pruning, Ranks, Repair, Sample,
-    Spread, Stack, fidelity, repair,
+    Bits, Error, Importance, Lesson, LowRank, Metric, Numbers, Ports, Pruning, Ranks, Repair,
+    Rounding, Sample, Scheme, Spread, Stack, Update, fidelity, repair,
 };
 use mote_format::{Op, Tensors, ValueId, Verified, program::Unary};
 
@@ -28,7 +28,8 @@ fn stack(bits: Option<Bits>) -> Stack {
         pruning: Some(Pruning { share: 0.4, importance, spread, multiple: 1 }),
         low_rank: Some(LowRank { share: 0.3, metric: Metric::Results, ranks: Ranks::Automatic }),
         repair: Some(Repair { steps: 150, ..Repair::default() }),
-        scheme: bits.map(Into::into),
+        sparsity: None,
+        numbers: bits.map_or(Numbers::Single, |bits| Numbers::Integers(bits.into())),
     }
 }
 
@@ -123,4 +124,67 @@ fn what_cannot_be_stacked_is_refused_and_a_repair_can_be_broken_off() {
     assert_eq!(steps, 4);
     let y = program.output("y").unwrap();
     assert!(matches!(program.ops.last(), Some(Op::Linear { y: last, .. }) if *last == y));
+}
+
+/// A repair that trains some of the numbers: what else there is stays as it was, the loss falls, and the
+/// optimizer needs less memory.
+#[test]
+fn parts_of_a_program_can_learn_alone() {
+    let (program, tensors) = network();
+    let seen = samples(128, 48, 1);
+    let ports = Ports::default();
+    let lesson = Lesson { teacher: (&program, &found(&tensors)), samples: &seen, ports: &ports };
+    let mut broken = tensors.clone();
+    for array in broken.values_mut() {
+        let mut random = crate::net::Random(9);
+        let x =
+            array.tensor().reals().unwrap().into_iter().map(|x| x * (1.0 + 0.2 * random.unit()));
+        *array = mote_format::Array::new(array.tensor().shape.to_vec(), &x.collect::<Vec<_>>());
+    }
+    let learn = |update| {
+        let mut tensors = broken.clone();
+        let how = Repair { steps: 400, update, ..Repair::default() };
+        let done = repair(&program, &mut tensors, lesson, how, &mut go).unwrap();
+        (done, tensors)
+    };
+    let weights = |t: &Tensors| -> Vec<_> {
+        t.iter()
+            .filter(|(_, a)| a.tensor().shape.len() > 1)
+            .map(|(n, a)| (n.clone(), a.clone()))
+            .collect()
+    };
+    let (all, _) = learn(Update::All);
+    let (few, tensors) = learn(Update::Biases);
+    assert_eq!(weights(&tensors), weights(&broken));
+    let (thin, tensors) = learn(Update::Adapters(4));
+    assert!(weights(&tensors).iter().zip(weights(&broken)).all(|(a, b)| a.1 != b.1));
+    assert!(few.after < 0.97 * few.before, "{few:?}");
+    assert!(thin.after < 0.7 * thin.before && all.after < thin.after, "{thin:?} {all:?}");
+    assert!(few.bytes < all.bytes, "{few:?} {all:?}");
+    // What was merged is what was trained.
+    let how = Repair { steps: 0, ..Repair::default() };
+    let mut merged = tensors;
+    let again = repair(&program, &mut merged, lesson, how, &mut go).unwrap();
+    assert!((again.before / thin.after - 1.0).abs() < 1e-4, "{again:?} {thin:?}");
+}
+
+/// Weights of four bits that learned to be rounded are nearer than weights that were only rounded.
+#[test]
+fn weights_learn_to_be_rounded() {
+    let (program, tensors) = network();
+    let (seen, held) = (samples(256, 48, 1), samples(30, 48, 2));
+    let db = |rounding| {
+        let scheme = Scheme { rounding, ..Bits::Four.into() };
+        let repair = Some(Repair { steps: 2000, ..Repair::default() });
+        let stack = Stack { repair, numbers: Numbers::Integers(scheme), ..Stack::default() };
+        let made = stack.apply(&program, &found(&tensors), &seen, &mut go).unwrap();
+        assert_eq!(made.repairs.len(), usize::from(rounding == Rounding::Learned));
+        let other = (&made.program, &found(&made.tensors));
+        fidelity((&program, &found(&tensors)), other, &held, &made.ports).unwrap()[0]
+            .signal_to_noise_db
+    };
+    let [nearest, compensated, learned] =
+        [Rounding::Nearest, Rounding::Compensated, Rounding::Learned].map(db);
+    let all = format!("{learned} dB, {nearest} to the nearest, {compensated} by GPTQ");
+    assert!(compensated > nearest && learned > compensated + 1.0, "{all}");
 }

@@ -9,10 +9,12 @@ use clap::{Args, ValueEnum};
 use mote::{
     Error,
     compression::{self, Budget, Candidate, Compressed, Progress, Purpose, Quality, Search, Way},
+    device::{self, Device},
     files::{self, Mapped},
     machine::Machine,
     training::Recipe,
 };
+use mote_deploy::Footprint;
 use mote_runtime::Level;
 use serde_json::json;
 
@@ -76,6 +78,9 @@ impl From<For> for Purpose {
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "A budget, for which the way is searched")]
 struct Wanted {
+    /// A board or processor that its firmware has to fit into, such as cortex-m4 or nrf52840
+    #[arg(long, value_name = "NAME", value_parser = Device::named, conflicts_with_all = WAYS)]
+    device: Option<Device>,
     /// Bytes that all weights may take, such as 64KB
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = WAYS)]
     flash: Option<u64>,
@@ -94,7 +99,7 @@ struct Wanted {
 }
 
 /// What says the way, so that none is to be searched.
-const WAYS: [&str; 6] = ["student", "prune", "multiple", "low_rank", "bits", "rounding"];
+const WAYS: [&str; 7] = ["student", "prune", "multiple", "low_rank", "sparse", "bits", "rounding"];
 
 /// Reads `5%` or `0.05`.
 fn share(text: &str) -> Result<f64, String> {
@@ -120,13 +125,14 @@ fn nanoseconds(text: &str) -> Result<f64, String> {
 
 impl Wanted {
     fn budget(self) -> Option<Budget> {
-        let Self { flash, ram, multiplications, latency, max_loss } = self;
+        let Self { device, flash, ram, multiplications, latency, max_loss } = self;
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let budget = Budget {
             flash_bytes: flash.map(size),
             ram_bytes: ram.map(size),
             multiply_adds: multiplications,
             ns: latency,
+            device,
             loss: max_loss,
         };
         (budget != Budget::default()).then_some(budget)
@@ -199,6 +205,7 @@ impl Compress {
                 "programs": made.programs,
                 "repairs": made.repairs,
                 "quality": made.qualities,
+                "firmware": made.firmware,
                 "calibration": made.calibration,
             })),
             Style::People => self.tell(&made),
@@ -249,6 +256,9 @@ impl Compress {
                 say(format_args!("    predicted to take {after}, {before} before"))?;
             }
         }
+        if let Some(fit) = &made.firmware {
+            say(format_args!("  on {}", fit.told()))?;
+        }
         for Quality { metric, before, after, loss } in &made.qualities {
             let loss = 100.0 * loss;
             say(format_args!(
@@ -270,8 +280,9 @@ impl Compress {
 fn front(tried: &[Candidate]) -> Result<(), Error> {
     let Some(first) = tried.first() else { return Ok(()) };
     say(format_args!(
-        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications {} lost, % of {}",
+        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications {}{} lost, % of {}",
         if first.predicted_ns.is_some() { " predicted " } else { "" },
+        if first.firmware.is_some() { " tables, memory " } else { "" },
         first.metric.name()
     ))?;
     let fronts = || tried.iter().filter(|one| one.front);
@@ -280,7 +291,7 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
         // A bar as long as the weights are large.
         let bar = "▪".repeat((24 * one.flash_bytes).div_ceil(most.max(1)));
         say(format_args!(
-            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15} {} {:+7.1}  {bar}",
+            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15} {}{} {:+7.1}  {bar}",
             if one.fits { "*" } else { " " },
             100.0 * one.pruned,
             100.0 * one.low_rank,
@@ -289,6 +300,7 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
             one.ram_bytes,
             one.multiply_adds,
             one.predicted_ns.map_or_else(String::new, |ns| format!("{:>11}", time(ns))),
+            one.firmware.map_or_else(String::new, |f| format!("{:>7}, {:>6} ", f.tables, f.memory)),
             100.0 * one.loss
         ))?;
     }
@@ -300,6 +312,21 @@ fn front(tried: &[Candidate]) -> Result<(), Error> {
 /// How near the search came to a budget that nothing fits.
 fn nearest(tried: &[Candidate], budget: Budget) -> String {
     let least = |of: &dyn Fn(&Candidate) -> f64| tried.iter().map(of).fold(f64::INFINITY, f64::min);
+    let firmware = match budget.device {
+        Some(device) => {
+            let of = |of: &dyn Fn(Footprint) -> usize| {
+                least(&|one| one.firmware.map_or(f64::INFINITY, |firmware| of(firmware) as f64))
+            };
+            let (tables, memory) = (of(&|f| f.tables), of(&|f| f.memory));
+            let Device { name, flash, ram, .. } = device;
+            format!(
+                "; in firmware {tables} bytes of tables and {memory} of memory, where {name} has room for {} and {}",
+                flash - device::CODE,
+                ram - device::STACK
+            )
+        }
+        None => String::new(),
+    };
     let small = match budget.flash_bytes {
         Some(most) => {
             let within = tried.iter().filter(|one| one.flash_bytes <= most);
@@ -314,7 +341,7 @@ fn nearest(tried: &[Candidate], budget: Budget) -> String {
     };
     format!(
         "the least of {} ways: {} bytes of weights, {} bytes of arena, {} multiplications, {}a loss of {:.1} %\
-         {small}",
+         {small}{firmware}",
         tried.len(),
         least(&|one| one.flash_bytes as f64),
         least(&|one| one.ram_bytes as f64),

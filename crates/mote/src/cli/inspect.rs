@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mote::{Error, files::Mapped};
+use mote::{Error, device::Device, files::Mapped};
 use mote_format::{Kind, Model, manifest::Generator};
 use mote_runtime::{Detector, Loaded, Plan};
 use serde_json::json;
@@ -17,6 +17,9 @@ pub(super) struct Inspect {
     /// Also every operation
     #[arg(long)]
     ops: bool,
+    /// Also what it takes on a board or processor, such as cortex-m4 or nrf52840
+    #[arg(long, value_name = "NAME", value_parser = Device::named)]
+    device: Option<Device>,
 }
 
 impl Inspect {
@@ -24,7 +27,7 @@ impl Inspect {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         match style {
-            Style::Json => as_json(&model, mapped.len()),
+            Style::Json => self.as_json(&model, mapped.len()),
             Style::People => self.as_text(&model, mapped.len()),
         }
     }
@@ -76,6 +79,9 @@ impl Inspect {
                 }
             }
         }
+        if let Some(device) = self.device {
+            say(format_args!("firmware   on {}", device.fit(model)?.told()))?;
+        }
         say(format_args!(
             "trained    on {} (seed {})",
             m.lineage.files.join(", "),
@@ -86,6 +92,36 @@ impl Inspect {
             say(format_args!("measured   {name} {value:.4}"))?;
         }
         Ok(())
+    }
+
+    fn as_json(&self, model: &Model<'_>, bytes: usize) -> Result<(), Error> {
+        let mut programs = Vec::new();
+        for program in model.programs.values() {
+            programs.push(json!({
+                "name": program.name,
+                "operations": program.ops.len(),
+                "multiply_adds": program.multiply_adds(),
+                "arena_bytes": Loaded::new(model, &program.name)?.arena_bytes(),
+                "arena_bytes_lower_bound": Plan::lower_bound(program),
+            }));
+        }
+        let m = &model.manifest;
+        let detector_bytes = Detector::new(model).ok().map(|d| d.memory_bytes());
+        say_json(&json!({
+            "bytes": bytes,
+            "tensor_bytes": model.tensor_bytes(),
+            "family": m.family,
+            "density": m.density,
+            "schema": m.schema,
+            "window": m.window,
+            "detector": m.detector,
+            "detector_memory_bytes": detector_bytes,
+            "generator": m.generator,
+            "margins": m.margins,
+            "programs": programs,
+            "firmware": self.device.map(|device| device.fit(model)).transpose()?,
+            "lineage": m.lineage,
+        }))
     }
 }
 
@@ -130,33 +166,4 @@ fn completion(model: &Model<'_>) -> Result<(), Error> {
         margins.horizon,
         coverages.join(", ")
     ))
-}
-
-fn as_json(model: &Model<'_>, bytes: usize) -> Result<(), Error> {
-    let mut programs = Vec::new();
-    for program in model.programs.values() {
-        programs.push(json!({
-            "name": program.name,
-            "operations": program.ops.len(),
-            "multiply_adds": program.multiply_adds(),
-            "arena_bytes": Loaded::new(model, &program.name)?.arena_bytes(),
-            "arena_bytes_lower_bound": Plan::lower_bound(program),
-        }));
-    }
-    let m = &model.manifest;
-    let detector_bytes = Detector::new(model).ok().map(|d| d.memory_bytes());
-    say_json(&json!({
-        "bytes": bytes,
-        "tensor_bytes": model.tensor_bytes(),
-        "family": m.family,
-        "density": m.density,
-        "schema": m.schema,
-        "window": m.window,
-        "detector": m.detector,
-        "detector_memory_bytes": detector_bytes,
-        "generator": m.generator,
-        "margins": m.margins,
-        "programs": programs,
-        "lineage": m.lineage,
-    }))
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use mote_compress::{
-    Fidelity, Found, Sample, Scheme, Shown, Stack, Stacked, fidelity, join, side_by_side,
+    Fidelity, Found, Numbers, Sample, Shown, Stack, Stacked, fidelity, join, side_by_side,
     split as split_programs,
 };
 use mote_data::{Runs, Scaling, split::split};
@@ -100,20 +100,21 @@ impl<'m> Ground<'m> {
         stack: &Stack,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Stacked, Error> {
-        let real = Stack { scheme: None, ..*stack };
+        let real = Stack { numbers: Numbers::Single, ..*stack };
         let made = repairing(progress, |progress| {
             Ok(real.apply(&self.joined, &self.model.tensors, &self.observed, progress)?)
         })?;
-        match stack.scheme {
-            Some(scheme) => self.quantized(&made, scheme),
-            None => Ok(made),
-        }
+        let made = repairing(progress, |progress| {
+            let teacher = (&self.joined, &self.model.tensors);
+            Ok(made.rounded(teacher, &self.observed, stack, progress)?)
+        })?;
+        self.narrowed(&made, stack.numbers)
     }
 
-    /// What a stack made, in integers.
-    pub(super) fn quantized(&self, made: &Stacked, scheme: Scheme) -> Result<Stacked, Error> {
+    /// What a stack made, with other numbers.
+    pub(super) fn narrowed(&self, made: &Stacked, numbers: Numbers) -> Result<Stacked, Error> {
         let shown = Shown { usual: &self.observed, unusual: &self.faulty };
-        Ok(made.quantized(shown, scheme)?)
+        Ok(made.narrowed(shown, numbers)?)
     }
 
     /// How near each output is to what it was, on held-back windows.

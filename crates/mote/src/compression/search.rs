@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use mote_compress::{
-    Bits, Importance, LowRank, Metric as Near, Pruning, Ranks, Repair, Scheme, Spread, Stack,
-    Stacked,
+    Bits, Importance, LowRank, Metric as Near, Numbers, Pruning, Ranks, Repair, Scheme, Spread,
+    Stack, Stacked, Width,
 };
 use mote_data::Runs;
+use mote_deploy::Footprint;
 use mote_format::Model;
 use mote_runtime::Plan;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use super::{
     judge::{Half, Judge},
     tensor_bytes,
 };
-use crate::{Error, machine::Machine};
+use crate::{Error, device::Device, machine::Machine};
 
 /// What a model may take, and what it may lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Budget {
     pub multiply_adds: Option<u64>,
     /// Nanoseconds of one run of its slowest program, as predicted for the machine of the search.
     pub ns: Option<f64>,
+    /// What its firmware has to fit into.
+    pub device: Option<Device>,
     /// How much of the quality may be lost; see [`Metric::loss`].
     pub loss: Option<f64>,
 }
@@ -41,7 +44,7 @@ pub struct Candidate {
     pub pruned: f64,
     /// See `pruned`.
     pub low_rank: f64,
-    /// The width of weights.
+    /// The width of weights, in the mean over all layers.
     pub bits: u8,
     /// Bytes of all weights.
     pub flash_bytes: usize,
@@ -52,6 +55,9 @@ pub struct Candidate {
     /// Nanoseconds of one run of its slowest program, as predicted, where a machine is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_ns: Option<f64>,
+    /// What its firmware takes, where a device is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Footprint>,
     /// What it is measured by.
     pub metric: Metric,
     /// That, on one half of the held-back data.
@@ -93,6 +99,9 @@ const SHARES: [(f64, f64); 11] = [
     (0.85, 0.3),
 ];
 
+/// Bits of weights that are tried with each of them.
+const WIDTHS: [u8; 3] = [8, 6, 4];
+
 /// What is searched, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
@@ -122,6 +131,8 @@ pub fn search(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Found, Error> {
     super::known(model, how.machine.as_ref())?;
+    // Refused before the work where it cannot become firmware.
+    how.budget.device.map(|device| device.fit(model)).transpose()?;
     let ground = Ground::new(model, runs)?;
     let judge = Judge::new(model, &ground.train, &ground.held)?;
     let purposes = ground.purposes(&how.purposes);
@@ -135,27 +146,26 @@ pub fn search(
     })?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut best: Option<(usize, Option<Stacked>)> = None;
-    let widths = [Bits::Eight, Bits::Four];
-    let total = SHARES.len() * widths.len();
+    let total = SHARES.len() * WIDTHS.len();
     for shares in SHARES {
         if progress(Progress::Trying(candidates.len(), total)).is_break() {
             return Err(Error::Interrupted(": nothing was written".into()));
         }
-        let known = |bits: Bits| {
-            let same = |one: &&Candidate| one.stack() == (shares, number(bits));
+        let known = |bits: u8| {
+            let same = |one: &&Candidate| one.stack() == (shares, bits);
             how.known.iter().find(same).copied()
         };
-        let real = match widths.iter().all(|bits| known(*bits).is_some()) {
+        let real = match WIDTHS.iter().all(|bits| known(*bits).is_some()) {
             true => None,
-            false => Some(ground.apply(&stack(shares, None, how.repair), progress)?),
+            false => Some(ground.apply(&stack(shares, Numbers::Single, how.repair), progress)?),
         };
-        for bits in widths {
-            let made = real.as_ref().map(|real| ground.quantized(real, bits.into())).transpose()?;
+        for bits in WIDTHS {
+            let made =
+                real.as_ref().map(|real| ground.narrowed(real, numbers(bits))).transpose()?;
             let mut candidate = match &made {
                 Some(made) => {
                     let judged = (metric, whole, &judge);
-                    let machine = how.machine.as_ref();
-                    let candidate = candidate(&ground, made, (shares, bits), judged, machine)?;
+                    let candidate = candidate(&ground, made, (shares, bits), judged, how)?;
                     if progress(Progress::Tried(candidate)).is_break() {
                         return Err(Error::Interrupted(": nothing was written".into()));
                     }
@@ -174,14 +184,14 @@ pub fn search(
     mark_front(&mut candidates);
     let Some((at, made)) = best else { return Ok(Found { candidates, best: None }) };
     let (shares, bits) = candidates[at].stack();
-    let bits = if bits == 4 { Bits::Four } else { Bits::Eight };
-    let stack = stack(shares, Some(bits.into()), how.repair);
+    let stack = stack(shares, numbers(bits), how.repair);
     let made = match made {
         Some(made) => made,
         None => ground.apply(&stack, progress)?,
     };
     let mut made = finish(&ground, &judge, (&stack, made), &purposes, progress)?;
     made.predict(model, how.machine.as_ref())?;
+    made.fit(how.budget.device)?;
     Ok(Found { candidates, best: Some((at, made)) })
 }
 
@@ -191,7 +201,7 @@ fn rank(candidate: &Candidate, budget: Budget) -> f64 {
     if bounded { candidate.loss } else { candidate.flash_bytes as f64 }
 }
 
-fn stack((pruned, low_rank): (f64, f64), scheme: Option<Scheme>, repair: Option<Repair>) -> Stack {
+fn stack((pruned, low_rank): (f64, f64), numbers: Numbers, repair: Option<Repair>) -> Stack {
     let (importance, spread) = (Importance::default(), Spread::default());
     let (metric, ranks) = (Near::default(), Ranks::default());
     Stack {
@@ -203,12 +213,19 @@ fn stack((pruned, low_rank): (f64, f64), scheme: Option<Scheme>, repair: Option<
         }),
         low_rank: (low_rank > 0.0).then_some(LowRank { share: low_rank, metric, ranks }),
         repair,
-        scheme,
+        sparsity: None,
+        numbers,
     }
 }
 
-fn number(bits: Bits) -> u8 {
-    if bits == Bits::Four { 4 } else { 8 }
+/// What numbers become so that weights have so many bits, in the mean over all layers.
+fn numbers(bits: u8) -> Numbers {
+    let width = match bits {
+        4 => Width::Uniform(Bits::Four),
+        6 => Width::Mixed(0.5),
+        _ => Width::Uniform(Bits::Eight),
+    };
+    Numbers::Integers(Scheme { width, ..Bits::Eight.into() })
 }
 
 impl Candidate {
@@ -229,6 +246,7 @@ impl Candidate {
             && budget.ram_bytes.is_none_or(|most| self.ram_bytes <= most)
             && budget.multiply_adds.is_none_or(|most| self.multiply_adds <= most)
             && budget.ns.is_none_or(|most| self.predicted_ns.is_some_and(|ns| ns <= most))
+            && budget.device.is_none_or(|device| self.firmware.is_some_and(|f| device.has_room(f)))
             && budget.loss.is_none_or(|most| self.loss <= most)
     }
 }
@@ -236,13 +254,14 @@ impl Candidate {
 fn candidate(
     ground: &Ground<'_>,
     made: &Stacked,
-    ((pruned, low_rank), bits): ((f64, f64), Bits),
+    ((pruned, low_rank), bits): ((f64, f64), u8),
     (metric, whole, judge): (Metric, f64, &Judge<'_>),
-    machine: Option<&Machine>,
+    how: &Search,
 ) -> Result<Candidate, Error> {
     let file = ground.bare(made);
     let small = Model::open(&file).expect("written a moment ago");
     let quality = judge.of(&small, metric, Half::First)?.unwrap_or(f64::NAN);
+    let device = how.budget.device;
     // What advances by one sample is among the programs too.
     let programs = || small.programs.values();
     let slowest = |machine: &Machine| {
@@ -252,11 +271,12 @@ fn candidate(
     Ok(Candidate {
         pruned,
         low_rank,
-        bits: number(bits),
+        bits,
         flash_bytes: tensor_bytes(&made.tensors),
         ram_bytes: programs().map(|p| Plan::new(p).bytes()).max().unwrap_or(0),
         multiply_adds: programs().map(|p| p.multiply_adds()).max().unwrap_or(0),
-        predicted_ns: machine.map(slowest).transpose()?,
+        predicted_ns: how.machine.as_ref().map(slowest).transpose()?,
+        firmware: device.map(|device| Ok::<_, Error>(device.fit(&small)?.needs)).transpose()?,
         metric,
         quality,
         loss: metric.loss(whole, quality),

@@ -223,7 +223,11 @@ impl Drill {
         };
         let usual: Vec<Sample> = (0..8).map(sample).collect();
         let shown = Shown { usual: &usual, unusual: &[] };
-        let scheme = Scheme { rounding: mote_compress::Rounding::Nearest, ..bits.into() };
+        let scheme = Scheme {
+            rounding: mote_compress::Rounding::Nearest,
+            correct_biases: false,
+            ..bits.into()
+        };
         let (program, tensors) = quantize(&self.program, &self.tensors(), shown, scheme).ok()?;
         Some(Self { program, tensors })
     }

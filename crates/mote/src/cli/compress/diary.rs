@@ -32,6 +32,9 @@ struct Question {
     /// What times are predicted for. One that was measured anew is another, so that what was tried is never
     /// weighed by two.
     machine: Option<Machine>,
+    /// What firmware is made for.
+    #[serde(default)]
+    device: Option<String>,
     quality: Vec<String>,
 }
 
@@ -59,6 +62,7 @@ impl Diary {
             repair: format!("{:?}", asked.ways.stack().repair),
             multiple: MULTIPLE,
             machine: machine.cloned(),
+            device: asked.wanted.device.map(|device| device.name.to_owned()),
             quality: asked.quality.iter().map(|one| format!("{one:?}")).collect(),
         };
         let path = PathBuf::from(path);

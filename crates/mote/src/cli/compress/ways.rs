@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use mote::compression::{MULTIPLE, Student, Way};
 use mote_compress::{
-    Bits, Clip, Importance, LowRank, Metric, Pruning, Ranks, Repair, Rounding, Scheme, Spread,
-    Stack,
+    Bits, Choice, Clip, Importance, LowRank, Metric, Numbers, Pattern, Pruning, Ranks, Repair,
+    Rounding, Scheme, Sparsity, Spread, Stack, Update, Width as Widths,
 };
 
 /// What is done to a model.
@@ -40,10 +40,20 @@ pub(super) struct Ways {
     /// Which rank each layer gets
     #[arg(long, value_enum, default_value_t = Spreading::Automatic, help_heading = "Lower rank")]
     ranks: Spreading,
-    /// Steps in which what is left learns to give what the model gave, after channels or ranks went; 0
+    /// The weights of each output that become zero: a share, 0 to below 1, or 2:4, where of each four in a row two
+    /// stay. The file does not get smaller by it, nor does the model run faster here
+    #[arg(long, value_name = "SHARE|N:M", value_parser = pattern, help_heading = "Single zeros")]
+    sparse: Option<Pattern>,
+    /// Which weights become zero
+    #[arg(long, value_enum, default_value_t = Zeros::Compensated, help_heading = "Single zeros")]
+    zeros: Zeros,
+    /// Steps in which what is left learns to give what the model gave, after channels, ranks or weights went; 0
     /// for none
     #[arg(long, value_name = "STEPS", default_value_t = 2000)]
     repair: usize,
+    /// Which numbers learn in a repair
+    #[arg(long, value_enum, default_value_t = Learns::All)]
+    update: Learns,
     /// The width of weights
     #[arg(long, value_enum, default_value_t = Width::Eight)]
     bits: Width,
@@ -53,6 +63,9 @@ pub(super) struct Ways {
     /// How weights are rounded
     #[arg(long, value_enum, default_value_t = Rounds::Gptq)]
     rounding: Rounds,
+    /// Biases do not make up for what rounded weights add to the mean of an output
+    #[arg(long)]
+    plain_biases: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,10 +73,16 @@ enum Width {
     /// A scale for each output
     #[value(name = "8")]
     Eight,
+    /// Four for half of the weights, in the layers that bear it best, and eight for the others
+    #[value(name = "6")]
+    Six,
     /// A factor for each 32 inputs of an output
     #[value(name = "4")]
     Four,
-    /// They stay real numbers
+    /// Weights alone, as real numbers of half precision
+    #[value(name = "16")]
+    Half,
+    /// They stay real numbers of single precision
     #[value(name = "32")]
     Real,
 }
@@ -95,6 +114,26 @@ enum Near {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum Learns {
+    /// Weights, biases and gains
+    All,
+    /// Biases and gains
+    Biases,
+    /// Biases, gains, and beside each layer two thin ones of rank 4, which are merged into it
+    Adapters,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Zeros {
+    /// The smallest
+    Magnitude,
+    /// Those whose share of the result is smallest on training data
+    Activation,
+    /// The same, and the others make up for them
+    Compensated,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum RangesOf {
     /// From the least to the largest
     MinMax,
@@ -110,6 +149,8 @@ enum Rounds {
     Nearest,
     /// Each makes up for the errors of others on training data
     Gptq,
+    /// As what a repair in which the model runs with rounded ones says
+    Learned,
 }
 
 impl Ways {
@@ -147,16 +188,39 @@ impl Ways {
                 multiple: self.multiple.into(),
             }),
             low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
-            repair: (self.repair > 0).then(|| Repair { steps: self.repair, ..Repair::default() }),
-            scheme: self.scheme(),
+            repair: (self.repair > 0).then(|| Repair {
+                steps: self.repair,
+                update: self.update(),
+                ..Repair::default()
+            }),
+            sparsity: self.sparse.map(|pattern| Sparsity { pattern, choice: self.choice() }),
+            numbers: self.numbers(),
         }
     }
 
-    fn scheme(&self) -> Option<Scheme> {
-        let bits = match self.bits {
-            Width::Eight => Bits::Eight,
-            Width::Four => Bits::Four,
-            Width::Real => return None,
+    fn update(&self) -> Update {
+        match self.update {
+            Learns::All => Update::All,
+            Learns::Biases => Update::Biases,
+            Learns::Adapters => Update::Adapters(4),
+        }
+    }
+
+    fn choice(&self) -> Choice {
+        match self.zeros {
+            Zeros::Magnitude => Choice::Magnitude,
+            Zeros::Activation => Choice::Activation,
+            Zeros::Compensated => Choice::Compensated,
+        }
+    }
+
+    fn numbers(&self) -> Numbers {
+        let width = match self.bits {
+            Width::Eight => Widths::Uniform(Bits::Eight),
+            Width::Six => Widths::Mixed(0.5),
+            Width::Four => Widths::Uniform(Bits::Four),
+            Width::Half => return Numbers::Half,
+            Width::Real => return Numbers::Single,
         };
         let clip = match self.ranges {
             RangesOf::MinMax => Clip::Never,
@@ -166,7 +230,22 @@ impl Ways {
         let rounding = match self.rounding {
             Rounds::Nearest => Rounding::Nearest,
             Rounds::Gptq => Rounding::Compensated,
+            Rounds::Learned => Rounding::Learned,
         };
-        Some(Scheme { bits, clip, rounding })
+        let correct_biases = !self.plain_biases;
+        Numbers::Integers(Scheme { width, clip, rounding, correct_biases })
+    }
+}
+
+/// Reads `0.5` or `2:4`.
+fn pattern(text: &str) -> Result<Pattern, String> {
+    let wrong = || "wanted a share such as 0.5, or 2:4".to_owned();
+    let Some((kept, of)) = text.split_once(':') else {
+        let share = text.parse::<f64>().ok().filter(|share| (0.0..1.0).contains(share));
+        return share.map(Pattern::Share).ok_or_else(wrong);
+    };
+    match (kept.parse(), of.parse()) {
+        (Ok(kept), Ok(of)) if 0 < kept && kept <= of && of <= 64 => Ok(Pattern::Few { kept, of }),
+        _ => Err(wrong()),
     }
 }
