@@ -33,20 +33,28 @@ percent = lambda share: f"{100 * share:.0f} %"
 PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
 THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in SHARES}
 WAYS = {
+    "FP16": ["--bits", "16"],
     "INT8": ["--bits", "8"],
-    "INT8, each to the nearest": ["--bits", "8", "--rounding", "nearest"],
+    "INT8, each to the nearest": ["--bits", "8", "--rounding", "nearest", "--plain-biases"],
+    "INT4 for half of the weights": ["--bits", "6"],
     "INT4": ["--bits", "4"],
-    "INT4, each to the nearest": ["--bits", "4", "--rounding", "nearest"],
+    "INT4, each to the nearest": ["--bits", "4", "--rounding", "nearest", "--plain-biases"],
+    "INT4, biases as they are": ["--bits", "4", "--plain-biases"],
+    "INT4, learned": ["--bits", "4", "--rounding", "learned"],
     **PRUNED,
     "50 % pruned, by magnitude": ["--prune", "0.5", "--importance", "magnitude", *REAL],
     "50 % pruned, by gradients, automatic": ["--prune", "0.5", "--importance", "taylor", "--spread", "automatic", *REAL],
     **THINNED,
     "50 % by lower rank, uniform": ["--low-rank", "0.5", "--ranks", "uniform", *REAL],
     "50 % by lower rank, plain, uniform": ["--low-rank", "0.5", "--ranks", "uniform", "--metric", "weights", *REAL],
+    "50 % zeros": ["--sparse", "0.5", *REAL],
+    "50 % zeros, the smallest": ["--sparse", "0.5", "--zeros", "magnitude", *REAL],
+    "2 zeros of 4": ["--sparse", "2:4", *REAL],
     "a student of half the weights": ["--student", "0.5", *REAL],
     "50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "8"],
     "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
     "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
+    "85 % pruned, INT4, learned": ["--prune", "0.85", "--bits", "4", "--rounding", "learned"],
 }
 NAMES = {
     "vus_pr": "VUS-PR, planted", "nats": "density", "rare_nats": "density, rare", "forecast_crps": "CRPS, forecast",
@@ -55,6 +63,8 @@ NAMES = {
 # Pairs that say whether a method is worth its trouble: (better?, plain).
 DUELS = [
     ("INT8", "INT8, each to the nearest"), ("INT4", "INT4, each to the nearest"),
+    ("INT4", "INT4, biases as they are"), ("INT4, learned", "INT4"), ("INT4 for half of the weights", "INT4"),
+    ("50 % zeros", "50 % zeros, the smallest"), ("50 % zeros", "2 zeros of 4"),
     ("50 % pruned", "50 % pruned, by magnitude"), ("50 % pruned", "50 % pruned, by gradients, automatic"),
     ("50 % by lower rank", "50 % by lower rank, uniform"),
     ("50 % by lower rank, uniform", "50 % by lower rank, plain, uniform"),

@@ -117,10 +117,26 @@ impl<'m> Task<'m> {
 
 impl Move<'_> {
     fn run(&self, x: &[u8], y: &mut [u8]) {
-        for row in 0..self.rows {
-            let x = &x[row * self.x_stride..][..self.bytes];
-            copy(x, &mut y[row * self.y_stride..][..self.bytes]);
+        match self.bytes {
+            4 => self.short::<4>(x, y),
+            8 => self.short::<8>(x, y),
+            16 => self.short::<16>(x, y),
+            32 => self.short::<32>(x, y),
+            64 => self.short::<64>(x, y),
+            bytes => {
+                for row in 0..self.rows {
+                    let x = &x[row * self.x_stride..][..bytes];
+                    copy(x, &mut y[row * self.y_stride..][..bytes]);
+                }
+            }
         }
+    }
+
+    /// The same for rows of `N` bytes, which a register or two hold.
+    fn short<const N: usize>(&self, x: &[u8], y: &mut [u8]) {
+        let x = x.chunks(self.x_stride).filter_map(|row| row.first_chunk::<N>());
+        let y = y.chunks_mut(self.y_stride).filter_map(|row| row.first_chunk_mut::<N>());
+        y.zip(x).take(self.rows).for_each(|(y, x)| *y = *x);
     }
 }
 

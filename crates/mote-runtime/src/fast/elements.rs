@@ -38,15 +38,59 @@ fn both<X: Copy, Y>(a: &[X], b: &[X], y: &mut [Y], f: impl Fn(X, X) -> Y) {
     }
 }
 
-/// The same where `b` begins again and again.
+/// The same where `b` begins again and again, a whole number of times.
 #[inline(always)]
 fn again(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    if b.len() == y.len() {
-        return both(a, b, y, f);
+    match b.len() {
+        n if n == y.len() => both(a, b, y, f),
+        1 => rows::<1>(a, b, y, f),
+        8 => rows::<8>(a, b, y, f),
+        16 => rows::<16>(a, b, y, f),
+        24 => rows::<24>(a, b, y, f),
+        32 => rows::<32>(a, b, y, f),
+        ..LONG if y.len() >= 2 * LONG => short_rows(a, b, y, f),
+        n => {
+            for (a, y) in a.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+                both(a, b, y, &f);
+            }
+        }
     }
-    for (a, y) in a.chunks_exact(b.len()).zip(y.chunks_exact_mut(b.len())) {
-        both(a, b, y, &f);
+}
+
+/// Rows that are whole registers, all of which `b` stays in.
+#[inline(always)]
+fn rows<const N: usize>(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    let Ok(b) = <[f32; N]>::try_from(b) else { return };
+    let (a, y) = (a.as_chunks::<N>().0, y.as_chunks_mut::<N>().0);
+    for (y, a) in y.iter_mut().zip(a) {
+        for i in 0..N {
+            y[i] = f(a[i], b[i]);
+        }
     }
+}
+
+/// A row that is no shorter is worth a loop of its own.
+const LONG: usize = 32;
+
+/// Rows that fill no registers: these are filled across their ends.
+#[inline(always)]
+fn short_rows(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    // So long that a register can be read from any place of the row on.
+    let mut on = [0.0; LONG + LANES];
+    on.iter_mut().zip(b.iter().cycle()).for_each(|(on, b)| *on = *b);
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (y, y_rest) = y.as_chunks_mut::<LANES>();
+    let (step, mut at) = (LANES % b.len(), 0);
+    for (y, a) in y.iter_mut().zip(a) {
+        let on = &on[at..at + LANES];
+        for i in 0..LANES {
+            y[i] = f(a[i], on[i]);
+        }
+        at += step;
+        at -= if at >= b.len() { b.len() } else { 0 };
+    }
+    let rest = a_rest.iter().zip(&on[at..]);
+    y_rest.iter_mut().zip(rest).for_each(|(y, (a, b))| *y = f(*a, *b));
 }
 
 #[inline(always)]
@@ -68,17 +112,20 @@ fn affine_each(scale: f32, offset: f32, x: &[f32], y: &mut [f32]) {
 
 #[inline(always)]
 fn clamp_each(low: f32, high: f32, x: &[f32], y: &mut [f32]) {
-    each(x, y, |x| x.clamp(low, high));
+    // As one loop: of eight selects side by side the compiler makes no vectors.
+    x.iter().zip(y).for_each(|(x, y)| *y = x.clamp(low, high));
 }
 
 #[inline(always)]
 fn quantize_each(x: &[f32], q: Quantization, y: &mut [i8]) {
-    each(x, y, |x| q.quantize(x));
+    // As one loop, of which the compiler makes better vectors than of eight numbers side by side.
+    x.iter().zip(y).for_each(|(x, y)| *y = q.quantize(*x));
 }
 
 #[inline(always)]
 fn dequantize_each(x: &[i8], q: Quantization, y: &mut [f32]) {
-    each(x, y, |x| q.dequantize(x));
+    // Likewise.
+    x.iter().zip(y).for_each(|(x, y)| *y = q.dequantize(*x));
 }
 
 #[inline(always)]

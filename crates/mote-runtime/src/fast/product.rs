@@ -2,6 +2,7 @@
 //! cannot, and multiplied.
 
 mod way;
+mod whole;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::load::{Loaded, Prepared};
 use way::Way;
+use whole::Whole;
 
 /// A layer whose weights are packed for the level that it was made for.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Product {
     joined: bool,
     /// Where the layer is one product of windows that all lie in the input as they are wanted.
     short: Option<Short>,
+    /// Where the whole input becomes words at once.
+    whole: Option<Whole>,
 }
 
 /// The way of a layer that is one product.
@@ -141,7 +145,11 @@ impl Product {
             }
             _ => None,
         };
-        Some(Self { x, geometry, inside, kind, joined, short })
+        let whole = match &kind {
+            Kind::Integer { numbers: Numbers::Words, .. } => Whole::new(level, &geometry),
+            _ => None,
+        };
+        Some(Self { x, geometry, inside, kind, joined, short, whole })
     }
 
     /// Whether one sample is one product of real numbers, to which [`Beside`] applies.
@@ -183,7 +191,8 @@ impl Product {
                 }
             }
         };
-        self.geometry.phases.iter().zip(&self.inside).map(windows).max().unwrap_or(0)
+        let most = self.geometry.phases.iter().zip(&self.inside).map(windows).max().unwrap_or(0);
+        most.max(self.whole.as_ref().map_or(0, Whole::bytes))
     }
 
     /// Runs the layer for `batch` samples, one after the other in `x` and `y`.
@@ -276,6 +285,17 @@ impl Product {
 
     /// Runs one sample, or `times` of them where all their rows are alike.
     fn sample(&self, level: Level, times: usize, x: &[u8], y: &mut [u8], scratch: &mut [u8]) {
+        if let (Some(whole), Kind::Integer { phases, zero_point, results, .. }, 1) =
+            (&self.whole, &self.kind, times)
+        {
+            return whole.run(
+                level,
+                (&self.geometry, phases),
+                *zero_point,
+                results,
+                (x, y, scratch),
+            );
+        }
         for (i, phase) in self.geometry.phases.iter().enumerate() {
             let rows = phase.rows * times;
             let inside = match self.inside[i].clone() {

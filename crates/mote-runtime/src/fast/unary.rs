@@ -1,13 +1,31 @@
 //! Functions of one number on many elements at once.
 //!
-//! The exponential and its kin are polynomials without branches, so that the compiler can keep them
-//! in vector registers; the rest is left to the plain kernels. All keep a NaN, and are right at
+//! The exponential, the logarithm and their kin are polynomials without branches, so that the compiler can
+//! keep them in vector registers. All keep a NaN, and are right at
 //! infinities and at both zeros.
 
 use mote_format::program::Unary;
 
 use super::{Level, elements, registers::on_registers};
 use crate::kernels;
+
+/// Does something with the function of one number that a name stands for.
+macro_rules! on_function {
+    ($name:expr, $f:ident => $work:expr) => {
+        on_function!(
+            $name, $f, $work,
+            Exp = exp, Tanh = tanh, Sigmoid = sigmoid, Silu = |x: f32| x * sigmoid(x), Gelu = gelu,
+            Softplus = softplus, Log = log, Sqrt = libm::sqrtf,
+            Relu = |x: f32| if x < 0.0 { 0.0 } else { x },
+            Square = |x: f32| x * x, Abs = f32::abs, Recip = |x: f32| 1.0 / x
+        )
+    };
+    ($name:expr, $f:ident, $work:expr, $($kind:ident = $function:expr),*) => {
+        match $name {
+            $(Unary::$kind => { let $f = $function; $work })*
+        }
+    };
+}
 
 /// `y[i] = f(y[i])`
 pub(crate) fn unary_in_place(level: Level, f: Unary, y: &mut [f32]) {
@@ -27,28 +45,17 @@ on_registers!(
     unary(f: Unary, x: &[f32], y: &mut [f32]) = copied
 );
 
+/// Compiled once for each set of instructions. Not a copy that is worked on in its place: of a rectifier the
+/// compiler would make stores of some lanes, which take some processors long.
 #[inline(always)]
 fn copied(f: Unary, x: &[f32], y: &mut [f32]) {
-    elements::each(x, y, |x| x);
-    vectorized(f, y);
+    on_function!(f, f => elements::each(x, y, f));
 }
 
 /// Compiled once for each set of instructions.
 #[inline(always)]
 fn vectorized(f: Unary, y: &mut [f32]) {
-    match f {
-        Unary::Exp => each(y, exp),
-        Unary::Tanh => each(y, tanh),
-        Unary::Sigmoid => each(y, sigmoid),
-        Unary::Silu => each(y, |x| x * sigmoid(x)),
-        Unary::Gelu => each(y, gelu),
-        Unary::Softplus | Unary::Log => kernels::unary_in_place(f, y),
-        Unary::Sqrt => each(y, libm::sqrtf),
-        Unary::Relu => each(y, |x| if x < 0.0 { 0.0 } else { x }),
-        Unary::Square => each(y, |x| x * x),
-        Unary::Abs => each(y, f32::abs),
-        Unary::Recip => each(y, |x| 1.0 / x),
-    }
+    on_function!(f, f => each(y, f));
 }
 
 /// `y[i] = g[i] · f'(x[i])`
@@ -175,7 +182,62 @@ fn tanh(x: f32) -> f32 {
     let near = x + x * square * series;
     let far = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
     // A NaN goes the second way, and stays.
-    if size < 0.625 { near } else { far }
+    select(size < 0.625, near, far)
+}
+
+/// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1` (coefficients of
+/// Moshier's Cephes library, 1989).
+#[inline(always)]
+fn log(x: f32) -> f32 {
+    /// `ln 2` in two parts, the first with zeros at its end, so that `n` times it is exact.
+    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    /// Half of the bits of the root of two: what is above it is halved.
+    const ROOT: u32 = 0x3F35_04F3;
+    // Numbers below the least normal one are made larger first.
+    let small = x < f32::MIN_POSITIVE;
+    let scaled = select(small, x * 8_388_608.0, x);
+    let bits = scaled.to_bits().wrapping_sub(ROOT);
+    let n = (bits as i32 >> 23) as f32 - select(small, 23.0, 0.0);
+    let m = f32::from_bits((bits & 0x007F_FFFF).wrapping_add(ROOT)) - 1.0;
+    let square = m * m;
+    let mut series = 7.037_683_6e-2;
+    for term in [
+        -1.151_461e-1,
+        1.167_699_9e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_8e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333_1e-1,
+    ] {
+        series = series * m + term;
+    }
+    let tail = (m * square * series + n * LN2[1]) - 0.5 * square;
+    let y = (m + tail) + n * LN2[0];
+    // Infinity, zeros, what has no logarithm, and NaN.
+    let y = select(x < f32::INFINITY, y, x);
+    let y = select(x == 0.0, f32::NEG_INFINITY, y);
+    select(x < 0.0, f32::NAN, y)
+}
+
+/// `ln(1 + e^x)`, so that nothing is lost where either is small.
+#[inline(always)]
+fn softplus(x: f32) -> f32 {
+    let u = exp(-x.abs());
+    let whole = 1.0 + u;
+    // What rounding took from the sum is a factor of its logarithm, which is about `u`.
+    let lost = select(whole == 1.0, 1.0, u / (whole - 1.0));
+    let tail = select(whole == 1.0, u, log(whole) * lost);
+    // A NaN stays.
+    select(x > 0.0, x, select(x.is_nan(), x, 0.0)) + tail
+}
+
+/// `a` where `condition` holds, else `b`, without a branch, which numbers without a pattern would lead astray.
+#[inline(always)]
+fn select(condition: bool, a: f32, b: f32) -> f32 {
+    let mask = u32::from(condition).wrapping_neg();
+    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
 }
 
 #[cfg(test)]
@@ -198,7 +260,16 @@ mod tests {
 
     #[test]
     fn every_level_is_within_a_few_ulps_of_the_plain_kernel() {
-        for f in [Unary::Exp, Unary::Tanh, Unary::Sigmoid, Unary::Silu, Unary::Sqrt, Unary::Relu] {
+        for f in [
+            Unary::Exp,
+            Unary::Tanh,
+            Unary::Sigmoid,
+            Unary::Silu,
+            Unary::Sqrt,
+            Unary::Relu,
+            Unary::Log,
+            Unary::Softplus,
+        ] {
             let x = numbers();
             let mut wanted = x.clone();
             kernels::unary_in_place(f, &mut wanted);

@@ -104,7 +104,7 @@ fn refuses_weights_at_an_odd_address() {
         let tensors = [("t0".to_owned(), tensor)].into();
         check(
             Loaded::from_parts(Level::Plain, &ready.program, &tensors),
-            "tensor `t0` does not begin at a multiple of four bytes",
+            "tensor `t0` does not begin at a multiple of the size of its elements",
         );
     }
 }
