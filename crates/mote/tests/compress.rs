@@ -26,7 +26,12 @@ fn every_way_makes_a_model_smaller_that_still_scores() {
         &["--low-rank", "0.5", "--repair", "50", "--bits", "32"],
         &["--prune", "0.3", "--low-rank", "0.3", "--repair", "50", "--bits", "4"],
         &["--prune", "0.3", "--importance", "taylor", "--spread", "automatic", "--repair", "0"],
-        &["--rounding", "nearest", "--ranges", "mse"],
+        &["--rounding", "nearest", "--ranges", "mse", "--plain-biases"],
+        &["--bits", "16"],
+        &["--bits", "6"],
+        &["--bits", "4", "--rounding", "learned", "--repair", "50"],
+        &["--sparse", "2:4", "--update", "adapters", "--repair", "50"],
+        &["--sparse", "0.5", "--zeros", "magnitude", "--update", "biases", "--repair", "50"],
     ]
     .into_iter()
     .enumerate()
@@ -65,6 +70,24 @@ fn a_budget_is_kept_and_told() {
     let before = fs::read(folder.join("fits.mote")).expect("written");
     succeeds(&run(folder, command));
     assert!(fs::read(folder.join("fits.mote")).expect("written") == before);
+}
+
+/// What firmware takes on a device is a bound like any other, and the certificate says it.
+#[test]
+fn a_device_has_room_for_what_is_made_for_it() {
+    let folder = trained();
+    let device = ["--device", "stm32l412"];
+    let command = ["compress", "pump.mote", "normal.csv", "--repair", "20", "--out", "board.mote"];
+    let made = json(folder, &[&command[..], &device].concat());
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    let needs = &made["firmware"]["needs"];
+    assert_eq!(made["best"]["firmware"], *needs, "the certificate is what was chosen by");
+    assert!(number(&needs["tables"]) + (16 << 10) <= 128 << 10, "{needs}");
+    assert!(number(&needs["memory"]) + (1 << 10) <= 40 << 10, "{needs}");
+    let seen = json(folder, &[&["inspect", "board.mote"][..], &device].concat());
+    assert_eq!(seen["firmware"], made["firmware"], "another command says the same");
+    let told = run(folder, &[&["inspect", "pump.mote"][..], &device].concat());
+    assert!(printed(&told).contains("firmware   on stm32l412 (score): "), "{}", printed(&told));
 }
 
 /// A machine is measured once; then times are predicted from it. Which ways are fast enough must not hang on
@@ -183,6 +206,10 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(&wrong, 2, "wrong.json: wanted a machine that `mote bench --measure` wrote, found -1");
     fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{}}}"#).expect("written");
     refused(&wrong, 2, "wanted rates of x for `");
+    refused(&["--device", "toaster"], 2, "wanted one of cortex-m4, ");
+    refused(&["--device", "cortex-m4", "--prune", "0.5"], 2, "cannot be used with");
+    refused(&["--sparse", "1.0"], 2, "wanted a share such as 0.5, or 2:4");
+    refused(&["--sparse", "4:2"], 2, "wanted a share such as 0.5, or 2:4");
     refused(&["--flash", "lots"], 2, "wanted bytes such as 500, 64KB or 2MB");
     refused(&["--flash", "8KB", "--bits", "4"], 2, "cannot be used with");
     refused(&["--flash", "8KB", "--student", "0.5"], 2, "cannot be used with");
@@ -190,10 +217,13 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(&["--max-loss", "little"], 2, "wanted a share such as 5% or 0.05");
     refused(&["--prune", "1"], 2, "the share of weights that go is from 0 to below 1, found 1");
 
-    succeeds(&run(folder, &["compress", "pump.mote", "normal.csv", "--out", "once.mote"]));
-    let twice = run(folder, &["compress", "once.mote", "normal.csv", "--out", "no.mote"]);
-    assert_eq!(twice.status.code(), Some(2));
-    assert!(said(&twice).contains("is quantized already"), "{}", said(&twice));
+    for bits in ["8", "16"] {
+        let once = ["compress", "pump.mote", "normal.csv", "--bits", bits, "--out", "once.mote"];
+        succeeds(&run(folder, &once));
+        let twice = run(folder, &["compress", "once.mote", "normal.csv", "--out", "no.mote"]);
+        assert_eq!(twice.status.code(), Some(2));
+        assert!(said(&twice).contains("is quantized already"), "{}", said(&twice));
+    }
 
     fs::write(folder.join("other.csv"), "time,wind\n0,1\n1,2\n").expect("written");
     let other = run(folder, &["compress", "pump.mote", "other.csv", "--out", "no.mote"]);
