@@ -65,7 +65,7 @@ fn tables(firmware: &Firmware, kernels: Kernels) -> usize {
     let bytes = |table: &Table| match table {
         Table::F32(x) => 4 * x.len(),
         Table::I32(x) => 4 * x.len(),
-        Table::F16(x) => 2 * x.len(),
+        Table::Halves(x) => 4 * x.len(),
         Table::I8(x) => x.len(),
         Table::Bytes(x) => x.len().next_multiple_of(ALIGNED),
         Table::Native(native) => {

@@ -26,7 +26,8 @@ pub enum Tolerance {
     /// Bit for bit; which NaN it is does not matter.
     Exact,
     /// `|found - wanted| ≤ 1e-4 · max(1, |wanted|)` in `f32`, and one step in bytes: sums of real
-    /// numbers run in another order there, and `exp` may come from another library.
+    /// numbers run in another order there, and `exp` may come from another library. What a rounding of the
+    /// inputs moves further may be off by several times as much.
     Near,
 }
 
@@ -42,6 +43,26 @@ pub(crate) struct Golden {
 pub(crate) struct Vector {
     pub(crate) inputs: Vec<Sample>,
     pub(crate) outputs: Vec<Sample>,
+    /// For each output how far real numbers may be off beside the tolerance: several times what they are where
+    /// inputs are off by a rounding or two. A flow may make much of that, far from what it was made for.
+    pub(crate) slack: Vec<f32>,
+}
+
+/// How much further than with nudged inputs outputs may be: there are more roundings on the way.
+const ROUNDINGS: f32 = 16.0;
+
+impl Vector {
+    fn new(inputs: &[Sample], outputs: Vec<Sample>, nudged: &[Sample]) -> Self {
+        let apart = |(a, b): (&Sample, &Sample)| match (a, b) {
+            (Sample::F32(a), Sample::F32(b)) => {
+                let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+                apart.filter(|apart| apart.is_finite()).fold(0.0, f32::max)
+            }
+            _ => 0.0,
+        };
+        let slack = outputs.iter().zip(nudged).map(apart).map(|apart| ROUNDINGS * apart).collect();
+        Self { inputs: inputs.to_vec(), outputs, slack }
+    }
 }
 
 /// Samples that are generated where none are given.
@@ -61,9 +82,13 @@ pub(crate) fn compute(
     let count = GENERATED + rows.max().map_or(0, |rows| 2 * rows);
     let generated: Vec<_> = (0..count).map(|seed| generate(program, seed)).collect();
     let samples = if samples.is_empty() { &generated } else { samples };
-    let mut steps = Steps::new(Loaded::from_parts(Level::Plain, program, tensors)?.instance());
-    let vectors = samples.iter().map(|inputs| run(&mut steps, inputs)).collect();
-    Ok(Golden { tolerance: tolerance(program), vectors })
+    let new = || Loaded::from_parts(Level::Plain, program, tensors).map(Loaded::instance);
+    let (mut steps, mut beside) = (Steps::new(new()?), Steps::new(new()?));
+    let vector = |inputs: &Vec<Sample>| {
+        let nudged: Vec<Sample> = inputs.iter().map(Sample::nudged).collect();
+        Vector::new(inputs, run(&mut steps, inputs), &run(&mut beside, &nudged))
+    };
+    Ok(Golden { tolerance: tolerance(program), vectors: samples.iter().map(vector).collect() })
 }
 
 /// The values that the caller fills, or reads: states are carried from one vector to the next.
@@ -72,7 +97,21 @@ fn visible<'p>(program: &'p Program, ports: &'p [Port]) -> impl Iterator<Item = 
     ports.iter().map(|port| port.value).filter(move |id| !state(*id))
 }
 
-fn run(steps: &mut Steps<'_>, inputs: &[Sample]) -> Vector {
+impl Sample {
+    /// The same with every real number off by a rounding or two, one up and the next down.
+    fn nudged(&self) -> Self {
+        let nudge = |(i, x): (usize, &f32)| {
+            let by = if i.is_multiple_of(2) { f32::EPSILON } else { -f32::EPSILON };
+            x + by * (1.0 + x.abs())
+        };
+        match self {
+            Self::F32(x) => Self::F32(x.iter().enumerate().map(nudge).collect()),
+            bytes @ Self::I8(_) => bytes.clone(),
+        }
+    }
+}
+
+fn run(steps: &mut Steps<'_>, inputs: &[Sample]) -> Vec<Sample> {
     let instance = steps.instance();
     let program = instance.program();
     for (value, sample) in visible(program, &program.inputs).zip(inputs) {
@@ -87,7 +126,7 @@ fn run(steps: &mut Steps<'_>, inputs: &[Sample]) -> Vector {
         Dtype::F32 => Sample::F32(instance.output_of(value).to_vec()),
         _ => Sample::I8(instance.output_of(value).to_vec()),
     });
-    Vector { inputs: inputs.to_vec(), outputs: outputs.collect() }
+    outputs.collect()
 }
 
 fn check(program: &Verified, sample: usize, found: &[Sample]) -> Result<(), Error> {

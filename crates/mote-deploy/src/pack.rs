@@ -40,6 +40,11 @@ pub(crate) fn reals<T: Copy + Default>(w: &Rows<T>) -> Vec<T> {
         .collect()
 }
 
+/// For `micro::half`: two numbers in a word. There are four for each input, so none is left over.
+pub(crate) fn pairs(bits: &[u16]) -> Vec<u32> {
+    bits.chunks_exact(2).map(|two| u32::from(two[0]) | u32::from(two[1]) << 16).collect()
+}
+
 /// In the orders of all processors; `None` where a weight is -128, which `micro::dsp` cannot hold.
 pub(crate) fn native(w: &Rows<i8>) -> Option<Native> {
     let fits = !w.weights.contains(&-128);

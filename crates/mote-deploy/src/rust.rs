@@ -80,7 +80,7 @@ impl Needs {
                 }
                 match layer.product {
                     Product::Real => self.files.extend(["real.rs", "fpu.s"]),
-                    Product::Half => self.files.extend(["half.rs"]),
+                    Product::Half => self.files.extend(["half.rs", "half.s"]),
                     Product::Integer { order, .. } => self.order(order),
                 }
             }

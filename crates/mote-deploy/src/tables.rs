@@ -7,8 +7,8 @@ pub(crate) enum Table {
     F32(Vec<u32>),
     I32(Vec<i32>),
     I8(Vec<i8>),
-    /// The bits of numbers of half precision.
-    F16(Vec<u16>),
+    /// The bits of numbers of half precision, two in a word.
+    Halves(Vec<u32>),
     /// Packed weights that every processor reads in one order.
     Bytes(Vec<u8>),
     /// Packed weights in the orders of different processors.

@@ -24,7 +24,7 @@ mod x86;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use attention::attention;
-pub(crate) use elements::{layer_norm, product};
+pub(crate) use elements::{Blocks, layer_norm, product, reduce};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};
 pub(crate) use unary::{slope, unary_in_place};

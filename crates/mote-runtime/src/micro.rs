@@ -51,6 +51,7 @@ pub const SOURCES: &[Source] = sources![
     "functions.rs",
     "groups.rs",
     "half.rs",
+    "half.s",
     "integer.rs",
     "layout.rs",
     "mve.rs",

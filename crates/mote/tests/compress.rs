@@ -82,7 +82,7 @@ fn a_device_has_room_for_what_is_made_for_it() {
     let number = |value: &serde_json::Value| value.as_u64().expect("a number");
     let needs = &made["firmware"]["needs"];
     assert_eq!(made["best"]["firmware"], *needs, "the certificate is what was chosen by");
-    assert!(number(&needs["tables"]) + (16 << 10) <= 128 << 10, "{needs}");
+    assert!(number(&needs["tables"]) + (24 << 10) <= 128 << 10, "{needs}");
     assert!(number(&needs["memory"]) + (1 << 10) <= 40 << 10, "{needs}");
     let seen = json(folder, &[&["inspect", "board.mote"][..], &device].concat());
     assert_eq!(seen["firmware"], made["firmware"], "another command says the same");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Names, body, type_of};
 use crate::{
     golden::{Golden, Sample, Tolerance},
-    steps::{Firmware, Layer, Product, What},
+    steps::{Firmware, Layer, Port, Product, What},
     tables::Table,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
             Table::F32(x) => ("float", x.len()),
             Table::I32(x) => ("int32_t", x.len()),
             Table::I8(x) => ("int8_t", x.len()),
-            Table::F16(x) => ("uint16_t", x.len()),
+            Table::Halves(x) => ("uint32_t", x.len()),
             Table::Bytes(_) | Table::Native(_) => continue,
         };
         let _ = writeln!(text, "extern const {of} {prefix}_t{id}[{}];", n.max(1));
@@ -78,7 +78,9 @@ pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
             Table::I32(x) => {
                 array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word));
             }
-            Table::F16(x) => array(&mut text, &format!("const uint16_t {prefix}_t{id}"), x.iter()),
+            Table::Halves(x) => {
+                array(&mut text, &format!("const uint32_t {prefix}_t{id}"), x.iter())
+            }
             Table::I8(x) => array(&mut text, &format!("const int8_t {prefix}_t{id}"), x.iter()),
             Table::Bytes(x) => words(&mut text, prefix, id, x),
             Table::Native(native) => {
@@ -177,6 +179,11 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> 
         let samples = golden.vectors.iter().map(|v| &v.outputs[i]);
         vectors(&mut text, &format!("static const {of} output_{i}[{count}][{n}]"), samples);
     }
+    for (i, _) in real_outputs(firmware, golden) {
+        let slack: Vec<String> = golden.vectors.iter().map(|v| body::real(v.slack[i])).collect();
+        let slack = slack.join(", ");
+        let _ = writeln!(text, "\nstatic const float slack_{i}[{count}] = {{{slack}}};");
+    }
     let real = firmware.outputs.iter().any(|p| p.place.real);
     let bytes = firmware.outputs.iter().any(|p| !p.place.real);
     let (reals, steps) = comparison(golden.tolerance);
@@ -200,14 +207,27 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden, names: &Names) -> 
     let _ = writeln!(text, "        {prefix}_run();");
     for (i, (port, name)) in firmware.outputs.iter().zip(&names.outputs).enumerate() {
         let (n, near) = (port.place.elements, if port.place.real { "reals" } else { "bytes" });
+        let slack = match golden.tolerance {
+            Tolerance::Near if port.place.real => format!(", slack_{i}[i]"),
+            _ => String::new(),
+        };
         let _ = writeln!(
             text,
-            "        if (!near_{near}({prefix}_output_{name}(), output_{i}[i], {n})) {{\n            \
+            "        if (!near_{near}({prefix}_output_{name}(), output_{i}[i], {n}{slack})) {{\n            \
              return i + 1;\n        }}"
         );
     }
     text.push_str("    }\n    return 0;\n}\n");
     text
+}
+
+/// The outputs that may be off by more than the tolerance.
+fn real_outputs<'f>(
+    firmware: &'f Firmware,
+    golden: &Golden,
+) -> impl Iterator<Item = (usize, &'f Port)> + use<'f> {
+    let near = golden.tolerance == Tolerance::Near;
+    firmware.outputs.iter().enumerate().filter(move |(_, port)| near && port.place.real)
 }
 
 fn vectors<'a>(text: &mut String, name: &str, samples: impl Iterator<Item = &'a Sample>) {
@@ -238,13 +258,13 @@ fn comparison(tolerance: Tolerance) -> (&'static str, &'static str) {
              return memcmp(found, wanted, n) == 0;\n}\n",
         ),
         Tolerance::Near => (
-            "\n/* |found - wanted| <= 1e-4 * max(1, |wanted|): sums run in another order. */\n\
-             static int near_reals(const float *found, const float *wanted, size_t n) {\n    \
+            "\n/* |found - wanted| <= 1e-4 * max(1, |wanted|) + slack: sums run in another order. */\n\
+             static int near_reals(const float *found, const float *wanted, size_t n, float slack) {\n    \
              for (size_t i = 0; i < n; i++) {\n        \
              const float f = found[i], w = wanted[i], size = w < 0 ? -w : w;\n        \
              const float away = f < w ? w - f : f - w;\n        \
              const int same = f == w || (f != f && w != w);\n        \
-             if (!same && !(away <= 1e-4f * (size > 1 ? size : 1))) {\n            return 0;\n        \
+             if (!same && !(away <= 1e-4f * (size > 1 ? size : 1) + slack)) {\n            return 0;\n        \
              }\n    }\n    return 1;\n}\n",
             "\n/* Within one step. */\n\
              static int near_bytes(const int8_t *found, const int8_t *wanted, size_t n) {\n    \

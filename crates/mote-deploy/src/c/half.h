@@ -5,11 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__ARM_PCS_VFP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define MOTE_FPU 1
+#endif
+
 typedef struct {
     size_t inputs;
-    /* The bits of each number. For each group of four outputs its inputs, four numbers each; the last
-       group is padded with zeros. */
-    const uint16_t *weights;
+    /* The bits of two numbers in a word, the first in its low half. For each group of four outputs its
+       inputs, four numbers each; the last group is padded with zeros. */
+    const uint32_t *weights;
     const float *bias;
 } mote_half_matrix;
 

@@ -85,9 +85,14 @@ pub(super) fn needed(firmware: &Firmware) -> BTreeMap<String, String> {
     let dsp = "defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)";
     let mve = "defined(__ARM_FEATURE_MVE)";
     let fpu = "defined(__ARM_PCS_VFP) && __ARM_ARCH_PROFILE == 'M'";
-    for (name, condition) in
-        [("dsp.s", dsp), ("dsp4.s", dsp), ("mve.s", mve), ("mve4.s", mve), ("fpu.s", fpu)]
-    {
+    for (name, condition) in [
+        ("dsp.s", dsp),
+        ("dsp4.s", dsp),
+        ("mve.s", mve),
+        ("mve4.s", mve),
+        ("fpu.s", fpu),
+        ("half.s", fpu),
+    ] {
         if of_stem(name) {
             let source = micro::SOURCES.iter().find(|source| source.name == name);
             let text = source.expect("the runtime has all assembly").text;

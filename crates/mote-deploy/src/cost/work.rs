@@ -138,7 +138,7 @@ impl Layer {
         };
         let width = if program.dtype(w) == Dtype::I4 { " of four bits" } else { "" };
         // Reading out real numbers takes another time than reading out bytes.
-        let real_weights = program.dtype(w) == Dtype::F32;
+        let real_weights = matches!(program.dtype(w), Dtype::F32 | Dtype::F16);
         let real = if !real_weights && program.dtype(y) == Dtype::F32 { " to reals" } else { "" };
         // One window is one row of a linear layer, and takes another way than many.
         let name = match (rows, phases, outside) {

@@ -82,7 +82,9 @@ impl Lowering<'_, '_> {
         let (product, matrices) = match self.program.dtype(w) {
             Dtype::F16 => {
                 let bits: Vec<u16> = self.tensor::<f16>(w)?.iter().map(|w| w.to_bits()).collect();
-                let matrices = reals(&form, &bits, bias, |bits| self.tables.add(Table::F16(bits)));
+                let matrices = reals(&form, &bits, bias, |bits| {
+                    self.tables.add(Table::Halves(pack::pairs(&bits)))
+                });
                 (Product::Half, matrices)
             }
             _ => {

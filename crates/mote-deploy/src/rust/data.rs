@@ -26,7 +26,9 @@ pub(super) fn tables(firmware: &Firmware, files: &mut Files) {
             }
             Table::I32(list) => array(&mut text, id, "i32", list.iter().map(ToString::to_string)),
             Table::I8(list) => array(&mut text, id, "i8", list.iter().map(ToString::to_string)),
-            Table::F16(list) => array(&mut text, id, "u16", list.iter().map(ToString::to_string)),
+            Table::Halves(list) => {
+                array(&mut text, id, "u32", list.iter().map(ToString::to_string))
+            }
             Table::Bytes(bytes) => {
                 packed = true;
                 weights(&mut text, files, id, "", bytes);
@@ -131,8 +133,26 @@ pub(super) fn self_test(firmware: &Firmware, golden: &Golden) -> String {
     }
     text.push_str("    model.run();\n    true\n");
     for (port, name) in outputs.iter().enumerate() {
-        let near = if firmware.outputs[port].place.real { "near" } else { "near_byte" };
-        let _ = writeln!(text, "        && all(model.output_{name}(), &OUTPUT_{port}[i], {near})");
+        let _ = match (firmware.outputs[port].place.real, golden.tolerance) {
+            (false, _) => {
+                writeln!(
+                    text,
+                    "        && all(model.output_{name}(), &OUTPUT_{port}[i], near_byte)"
+                )
+            }
+            (true, Tolerance::Exact) => {
+                writeln!(text, "        && all(model.output_{name}(), &OUTPUT_{port}[i], near)")
+            }
+            (true, Tolerance::Near) => {
+                let slack: Vec<String> =
+                    golden.vectors.iter().map(|v| real(v.slack[port])).collect();
+                let slack = format!("[{}][i]", slack.join(", "));
+                writeln!(
+                    text,
+                    "        && all_near(model.output_{name}(), &OUTPUT_{port}[i], {slack})"
+                )
+            }
+        };
     }
     text.push_str(
         "}\n\n// Alone, because LLVM fails at vectors of what short arrays have in common.\n\
@@ -162,10 +182,12 @@ fn comparison(tolerance: Tolerance) -> &'static str {
              found == wanted\n}\n"
         }
         Tolerance::Near => {
-            "/// `|found - wanted| <= 1e-4 * max(1, |wanted|)`: sums run in another order.\n\
-             #[allow(dead_code)]\nfn near(found: f32, wanted: f32) -> bool {\n    \
-             let same = found.is_nan() && wanted.is_nan() || found == wanted;\n    \
-             same || (found - wanted).abs() <= 1e-4 * wanted.abs().max(1.0)\n}\n\n\
+            "/// `|found - wanted| <= 1e-4 * max(1, |wanted|) + slack`: sums run in another order.\n\
+             #[allow(dead_code)]\n#[inline(never)]\n\
+             fn all_near(found: &[f32], wanted: &[f32], slack: f32) -> bool {\n    \
+             found.iter().zip(wanted).all(|(&found, &wanted)| {\n        \
+             let same = found.is_nan() && wanted.is_nan() || found == wanted;\n        \
+             same || (found - wanted).abs() <= 1e-4 * wanted.abs().max(1.0) + slack\n    })\n}\n\n\
              /// Within one step.\n\
              #[allow(dead_code)]\nfn near_byte(found: i8, wanted: i8) -> bool {\n    \
              found.abs_diff(wanted) <= 1\n}\n"

@@ -157,7 +157,7 @@ fn real_step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [f32]) {
         }
         Op::Reduce { x, f, axis, .. } => {
             let (length, inner) = at.axis(*x, *axis);
-            kernels::reduce(*f, at.read(*x), length, inner, y);
+            fast::reduce(at.loaded.level(), *f, at.read(*x), length, inner, y);
         }
         _ => adjoint(at, op, y),
     }

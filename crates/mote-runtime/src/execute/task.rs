@@ -8,7 +8,7 @@ use mote_format::{Op, Quantization, ValueId};
 use super::fuse::Fused;
 use crate::{
     fast::{
-        Beside, Level,
+        Beside, Blocks, Level,
         chain::{Block, Each, Link, around, chain},
     },
     kernels::quantized::Sum,
@@ -120,7 +120,11 @@ impl Move<'_> {
         match self.bytes {
             4 => self.short::<4>(x, y),
             8 => self.short::<8>(x, y),
+            12 => self.short::<12>(x, y),
             16 => self.short::<16>(x, y),
+            20 => self.short::<20>(x, y),
+            24 => self.short::<24>(x, y),
+            28 => self.short::<28>(x, y),
             32 => self.short::<32>(x, y),
             64 => self.short::<64>(x, y),
             bytes => {
@@ -174,6 +178,11 @@ impl<'m> Finder<'_, 'm> {
             Op::Reshape { x, .. } => self.computed(*x).then_some(Task::Nothing),
             Op::Slice { x, axis, start, .. } => self.cut(*x, op.result(), *axis, *start),
             Op::Concat { xs, axis, .. } => self.join(xs, op.result(), *axis),
+            Op::Permute { x, axes, .. } if self.stays(*x, axes) => {
+                let (x, bytes) = (self.whole(*x)?, y.length);
+                let all = Move { x, x_stride: bytes, y, y_stride: bytes, rows: 1, bytes };
+                Some(Task::Move(vec![all]))
+            }
             _ if let Prepared::Packed(product) = &self.loaded.prepared[i] => {
                 Some(Task::Layer { i, x: self.whole(product.x)?, y })
             }
@@ -199,10 +208,16 @@ impl<'m> Finder<'_, 'm> {
                 Each::Affine { x: self.whole(x)?, scale, offset }
             }
             Op::Clamp { x, low, high, .. } => Each::Clamp { x: self.whole(x)?, low, high },
-            Op::Binary { a, b, f, y } => {
-                let (a, b) = self.operands(a, b, y)?;
-                Each::Binary { a, b, f }
-            }
+            Op::Binary { a, b, f, y } => match self.operands(a, b, y) {
+                Some((a, b)) => Each::Binary { a, b, f },
+                None => {
+                    let turned = self.blocks(a, b, y).is_none();
+                    let (a, b) = if turned { (b, a) } else { (a, b) };
+                    let [row, block] = self.blocks(a, b, y)?;
+                    let how = Blocks { f, row, block, turned };
+                    Each::Blocks { a: self.whole(a)?, b: self.whole(b)?, how }
+                }
+            },
             Op::Quantize { x, y } => Each::Quantize { x: self.whole(x)?, q: self.meaning(y)? },
             Op::Dequantize { x, .. } => Each::Dequantize { x: self.whole(x)?, q: self.meaning(x)? },
             Op::QuantizedAdd { a, b, y, clamp } => {
@@ -222,6 +237,12 @@ impl<'m> Finder<'_, 'm> {
 
     fn meaning(&self, id: ValueId) -> Option<Quantization> {
         self.loaded.program().values[id.index()].quantization
+    }
+
+    /// Whether numbers lie as before when axes change places: only those move that have one place.
+    fn stays(&self, x: ValueId, axes: &[usize]) -> bool {
+        let shape = self.loaded.program().shape(x);
+        axes.iter().filter(|&&axis| shape[axis] > 1).is_sorted()
     }
 
     /// All samples of a value; a tensor is there only once.
@@ -253,6 +274,19 @@ impl<'m> Finder<'_, 'm> {
             _ => return None,
         };
         Some((self.whole(a)?, b))
+    }
+
+    /// The numbers of a row of `b` and of the block of `a` that it meets, where both are computed and differ in one
+    /// axis that `b` has but one place along.
+    fn blocks(&self, a: ValueId, b: ValueId, y: ValueId) -> Option<[usize; 2]> {
+        let [a, b, y] = [a, b, y].map(|id| (self.computed(id), self.loaded.program().shape(id)));
+        if !(a.0 && b.0) || a.1 != y.1 || b.1.len() != y.1.len() {
+            return None;
+        }
+        let mut unlike = (0..y.1.len()).filter(|&axis| b.1[axis] != y.1[axis]);
+        let axis = unlike.next().filter(|&axis| b.1[axis] == 1)?;
+        let row = y.1[axis + 1..].iter().product();
+        unlike.next().is_none().then_some([row, row * y.1[axis]])
     }
 
     /// The bytes behind one step along an axis.

@@ -7,7 +7,11 @@ use mote_format::{
     program::{Binary, Unary},
 };
 
-use super::{Level, bytes, elements, unary};
+use super::{
+    Level, bytes,
+    elements::{self, Blocks},
+    unary,
+};
 use crate::{kernels::quantized::Sum, load::Place};
 
 /// Operations on elements, each with what it reads.
@@ -17,6 +21,7 @@ pub(crate) enum Each<'m> {
     Affine { x: Place<'m>, scale: f32, offset: f32 },
     Clamp { x: Place<'m>, low: f32, high: f32 },
     Binary { a: Place<'m>, b: Place<'m>, f: Binary },
+    Blocks { a: Place<'m>, b: Place<'m>, how: Blocks },
     Quantize { x: Place<'m>, q: Quantization },
     Dequantize { x: Place<'m>, q: Quantization },
     Add { a: Place<'m>, b: Place<'m>, sum: Sum },
@@ -95,6 +100,10 @@ impl Each<'_> {
             Self::Binary { a, b, f } => {
                 let y = bytemuck::cast_slice_mut(y);
                 elements::binary(level, *f, around.read(*a), around.read(*b), y);
+            }
+            Self::Blocks { a, b, how } => {
+                let y = bytemuck::cast_slice_mut(y);
+                elements::blocks(level, *how, around.read(*a), around.read(*b), y);
             }
             Self::Quantize { x, q } => {
                 elements::quantize(level, around.read(*x), *q, bytemuck::cast_slice_mut(y));

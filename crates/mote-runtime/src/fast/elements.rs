@@ -1,7 +1,10 @@
 //! Operations on elements in loops that fill vector registers, also where rows are short. Each result
 //! is that of the plain kernel, bit for bit.
 
-use mote_format::{Quantization, program::Binary};
+use mote_format::{
+    Quantization,
+    program::{Binary, Reduction},
+};
 
 use super::{Level, registers::on_registers};
 use crate::kernels::quantized::Sum;
@@ -93,16 +96,63 @@ fn short_rows(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) 
     y_rest.iter_mut().zip(rest).for_each(|(y, (a, b))| *y = f(*a, *b));
 }
 
+/// The same for each block of `y`, with a row of `b`.
+#[inline(always)]
+fn in_blocks(
+    a: &[f32],
+    b: &[f32],
+    [row, block]: [usize; 2],
+    y: &mut [f32],
+    f: impl Fn(f32, f32) -> f32,
+) {
+    let pairs = a.chunks_exact(block).zip(b.chunks_exact(row));
+    pairs.zip(y.chunks_exact_mut(block)).for_each(|((a, b), y)| again(a, b, y, &f));
+}
+
+/// A function of two values, where each row of the second meets a block of as many rows of the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) f: Binary,
+    /// Numbers of a row.
+    pub(crate) row: usize,
+    /// Numbers of a block.
+    pub(crate) block: usize,
+    /// The function takes the second value first.
+    pub(crate) turned: bool,
+}
+
+/// Does something with the function of two numbers that a name stands for.
+macro_rules! on_function {
+    ($name:expr, $f:ident => $work:expr) => {
+        on_function!(
+            $name, $f, $work,
+            Add = |a: f32, b: f32| a + b,
+            Sub = |a: f32, b: f32| a - b,
+            Mul = |a: f32, b: f32| a * b,
+            Div = |a: f32, b: f32| a / b,
+            Max = |a: f32, b: f32| if a < b || b.is_nan() { b } else { a },
+            Min = |a: f32, b: f32| if b < a || b.is_nan() { b } else { a }
+        )
+    };
+    ($name:expr, $f:ident, $work:expr, $($kind:ident = $function:expr),*) => {
+        match $name {
+            $(Binary::$kind => { let $f = $function; $work })*
+        }
+    };
+}
+
 #[inline(always)]
 fn binary_each(f: Binary, a: &[f32], b: &[f32], y: &mut [f32]) {
-    match f {
-        Binary::Add => again(a, b, y, |a, b| a + b),
-        Binary::Sub => again(a, b, y, |a, b| a - b),
-        Binary::Mul => again(a, b, y, |a, b| a * b),
-        Binary::Div => again(a, b, y, |a, b| a / b),
-        Binary::Max => again(a, b, y, |a, b| if a < b || b.is_nan() { b } else { a }),
-        Binary::Min => again(a, b, y, |a, b| if b < a || b.is_nan() { b } else { a }),
-    }
+    on_function!(f, f => again(a, b, y, f));
+}
+
+#[inline(always)]
+fn blocks_each(how: Blocks, a: &[f32], b: &[f32], y: &mut [f32]) {
+    let sizes = [how.row, how.block];
+    on_function!(how.f, f => match how.turned {
+        true => in_blocks(a, b, sizes, y, |a, b| f(b, a)),
+        false => in_blocks(a, b, sizes, y, f),
+    });
 }
 
 #[inline(always)]
@@ -143,6 +193,11 @@ on_registers!(
 );
 
 on_registers!(
+    /// As [`kernels::binary`](crate::kernels::binary), where `b` is repeated in blocks.
+    blocks(how: Blocks, a: &[f32], b: &[f32], y: &mut [f32]) = blocks_each
+);
+
+on_registers!(
     /// As [`kernels::affine`](crate::kernels::affine).
     affine(scale: f32, offset: f32, x: &[f32], y: &mut [f32]) = affine_each
 );
@@ -156,6 +211,12 @@ on_registers!(
     /// As [`kernels::layer_norm`](crate::kernels::layer_norm): its sums run in lanes already.
     layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
         = crate::kernels::layer_norm
+);
+
+on_registers!(
+    /// As [`kernels::reduce`](crate::kernels::reduce).
+    reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32])
+        = crate::kernels::reduce
 );
 
 on_registers!(

@@ -426,7 +426,7 @@ fn moved() -> Vec<Case> {
 /// Folds along each axis, and broadcasts along each.
 fn folds() -> Vec<Case> {
     let mut cases = vec![];
-    for shape in [&[1usize][..], &[7], &[65], &[3, 5], &[2, 3, 4], &[33, 17]] {
+    for shape in [&[1usize][..], &[7], &[65], &[3, 5], &[2, 3, 4], &[33, 17], &[5, 4, 8]] {
         for axis in 0..shape.len() {
             for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
                 let mut d = Draft::new("fold");
