@@ -1,9 +1,7 @@
 //! Attention to a window of rows, in one pass: blocks of scores become weights together, and what was
 //! summed is scaled down when a greater score comes (Milakov and Gimelshein 2018, arXiv 1805.02867).
 
-use mote_format::program::Unary;
-
-use super::{Level, unary_in_place};
+use super::{Level, registers::on_registers, unary::exponentials};
 use crate::kernels::{Attention, greater};
 
 /// Scores that become weights together: a few vector registers of the widest machine.
@@ -11,9 +9,20 @@ const BLOCK: usize = 64;
 
 /// As [`Attention::run`]; the plain level is that.
 pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
-    if level == Level::Plain {
-        return a.run(queries, y);
+    match level {
+        Level::Plain => a.run(queries, y),
+        _ => on_level(level, a, queries, y),
     }
+}
+
+on_registers!(
+    /// As [`attended`].
+    on_level(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) = attended
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn attended(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
     let mut block = [0.0f32; BLOCK];
     for (i, y) in y.chunks_exact_mut(a.outputs.max(1)).enumerate() {
         let (t, h) = (i / a.heads, i % a.heads);
@@ -32,7 +41,7 @@ pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mu
                 continue;
             }
             weights.iter_mut().for_each(|w| *w -= top);
-            unary_in_place(level, Unary::Exp, weights);
+            exponentials(weights);
             if start > 0 {
                 let scale = libm::expf(before - top);
                 sum *= scale;

@@ -107,6 +107,12 @@ fn each(y: &mut [f32], f: impl Fn(f32) -> f32) {
     rest.iter_mut().for_each(|y| *y = f(*y));
 }
 
+/// `y[i] = e^y[i]`, in the instructions of who calls it.
+#[inline(always)]
+pub(super) fn exponentials(y: &mut [f32]) {
+    each(y, exp);
+}
+
 /// `e^x` as `2^n · e^r` with `|r| ≤ ½ ln 2`; `e^r` is its Taylor series, whose next term is below half
 /// a rounding. What is less than about 1.2e-38 is zero.
 #[inline(always)]

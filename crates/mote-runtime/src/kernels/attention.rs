@@ -23,6 +23,7 @@ pub struct Attention<'a> {
 
 impl<'a> Attention<'a> {
     /// Rows of a window.
+    #[inline]
     #[must_use]
     pub fn window(&self) -> usize {
         self.bias.len() / self.heads.max(1)
@@ -30,16 +31,19 @@ impl<'a> Attention<'a> {
 
     /// How well `query` of row `t` and head `h` meets place `j` of its window; outside, only the bias
     /// counts.
+    #[inline]
     pub(crate) fn score(&self, query: &[f32], t: usize, h: usize, j: usize) -> f32 {
         let met = self.row(self.keys, self.width, t, h, j).map_or(0.0, |key| dot(query, key));
         met + self.bias[h * self.window() + j]
     }
 
     /// The value at place `j` of a window, if it is not outside.
+    #[inline]
     pub(crate) fn value(&self, t: usize, h: usize, j: usize) -> Option<&'a [f32]> {
         self.row(self.values, self.outputs, t, h, j)
     }
 
+    #[inline]
     fn row(
         &self,
         rows: &'a [f32],
@@ -74,6 +78,7 @@ impl<'a> Attention<'a> {
 }
 
 /// The greater of both; a NaN stays.
+#[inline]
 pub(crate) fn greater(a: f32, b: f32) -> f32 {
     if a >= b || a.is_nan() { a } else { b }
 }
