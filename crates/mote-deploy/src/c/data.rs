@@ -79,7 +79,7 @@ pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
                 array(&mut text, &format!("const int32_t {prefix}_t{id}"), x.iter().map(word));
             }
             Table::Halves(x) => {
-                array(&mut text, &format!("const uint32_t {prefix}_t{id}"), x.iter())
+                array(&mut text, &format!("const uint32_t {prefix}_t{id}"), x.iter());
             }
             Table::I8(x) => array(&mut text, &format!("const int8_t {prefix}_t{id}"), x.iter()),
             Table::Bytes(x) => words(&mut text, prefix, id, x),

@@ -27,7 +27,7 @@ pub(super) fn tables(firmware: &Firmware, files: &mut Files) {
             Table::I32(list) => array(&mut text, id, "i32", list.iter().map(ToString::to_string)),
             Table::I8(list) => array(&mut text, id, "i8", list.iter().map(ToString::to_string)),
             Table::Halves(list) => {
-                array(&mut text, id, "u32", list.iter().map(ToString::to_string))
+                array(&mut text, id, "u32", list.iter().map(ToString::to_string));
             }
             Table::Bytes(bytes) => {
                 packed = true;
