@@ -11,6 +11,7 @@
 
 mod adapters;
 mod clip;
+mod equalize;
 mod error;
 mod fidelity;
 mod gram;

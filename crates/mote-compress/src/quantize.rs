@@ -14,6 +14,7 @@ use mote_format::{Tensors, Verified};
 
 use crate::{
     Bits, Clip, Error, Found, Ranges, Sample,
+    equalize::{equalize, found},
     gram::Grams,
     ranges::{extents, unfuse},
     verified,
@@ -36,6 +37,9 @@ pub struct Scheme {
     /// Whether biases make up for what the rounding of weights adds to the mean of each output on the samples
     /// that ranges come from (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
     pub correct_biases: bool,
+    /// Whether channels that only layers read become about equally large first, where that is possible: all of
+    /// an activation share one step (Nagel et al. 2019, section 4.1; Xiao et al. 2023, arXiv 2211.10438).
+    pub equalize: bool,
 }
 
 /// How weights become integers.
@@ -61,6 +65,7 @@ impl From<Bits> for Scheme {
             clip: Clip::default(),
             rounding: Rounding::default(),
             correct_biases: true,
+            equalize: true,
         }
     }
 }
@@ -116,10 +121,19 @@ pub(crate) fn quantize_on(
     shown: Shown<'_>,
     scheme: Scheme,
 ) -> Result<(Verified, Tensors), Error> {
-    let (Shown { usual, unusual }, Scheme { width, clip, rounding, correct_biases }) =
-        (shown, scheme);
+    let (
+        Shown { usual, unusual },
+        Scheme { width, clip, rounding, correct_biases, equalize: equal },
+    ) = (shown, scheme);
     crate::refuse_integers(program)?;
     let program = unfuse(program, tensors)?;
+    // What has learned to be rounded has done so as it is.
+    let equal = match equal && *grids == Grids::default() {
+        true => Some(equalize(&program, tensors, usual)?),
+        false => None,
+    };
+    let equal = equal.as_ref().map(found);
+    let tensors = equal.as_ref().unwrap_or(tensors);
     let ranges = Ranges::observe(&program, tensors, usual)?;
     let beyond = extents(&program, tensors, unusual)?;
     let plan = Plan::new(&program, |id| {

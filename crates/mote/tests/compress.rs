@@ -26,7 +26,7 @@ fn every_way_makes_a_model_smaller_that_still_scores() {
         &["--low-rank", "0.5", "--repair", "50", "--bits", "32"],
         &["--prune", "0.3", "--low-rank", "0.3", "--repair", "50", "--bits", "4"],
         &["--prune", "0.3", "--importance", "taylor", "--spread", "automatic", "--repair", "0"],
-        &["--rounding", "nearest", "--ranges", "mse", "--plain-biases"],
+        &["--rounding", "nearest", "--ranges", "mse", "--plain-biases", "--plain-channels"],
         &["--bits", "16"],
         &["--bits", "6"],
         &["--bits", "4", "--rounding", "learned", "--repair", "50"],

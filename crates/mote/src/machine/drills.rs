@@ -226,6 +226,7 @@ impl Drill {
         let scheme = Scheme {
             rounding: mote_compress::Rounding::Nearest,
             correct_biases: false,
+            equalize: false,
             ..bits.into()
         };
         let (program, tensors) = quantize(&self.program, &self.tensors(), shown, scheme).ok()?;

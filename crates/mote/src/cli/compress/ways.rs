@@ -66,6 +66,9 @@ pub(super) struct Ways {
     /// Biases do not make up for what rounded weights add to the mean of an output
     #[arg(long)]
     plain_biases: bool,
+    /// Channels that only layers read stay as large as they are, though all of an activation share one step
+    #[arg(long)]
+    plain_channels: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -233,7 +236,8 @@ impl Ways {
             Rounds::Learned => Rounding::Learned,
         };
         let correct_biases = !self.plain_biases;
-        Numbers::Integers(Scheme { width, clip, rounding, correct_biases })
+        let equalize = !self.plain_channels;
+        Numbers::Integers(Scheme { width, clip, rounding, correct_biases, equalize })
     }
 }
 
