@@ -28,6 +28,7 @@ FAMILIES = {
 }
 SETS = {"skab": ("skab", "valve1/0.csv.gz", True), "ett": ("ett", "ETTh1.csv.gz", False)}
 REAL = ["--bits", "32"]
+PLAIN = ["--plain-biases", "--plain-channels"]
 SHARES = [0.3, 0.5, 0.7, 0.85]
 percent = lambda share: f"{100 * share:.0f} %"
 PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
@@ -35,11 +36,12 @@ THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in
 WAYS = {
     "FP16": ["--bits", "16"],
     "INT8": ["--bits", "8"],
-    "INT8, each to the nearest": ["--bits", "8", "--rounding", "nearest", "--plain-biases"],
+    "INT8, each to the nearest": ["--bits", "8", "--rounding", "nearest", *PLAIN],
     "INT4 for half of the weights": ["--bits", "6"],
     "INT4": ["--bits", "4"],
-    "INT4, each to the nearest": ["--bits", "4", "--rounding", "nearest", "--plain-biases"],
+    "INT4, each to the nearest": ["--bits", "4", "--rounding", "nearest", *PLAIN],
     "INT4, biases as they are": ["--bits", "4", "--plain-biases"],
+    "INT4, channels as they are": ["--bits", "4", "--plain-channels"],
     "INT4, learned": ["--bits", "4", "--rounding", "learned"],
     **PRUNED,
     "50 % pruned, by magnitude": ["--prune", "0.5", "--importance", "magnitude", *REAL],
@@ -63,7 +65,7 @@ NAMES = {
 # Pairs that say whether a method is worth its trouble: (better?, plain).
 DUELS = [
     ("INT8", "INT8, each to the nearest"), ("INT4", "INT4, each to the nearest"),
-    ("INT4", "INT4, biases as they are"), ("INT4, learned", "INT4"), ("INT4 for half of the weights", "INT4"),
+    ("INT4", "INT4, biases as they are"), ("INT4", "INT4, channels as they are"), ("INT4, learned", "INT4"), ("INT4 for half of the weights", "INT4"),
     ("50 % zeros", "50 % zeros, the smallest"), ("50 % zeros", "2 zeros of 4"),
     ("50 % pruned", "50 % pruned, by magnitude"), ("50 % pruned", "50 % pruned, by gradients, automatic"),
     ("50 % by lower rank", "50 % by lower rank, uniform"),

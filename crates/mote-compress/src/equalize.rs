@@ -61,8 +61,8 @@ fn scale(tensors: &mut Tensors, name: &str, factor: impl Fn(usize) -> f32) {
     let tensor = tensors[name].tensor();
     let scaled: Vec<f32> =
         elements(&tensor).into_iter().enumerate().map(|(i, x)| x * factor(i)).collect();
-    let shape = tensor.shape.clone();
-    tensors.insert(name.to_owned(), Array::new(shape, &scaled));
+    let array = Array::new(tensor.shape, &scaled);
+    tensors.insert(name.to_owned(), array);
 }
 
 /// The greatest size of each channel of each pair.

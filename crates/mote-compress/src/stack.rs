@@ -43,7 +43,7 @@ pub enum Numbers {
     Single,
     /// Weights are of half precision; see [`halve`].
     Half,
-    /// Integers; see [`quantize`].
+    /// Integers; see [`quantize`](crate::quantize).
     Integers(Scheme),
 }
 
@@ -114,7 +114,7 @@ impl Stacked {
     ///
     /// # Errors
     ///
-    /// As [`quantize`] and [`halve`].
+    /// As [`quantize`](crate::quantize) and [`halve`].
     pub fn narrowed<'s>(
         &self,
         shown: impl Into<Shown<'s>>,
@@ -138,7 +138,7 @@ impl Stacked {
     ///
     /// # Errors
     ///
-    /// As [`repair`] and [`quantize`].
+    /// As [`repair`] and [`quantize`](crate::quantize).
     pub fn rounded(
         mut self,
         teacher: (&Verified, &Found<'_>),

@@ -272,11 +272,11 @@ fn channels_of_one_size_lose_less() {
     for (name, of) in [("t0", 24), ("t1", 1)] {
         let w = tensors[name].tensor().reals().unwrap();
         let scaled: Vec<f32> = w.iter().enumerate().map(|(i, w)| w * factor(i / of)).collect();
-        tensors.insert(name.into(), Array::new(tensors[name].tensor().shape.clone(), &scaled));
+        tensors.insert(name.into(), Array::new(tensors[name].tensor().shape, &scaled));
     }
     let w = tensors["t2"].tensor().reals().unwrap();
     let scaled: Vec<f32> = w.iter().enumerate().map(|(i, w)| w / factor(i % 16)).collect();
-    tensors.insert("t2".into(), Array::new(tensors["t2"].tensor().shape.clone(), &scaled));
+    tensors.insert("t2".into(), Array::new(tensors["t2"].tensor().shape, &scaled));
     let tensors = found(&tensors);
     let (seen, held) = (samples(64, 120, 1), samples(32, 120, 2));
     let near = |equalize| {
