@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use arbitrary::Unstructured;
-use mote_compress::{Bits, Found, quantize};
+use mote_compress::{Bits, Found, halve, quantize};
 use mote_format::{
     Array, Dtype, Manifest, Op, Program, Quantization, Tensors, ValueId, Verified,
     manifest::{Density, Lineage, Window},
@@ -53,13 +53,14 @@ fn file(programs: Vec<Program>, tensors: &Tensors) -> Vec<u8> {
         window: Window { length: 1, tail: 1 },
         detector: None,
         generator: None,
+        margins: None,
         programs,
         lineage: Lineage::default(),
     };
     model::write(&manifest, tensors)
 }
 
-/// A causal network: as it is, advancing by one sample, in eight bits and in four.
+/// A causal network: as it is, advancing by one sample, in eight bits and in four, and in half precision.
 fn nets() -> Vec<Vec<u8>> {
     let mut net = Net::default();
     net.program.values.push(Value::f32([8, 3]));
@@ -95,6 +96,8 @@ fn nets() -> Vec<Vec<u8>> {
         let (small, made) = quantize(&verified, &found, &samples, bits).unwrap();
         files.push(file(vec![(*small).clone()], &made));
     }
+    let (small, made) = halve(&verified, &found).unwrap();
+    files.push(file(vec![(*small).clone()], &made));
     files
 }
 
