@@ -12,7 +12,7 @@ use mote_format::{
     shape,
 };
 
-use crate::{Error, elements, integers::Layout, verified};
+use crate::{Error, elements, integers::Layout, repair::is_masked, verified};
 
 /// A program with adapters beside its layers.
 pub(crate) struct Adapted {
@@ -49,18 +49,22 @@ impl Adapted {
         of(DOWN) || of(UP)
     }
 
-    /// Adds what adapters add to the weights `tensors` of the program without them.
+    /// Adds what adapters add to the weights `tensors` of the program without them, but for zeros among others.
     pub(crate) fn merge(&self, tensors: &mut Tensors) {
         for (name, layout) in &self.layers {
             let of = |name: &str| elements(&self.tensors[name].tensor());
             let (down, up) = (of(&format!("{name}{DOWN}")), of(&format!("{name}{UP}")));
             let shape = tensors[name].tensor().shape.to_vec();
             let mut w = of(name);
+            let zeros = is_masked(&w).then(|| w.clone());
             let runs = w.chunks_exact_mut(layout.inputs.max(1));
             for (run, up) in runs.zip(up.chunks_exact(self.rank)) {
                 for (up, down) in up.iter().zip(down.chunks_exact(layout.inputs.max(1))) {
                     run.iter_mut().zip(down).for_each(|(w, down)| *w += up * down);
                 }
+            }
+            for (w, before) in w.iter_mut().zip(zeros.iter().flatten()) {
+                *w = if *before == 0.0 { 0.0 } else { *w };
             }
             tensors.insert(name.clone(), Array::new(shape, &w));
         }

@@ -15,11 +15,12 @@ use mote_format::{
 
 use crate::{Error, Found, Sample, elements, ranges::replay};
 
-/// The tensors of `program` with channels equalized by `samples`, where that is possible.
+/// The tensors of `program` with channels equalized by what they are on `samples`, usual ones and others that
+/// they should not be shut out by, where that is possible.
 pub(crate) fn equalize(
     program: &Verified,
     tensors: &Found<'_>,
-    samples: &[Sample],
+    samples: [&[Sample]; 2],
 ) -> Result<Tensors, Error> {
     let mut made: Tensors = tensors.iter().map(|(n, t)| (n.clone(), t.to_array())).collect();
     let pairs = pairs(program);
@@ -69,23 +70,28 @@ fn scale(tensors: &mut Tensors, name: &str, factor: impl Fn(usize) -> f32) {
 fn sizes(
     program: &Verified,
     tensors: &Found<'_>,
-    samples: &[Sample],
+    samples: [&[Sample]; 2],
     pairs: &[Pair],
 ) -> Result<Vec<Vec<f32>>, Error> {
     let channels = |pair: &Pair| pair.values.first().map_or(0, |value| last(program, *value));
     let mut sizes: Vec<Vec<f32>> = pairs.iter().map(|pair| vec![0.0; channels(pair)]).collect();
     let of: BTreeMap<usize, usize> =
         pairs.iter().enumerate().flat_map(|(i, p)| p.values.iter().map(move |v| (*v, i))).collect();
-    replay(program, tensors, samples, |_, next, instance| {
-        let Some(op) = next.checked_sub(1).map(|done| &program.ops[done]) else { return Ok(()) };
-        if let Some(&pair) = of.get(&op.result().index()) {
-            let sizes = &mut sizes[pair];
-            for row in instance.output(op.result()).chunks(sizes.len().max(1)) {
-                sizes.iter_mut().zip(row).for_each(|(size, x)| *size = size.max(x.abs()));
+    for samples in samples {
+        replay(program, tensors, samples, |_, next, instance| {
+            let Some(op) = next.checked_sub(1).map(|done| &program.ops[done]) else {
+                return Ok(());
+            };
+            if let Some(&pair) = of.get(&op.result().index()) {
+                let sizes = &mut sizes[pair];
+                for row in instance.output(op.result()).chunks(sizes.len().max(1)) {
+                    let finite = sizes.iter_mut().zip(row).filter(|(_, x)| x.is_finite());
+                    finite.for_each(|(size, x)| *size = size.max(x.abs()));
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        })?;
+    }
     Ok(sizes)
 }
 

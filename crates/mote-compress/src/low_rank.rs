@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use mote_eval::symmetric::{Eigen, eigen};
 use mote_format::{Array, Dtype, Op, Program, Tensors, ValueId, Verified, program::Value};
 
-use crate::{Error, Found, Sample, elements, gram::Grams, verified};
+use crate::{Error, Found, Sample, elements, gram::Grams, repair::is_masked, verified};
 
 /// How a program is factorized.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,7 +157,12 @@ fn layers(program: &Program, tensors: &Found<'_>, grams: &Grams, metric: Metric)
         if known || outputs.min(inputs) < 2 || !only_weights(program, name) {
             continue;
         }
-        let weights: Vec<f64> = elements(&tensors[name]).into_iter().map(f64::from).collect();
+        let weights = elements(&tensors[name]);
+        if is_masked(&weights) {
+            // A product of two thin layers has no zeros where this one has to have some.
+            continue;
+        }
+        let weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
         let gram = match metric {
             Metric::Results => grams.of(name).map(|gram| gram.mean()),
             Metric::Weights => None,

@@ -127,9 +127,11 @@ pub(crate) fn quantize_on(
     ) = (shown, scheme);
     crate::refuse_integers(program)?;
     let program = unfuse(program, tensors)?;
-    // What has learned to be rounded has done so as it is.
-    let equal = match equal && *grids == Grids::default() {
-        true => Some(equalize(&program, tensors, usual)?),
+    // What has learned to be rounded has done so as it is, its biases too.
+    let learned = *grids != Grids::default();
+    let correct_biases = correct_biases && !learned;
+    let equal = match equal && !learned {
+        true => Some(equalize(&program, tensors, [usual, unusual])?),
         false => None,
     };
     let equal = equal.as_ref().map(found);

@@ -31,8 +31,6 @@ pub struct Repair {
     pub rate: f32,
     /// Which numbers learn.
     pub update: Update,
-    /// Weights that are zero stay zero.
-    pub hold_zeros: bool,
     /// What samples are drawn by.
     pub seed: u64,
 }
@@ -47,14 +45,14 @@ pub enum Update {
     /// al. 2021, BitFit, arXiv 2106.10199; Cai et al. 2020, TinyTL, arXiv 2007.11622).
     Biases,
     /// Biases, gains, and for each layer two thin matrices of this rank, at least one, which are merged into its
-    /// weights in the end (Hu et al. 2021, LoRA, arXiv 2106.09685). What is zero does not stay so.
+    /// weights in the end (Hu et al. 2021, LoRA, arXiv 2106.09685).
     Adapters(usize),
 }
 
 impl Default for Repair {
     /// As long as a short training, at the rate of one: it takes seconds.
     fn default() -> Self {
-        Self { steps: 2000, batch: 16, rate: 2e-3, update: Update::All, hold_zeros: false, seed: 0 }
+        Self { steps: 2000, batch: 16, rate: 2e-3, update: Update::All, seed: 0 }
     }
 }
 
@@ -83,7 +81,14 @@ pub struct Lesson<'a> {
 /// Every so many samples one is held back.
 const HELD: usize = 8;
 
-/// Trains the weights of `student`. `progress` is told the steps done, of how many, and may break off: then
+/// Whether some weights of a layer are zero and others are not: then they were taken out, or are never to be
+/// there, as in a flow whose values are told in an order. They stay zero in every pass.
+#[must_use]
+pub fn is_masked(w: &[f32]) -> bool {
+    w.contains(&0.0) && w.iter().any(|w| *w != 0.0)
+}
+
+/// Trains the weights of `student`, but for zeros among other weights. `progress` is told the steps done, of how many, and may break off: then
 /// what was learned so far counts.
 ///
 /// # Errors
@@ -104,7 +109,7 @@ pub fn repair(
     match how.update {
         Update::Adapters(rank) => {
             let adapted = Adapted::new(student, tensors, rank.max(1), how.seed)?;
-            adapted.repair(tensors, lesson, how, progress)
+            adapted.repair(student, tensors, lesson, how, progress)
         }
         Update::All => learn(student, tensors, lesson, how, (&trainable(student), None), progress),
         Update::Biases => {
@@ -118,15 +123,16 @@ pub fn repair(
 impl Adapted {
     fn repair(
         mut self,
+        student: &Verified,
         tensors: &mut Tensors,
         lesson: Lesson<'_>,
         how: Repair,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Repaired, Error> {
+        let before = tensors.clone();
         let mut trained = trainable(&self.program);
         let weights = weights(&self.program);
         trained.retain(|name| !weights.contains(name) || self.is_adapter(name));
-        let how = Repair { hold_zeros: false, ..how };
         let mut learned = std::mem::take(&mut self.tensors);
         let done = learn(&self.program, &mut learned, lesson, how, (&trained, None), progress)?;
         for (name, array) in tensors.iter_mut() {
@@ -134,7 +140,13 @@ impl Adapted {
         }
         self.tensors = learned;
         self.merge(tensors);
-        Ok(done)
+        // Zeros that stayed zero are not what was learned: what is left is measured again.
+        let check = Repair { steps: 0, ..how };
+        let merged = learn(student, tensors, lesson, check, (&trainable(student), None), progress)?;
+        if merged.before >= done.before {
+            tensors.clone_from(&before);
+        }
+        Ok(Repaired { after: merged.before.min(done.before), ..done })
     }
 }
 
@@ -164,9 +176,7 @@ pub(crate) fn learn(
     let start = |name: &str| found[name].elements().expect("trained tensors are real numbers");
     let learner = Learner::new(learning, LOSS, start);
     let mut school = School { learner, teaching, lesson, inputs: student.inputs.len() };
-    if how.hold_zeros {
-        school.learner.hold_zeros();
-    }
+    school.learner.hold_zeros(|name, w| tensors[name].tensor().shape.len() > 1 && is_masked(w));
     round.iter().for_each(|round| school.learner.round(round));
     let (held, shown): (Vec<_>, Vec<_>) = (0..samples.len()).partition(|i| i % HELD == 0);
     let before = school.error(&held)?;

@@ -24,7 +24,7 @@ pub struct Sparsity {
 /// Which places may become zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pattern {
-    /// This share of the weights of each output, 0 to below 1, wherever they are.
+    /// This share of the weights of each output that are not zero yet, 0 to below 1, wherever they are.
     Share(f64),
     /// Of each so many weights in a row of inputs all but a few: 2 of 4 is what machines have units for.
     Few {
@@ -120,16 +120,6 @@ impl Pattern {
             Self::Few { of, .. } => of,
         }
     }
-
-    /// How many of `n` weights in a row become zero, where `gone` of `seen` have so far.
-    fn zeros(self, n: usize, gone: usize, seen: usize) -> usize {
-        match self {
-            Self::Share(share) => {
-                (((seen + n) as f64 * share).round() as usize).saturating_sub(gone).min(n)
-            }
-            Self::Few { kept, .. } => n.saturating_sub(kept),
-        }
-    }
 }
 
 /// What a weight costs.
@@ -165,20 +155,28 @@ fn thin(run: &mut [f32], pattern: Pattern, costs: &Costs<'_>) {
     let (mut gone, mut seen) = (0, 0);
     for from in (0..run.len()).step_by(among).rev() {
         let part = from..run.len().min(from + among);
-        let wanted: Vec<f32> =
-            part.clone().map(|i| run[i] + costs.correction(i, &errors)).collect();
-        let zeros = pattern.zeros(part.len(), gone, seen);
-        let mut ranked: Vec<usize> = part.clone().collect();
-        let cost = |i: &usize| costs.of(*i, wanted[*i - from]);
-        ranked.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
-        let zero = &ranked[..zeros];
-        for i in part.clone().rev() {
-            let best = run[i] + costs.correction(i, &errors);
-            let made = if zero.contains(&i) { 0.0 } else { best };
+        let best = |i: usize, errors: &[f64], run: &[f32]| run[i] + costs.correction(i, errors);
+        // What is zero already stays so, and is none of those that are chosen.
+        let mut ranked: Vec<(f64, usize)> = part
+            .clone()
+            .filter(|&i| run[i] != 0.0)
+            .map(|i| (costs.of(i, best(i, &errors, run)), i))
+            .collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let zeros = match pattern {
+            Pattern::Share(share) => {
+                let all = ((seen + ranked.len()) as f64 * share).round() as usize;
+                all.saturating_sub(gone).min(ranked.len())
+            }
+            Pattern::Few { kept, .. } => ranked.len().saturating_sub(kept),
+        };
+        let goes: Vec<usize> = ranked[..zeros].iter().map(|(_, i)| *i).collect();
+        for i in part.rev().filter(|&i| run[i] != 0.0).collect::<Vec<_>>() {
+            let made = if goes.contains(&i) { 0.0 } else { best(i, &errors, run) };
             errors[i] = f64::from(run[i]) - f64::from(made);
             run[i] = made;
         }
-        (gone, seen) = (gone + zeros, seen + part.len());
+        (gone, seen) = (gone + zeros, seen + ranked.len());
     }
 }
 

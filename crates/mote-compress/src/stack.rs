@@ -80,9 +80,8 @@ impl Stack {
         let arrays = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.to_array()));
         let mut now = (program.clone(), arrays.collect::<Tensors>());
         let (mut repairs, mut ports) = (Vec::new(), Ports::default());
-        let mut mended = |now: &mut (Verified, Tensors), ports: &Ports, sparse: bool| {
+        let mut mended = |now: &mut (Verified, Tensors), ports: &Ports| {
             let Some(how) = self.repair else { return Ok(()) };
-            let how = Repair { hold_zeros: how.hold_zeros || sparse, ..how };
             let lesson = Lesson { teacher: (program, tensors), samples, ports };
             repairs.push(repair(&now.0, &mut now.1, lesson, how, progress)?);
             Ok::<_, Error>(())
@@ -92,15 +91,15 @@ impl Stack {
             let pruned = prune(&now.0, &found(&now.1), samples, how)?;
             (now, ports) = ((pruned.program, pruned.tensors), pruned.ports);
             left = samples.iter().map(|sample| ports.of_inputs(sample)).collect();
-            mended(&mut now, &ports, false)?;
+            mended(&mut now, &ports)?;
         }
         if let Some(how) = self.low_rank {
             now = factorize(&now.0, &found(&now.1), &left, how)?;
-            mended(&mut now, &ports, false)?;
+            mended(&mut now, &ports)?;
         }
         if let Some(how) = self.sparsity {
             now.1 = sparsify(&now.0, &found(&now.1), &left, how)?;
-            mended(&mut now, &ports, true)?;
+            mended(&mut now, &ports)?;
         }
         let made =
             Stacked { program: now.0, tensors: now.1, ports, repairs, grids: Grids::default() };
@@ -133,8 +132,8 @@ impl Stacked {
         Ok(Self { program, tensors, ..self.clone() })
     }
 
-    /// The same with weights that have learned to be rounded, where `stack` says that they do: what they are
-    /// before the rounding.
+    /// The same with weights that have learned to be rounded, where `stack` says that they do, whatever else its repair
+    /// updates: what they are before the rounding.
     ///
     /// # Errors
     ///
@@ -150,9 +149,9 @@ impl Stacked {
         else {
             return Ok(self);
         };
-        let how = stack.repair.unwrap_or_default();
-        let hold_zeros = how.hold_zeros || stack.sparsity.is_some();
-        let how = Repair { rate: ROUNDING * how.rate, hold_zeros, ..how };
+        // Nobody learns where nothing is repaired.
+        let Some(how) = stack.repair else { return Ok(self) };
+        let how = Repair { rate: ROUNDING * how.rate, ..how };
         let left = self.left(samples);
         (self.grids, self.tensors) =
             Grids::new(&self.program, &found(&self.tensors), &left, width)?;

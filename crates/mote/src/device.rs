@@ -24,14 +24,14 @@ pub struct Device {
     pub ram: usize,
 }
 
-/// Bytes of flash that the code of a program takes, at most; `docs/results/firmware.md` has what it takes.
+/// Bytes of flash that are taken for the code of a program; `docs/results/boards.md` has what it took.
 pub const CODE: usize = 24 << 10;
-/// Bytes of stack that it takes, at most.
+/// Bytes that are taken for its stack.
 pub const STACK: usize = 1 << 10;
 
-/// The devices that are known by name, by the data sheets of their makers: memories of the chip itself, but for
+/// The devices that are known by name, by the data sheets of their makers: memories of the chip itself, the largest in one piece, but for
 /// the flash of the RP2040 and RP2350, which is that of the boards Pico and Pico 2. The two that are called after
-/// their processor have what the smallest parts with it have.
+/// their processor stand for small parts with it.
 pub const DEVICES: &[Device] = &[
     device("cortex-m4", "Cortex-M4", Kernels::Dsp, 64, 32),
     device("cortex-m55", "Cortex-M55", Kernels::Mve, 64, 32),
@@ -39,7 +39,7 @@ pub const DEVICES: &[Device] = &[
     device("stm32l412", "Cortex-M4", Kernels::Dsp, 128, 40),
     device("stm32l432", "Cortex-M4", Kernels::Dsp, 256, 64),
     device("stm32l4r5", "Cortex-M4", Kernels::Dsp, 2048, 640),
-    device("stm32h743", "Cortex-M7", Kernels::Dsp, 2048, 1024),
+    device("stm32h743", "Cortex-M7", Kernels::Dsp, 2048, 512),
     device("nrf52833", "Cortex-M4", Kernels::Dsp, 512, 128),
     device("nrf52840", "Cortex-M4", Kernels::Dsp, 1024, 256),
     device("nrf5340", "Cortex-M33", Kernels::Dsp, 1024, 512),

@@ -297,7 +297,9 @@ impl<'a> Emitter<'a> {
         let (w, layout, least) = self.weights(op);
         let (_, id) = self.operands(op);
         let name = self.program.values[id.index()].tensor.as_deref().unwrap_or_default();
-        if let Some(learned) = self.read.grids.integers(name, &w) {
+        // But where sums of the learned scales would not hold the bias.
+        let holds = |made: &Integers| made.scale.iter().zip(&least).all(|(s, least)| s >= least);
+        if let Some(learned) = self.read.grids.integers(name, &w).filter(holds) {
             return learned;
         }
         let factor = self.read.grams.of(name).map(Gram::factor);

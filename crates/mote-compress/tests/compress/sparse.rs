@@ -3,7 +3,7 @@
 use mote_compress::{
     Bits, Choice, Error, Pattern, Ports, Repair, Sparsity, Stack, fidelity, quantize, sparsify,
 };
-use mote_format::{Dtype, Tensors, ValueId, Verified, program::Unary};
+use mote_format::{Array, Dtype, Tensors, ValueId, Verified, program::Unary};
 
 use crate::net::{Net, found, samples};
 
@@ -108,4 +108,27 @@ fn a_pattern_that_leaves_nothing_is_refused() {
     }
     let how = Sparsity { pattern: Pattern::Share(0.5), choice: Choice::Magnitude };
     assert_eq!(sparsify(&program, &found(&tensors), &[], how).unwrap_err(), Error::NoSamples);
+}
+
+/// What was zero is none of those that are chosen, and stays.
+#[test]
+fn zeros_that_were_there_stay() {
+    let (program, mut tensors) = network();
+    let masked = "t2";
+    let mut w = tensors[masked].tensor().reals().unwrap();
+    w.iter_mut().step_by(3).for_each(|w| *w = 0.0);
+    let shape = tensors[masked].tensor().shape;
+    tensors.insert(masked.into(), Array::new(shape, &w));
+    let seen = samples(32, 48, 1);
+    for pattern in [Pattern::Share(0.5), Pattern::Few { kept: 2, of: 4 }] {
+        let how = Sparsity { pattern, choice: Choice::Compensated };
+        let made = sparsify(&program, &found(&tensors), &seen, how).unwrap();
+        let after = made[masked].tensor().reals().unwrap();
+        assert!(w.iter().zip(&after).all(|(before, after)| *before != 0.0 || *after == 0.0));
+        let left = |w: &[f32]| w.iter().filter(|w| **w != 0.0).count();
+        if pattern == Pattern::Share(0.5) {
+            let half = left(&w) / 2;
+            assert!(left(&after).abs_diff(half) <= 32, "{} of {half}", left(&after));
+        }
+    }
 }

@@ -92,13 +92,16 @@ impl<'m> Learner<'m> {
         learner
     }
 
-    /// Numbers that are zero now stay so: what was pruned is not learned again.
-    pub fn hold_zeros(&mut self) {
+    /// Numbers that are zero now stay so in the tensors that `of` says: what was taken out, or never was there, is not
+    /// learned.
+    pub fn hold_zeros(&mut self, of: impl Fn(&str, &[f32]) -> bool) {
         self.held = vec![false; self.sums.len()];
         for part in &self.parts {
             let now = self.instance.output(part.state);
-            for (held, w) in self.held[part.first..].iter_mut().zip(now) {
-                *held = *w == 0.0;
+            if of(&part.name, now) {
+                for (held, w) in self.held[part.first..].iter_mut().zip(now) {
+                    *held = *w == 0.0;
+                }
             }
         }
     }

@@ -293,7 +293,7 @@ fn a_line_is_learned_and_zeros_are_held() {
         }
     }
     let mut learner = learner(&program, &tensors, Level::Plain);
-    learner.hold_zeros();
+    learner.hold_zeros(|_, _| true);
     learn(&mut learner, 20);
     assert_eq!(numbers(&learner), [0.0; 3]);
 }

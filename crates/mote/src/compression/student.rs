@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use mote_compress::{Lesson, Ports, Repair, Repaired, join, repair, side_by_side};
+use mote_compress::{Lesson, Ports, Repair, Repaired, is_masked, join, repair, side_by_side};
 use mote_data::Scaling;
 use mote_format::{Tensors, Verified, container::Tensor, model};
 use mote_learn::{layout::Layout, parts::Standardize};
@@ -43,6 +43,15 @@ pub(super) fn teach(
         )));
     }
     let whole = ground.model;
+    let masked = |tensor: &Tensor<'_>| {
+        tensor.shape.len() > 1 && tensor.reals().is_some_and(|w| is_masked(&w))
+    };
+    if let Some((name, _)) = whole.tensors.iter().find(|(_, tensor)| masked(tensor)) {
+        return Err(Error::Usage(format!(
+            "wanted a model whose layers are whole for a student, found zeros among the weights `{name}`: values that \
+             are told in an order would not be any more"
+        )));
+    }
     let recipe = Recipe { model: ground.recipe.model.thinner(share), ..ground.recipe.clone() };
     let schema = &whole.manifest.schema;
     let scaling = Scaling::fit(&ground.train, Default::default());
