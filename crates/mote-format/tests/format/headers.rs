@@ -88,9 +88,9 @@ fn refuses_shapes_and_types_beyond_the_limits() {
         check(&shape(s), &format!("tensor `a`: wanted a shape within the limits, found [{s}]"));
     }
     let dtype = |dtype: &str| container_of(&entry("a", dtype, "1", "0,4"), 4);
-    for d in ["F16", "f32", "I64", ""] {
+    for d in ["BF16", "f32", "I64", ""] {
         let wanted =
-            format!("tensor `a`: wanted a known data type (F32, I32, I8, U8), found \"{d}\"");
+            format!("tensor `a`: wanted a known data type (F32, F16, I32, I8, U8), found \"{d}\"");
         check(&dtype(d), &wanted);
     }
     let many: String =

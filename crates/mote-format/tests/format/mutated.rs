@@ -150,7 +150,8 @@ impl Break {
             }
             Self::Stored(t, d) => {
                 let dtype = &mut header.get_mut(t.get(&names)).unwrap()["dtype"];
-                let others = ["F32", "I32", "I8", "U8", "I4", "F64", "BF16", "BOOL", "f32", ""];
+                let others =
+                    ["F32", "F16", "I32", "I8", "U8", "I4", "F64", "BF16", "BOOL", "f32", ""];
                 let others = others.into_iter().filter(|d| *d != *dtype).collect::<Vec<_>>();
                 *dtype = (*d.get(&others)).into();
             }
