@@ -1,7 +1,7 @@
 //! Thin layers beside thick ones, which learn in their place (Hu et al. 2021, LoRA, arXiv 2106.09685).
 //!
 //! A layer `W` becomes `W + B A`, where `A` leads to a few numbers and `B` from there: only these two are
-//! trained, and what they add is merged into `W` in the end, exactly. A convolution is led to a few channels
+//! trained, and what they add is merged into `W` in the end, but for zeros among others. A convolution is led to a few channels
 //! and from there point by point; a transposed one point by point first.
 
 use std::collections::BTreeMap;

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mote_format::{
     Array, Op, Program, Tensors, ValueId, Verified,
-    container::Tensor,
     program::{Port, Unary},
 };
 
@@ -183,9 +182,4 @@ fn reader<'p>(program: &'p Program, op: &Op) -> Option<(ValueId, &'p str)> {
         }
         _ => None,
     }
-}
-
-/// What is found in `tensors`, in place of those that were given.
-pub(crate) fn found(tensors: &Tensors) -> BTreeMap<String, Tensor<'_>> {
-    tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
 }

@@ -1,5 +1,7 @@
 //! Weights as integers: per output channel in eight bits, or in groups of inputs in four.
 
+use std::collections::BTreeMap;
+
 use mote_format::{Op, Program, ValueId, dtype::GROUP};
 
 use crate::gram::Factor;
@@ -22,6 +24,18 @@ pub(crate) struct Layout {
     pub(crate) inputs: usize,
     /// The outputs are the blocks.
     pub(crate) transposed: bool,
+}
+
+/// The weights of layers of real numbers among `ops`, by name, and how they lie.
+pub(crate) fn layers<'p>(
+    program: &'p Program,
+    ops: impl Iterator<Item = &'p Op>,
+) -> BTreeMap<&'p str, Layout> {
+    let one = |op| {
+        let (w, layout) = Layout::of(program, op)?;
+        Some((program.values[w.index()].tensor.as_deref()?, layout))
+    };
+    ops.filter_map(one).collect()
 }
 
 /// What [`integers`] makes.

@@ -48,6 +48,11 @@ use mote_format::{Dtype, Op, Program, Tensors, Verified, container::Tensor};
 /// Tensors of a file, or of one that is being made, by name.
 pub type Found<'a> = std::collections::BTreeMap<String, mote_format::container::Tensor<'a>>;
 
+/// Tensors that are being made, as such of a file.
+pub(crate) fn found(tensors: &Tensors) -> Found<'_> {
+    tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
+}
+
 /// One sample: for each input of a program its elements, row major.
 pub type Sample = Vec<Vec<f32>>;
 

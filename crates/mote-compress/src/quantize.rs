@@ -14,7 +14,8 @@ use mote_format::{Tensors, Verified};
 
 use crate::{
     Bits, Clip, Error, Found, Ranges, Sample,
-    equalize::{equalize, found},
+    equalize::equalize,
+    found,
     gram::Grams,
     ranges::{extents, unfuse},
     verified,

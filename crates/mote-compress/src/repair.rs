@@ -15,7 +15,7 @@ use mote_runtime::{Adam, Instance, Learner, Level, Loaded};
 use crate::{
     Error, Found, Ports, Sample,
     adapters::Adapted,
-    integers::Layout,
+    integers::layers,
     ranges::{fill, fill_first},
     spread::units,
 };
@@ -170,7 +170,7 @@ pub(crate) fn learn(
     let with_loss = matching(student, &units, tensors)?;
     let stored = |name: &str| tensors.get(name).map(Array::stored);
     let training = mote_runtime::gradient(&with_loss, LOSS, |n| trained.contains(n), stored)?;
-    let found: Found<'_> = tensors.iter().map(|(n, a)| (n.clone(), a.tensor())).collect();
+    let found = crate::found(tensors);
     let teaching = Loaded::from_parts(Level::best(), teacher.0, teacher.1)?.instance();
     let learning = Loaded::from_parts(Level::best(), &training, &found)?.instance();
     let start = |name: &str| found[name].elements().expect("trained tensors are real numbers");
@@ -264,8 +264,7 @@ pub(crate) fn trainable(program: &Program) -> BTreeSet<String> {
 
 /// The tensors of a program that are weights of layers.
 fn weights(program: &Program) -> BTreeSet<String> {
-    let name = |op| program.values[Layout::of(program, op)?.0.index()].tensor.clone();
-    program.ops.iter().filter_map(name).collect()
+    layers(program, program.ops.iter()).into_keys().map(str::to_owned).collect()
 }
 
 /// The program with an input for what each output should be, and the loss as one more output: `√(1 + e²) - 1`

@@ -4,12 +4,12 @@
 //! for files that are packed, and to know how many weights a model needs at all. To make a model smaller
 //! and faster on any machine, [`prune`](crate::prune) it.
 
-use mote_format::{Array, Op, Program, Tensors, Verified};
+use mote_format::{Array, Tensors, Verified};
 
 use crate::{
     Error, Found, Sample, elements,
     gram::{Factor, Gram, Grams},
-    integers::Layout,
+    integers::layers,
 };
 
 /// How weights become zero.
@@ -73,7 +73,7 @@ pub fn sparsify(
         _ => Grams::observe(program, tensors, samples)?,
     };
     let mut made: Tensors = tensors.iter().map(|(n, t)| (n.clone(), t.to_array())).collect();
-    for (name, layout) in layers(program) {
+    for (name, layout) in layers(program, program.ops.iter()) {
         let (tensor, gram) = (&tensors[name], grams.of(name));
         let mut w = elements(tensor);
         let factor = gram.filter(|_| how.choice == Choice::Compensated).map(Gram::factor);
@@ -90,15 +90,6 @@ pub fn sparsify(
         made.insert(name.into(), Array::new(tensor.shape.clone(), &w));
     }
     Ok(made)
-}
-
-/// The weights of each layer by name, and how they lie; each only once.
-fn layers(program: &Program) -> std::collections::BTreeMap<&str, Layout> {
-    let one = |op: &Op| {
-        let (w, layout) = Layout::of(program, op)?;
-        Some((program.values[w.index()].tensor.as_deref()?, layout))
-    };
-    program.ops.iter().filter_map(one).collect()
 }
 
 impl Pattern {

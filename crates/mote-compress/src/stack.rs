@@ -6,7 +6,7 @@ use mote_format::{Tensors, Verified};
 
 use crate::{
     Error, Found, Lesson, LowRank, Ports, Pruning, Repair, Repaired, Rounding, Sample, Scheme,
-    Shown, Sparsity, factorize, halve, prune,
+    Shown, Sparsity, factorize, found, halve, prune,
     quantize::{Grids, quantize_on},
     refuse_integers, repair,
     repair::{learn, trainable},
@@ -168,8 +168,4 @@ impl Stacked {
         let some = samples.iter().step_by(samples.len().div_ceil(QUANTIZED).max(1));
         some.map(|sample| self.ports.of_inputs(sample)).collect()
     }
-}
-
-fn found(tensors: &Tensors) -> Found<'_> {
-    tensors.iter().map(|(name, array)| (name.clone(), array.tensor())).collect()
 }

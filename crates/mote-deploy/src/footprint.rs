@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, lower,
-    steps::{Firmware, Layer, Order, Product, What},
+    steps::{Firmware, Layer, Order, Product},
     tables::Table,
 };
 
@@ -77,7 +77,7 @@ fn tables(firmware: &Firmware, kernels: Kernels) -> usize {
             bytes.len().next_multiple_of(ALIGNED)
         }
     };
-    let matrices: usize = layers(firmware).map(|layer| layer.matrices.len()).sum();
+    let matrices: usize = firmware.layers().map(|(_, layer)| layer.matrices.len()).sum();
     firmware.tables.iter().map(|(_, table)| bytes(table)).sum::<usize>() + matrices * 2 * SLICE
 }
 
@@ -94,17 +94,10 @@ fn memory(firmware: &Firmware, kernels: Kernels) -> usize {
         Product::Integer { order, .. } => words(order),
         Product::Real | Product::Half => 0,
     };
-    let scratch = 4 * layers(firmware).map(order).max().unwrap_or(0);
+    let scratch = 4 * firmware.layers().map(|(_, layer)| order(layer)).max().unwrap_or(0);
     let [arena, gathered] =
         [firmware.arena_bytes, firmware.gathered_bytes].map(|n| n.next_multiple_of(4));
     // Where the oldest row of each ring lies, and whether there was a sample.
     let states = if firmware.states.is_empty() { 0 } else { 4 * firmware.rings + 4 };
     arena + gathered + scratch + states
-}
-
-fn layers(firmware: &Firmware) -> impl Iterator<Item = &Layer> {
-    firmware.steps.iter().filter_map(|step| match &step.what {
-        What::Layer(layer) => Some(layer),
-        _ => None,
-    })
 }

@@ -27,6 +27,16 @@ pub(crate) struct Firmware {
     pub(crate) multiply_adds: u64,
 }
 
+impl Firmware {
+    /// The layers, each with the number of its step.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (usize, &Layer)> {
+        self.steps.iter().enumerate().filter_map(|(i, step)| match &step.what {
+            What::Layer(layer) => Some((i, layer)),
+            _ => None,
+        })
+    }
+}
+
 /// What crosses the border.
 #[derive(Clone, Debug)]
 pub(crate) struct Port {

@@ -212,6 +212,8 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(&["--sparse", "4:2"], 2, "wanted a share such as 0.5, or 2:4");
     refused(&["--flash", "lots"], 2, "wanted bytes such as 500, 64KB or 2MB");
     refused(&["--flash", "8KB", "--bits", "4"], 2, "cannot be used with");
+    refused(&["--flash", "8KB", "--plain-biases"], 2, "cannot be used with");
+    refused(&["--flash", "8KB", "--importance", "taylor"], 2, "cannot be used with");
     refused(&["--flash", "8KB", "--student", "0.5"], 2, "cannot be used with");
     refused(&["--student", "1"], 2, "wanted a share of weights between 0 and 1 for a student");
     refused(&["--max-loss", "little"], 2, "wanted a share such as 5% or 0.05");

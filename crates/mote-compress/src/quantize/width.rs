@@ -9,7 +9,7 @@ use super::plan::{Way, way};
 use crate::{
     Bits, Error, Found, Sample, elements,
     gram::{Gram, Grams},
-    integers::{Layout, integers},
+    integers::{Layout, integers, layers},
     ranges::fill,
     spread::units,
 };
@@ -114,12 +114,7 @@ fn losses(
 
 /// The weights that become integers, by name.
 pub(super) fn weights(program: &Program) -> BTreeMap<&str, Layout> {
-    let layers = program.ops.iter().filter(|op| way(program, op) == Way::Layer);
-    let one = |op| {
-        let (w, layout) = Layout::of(program, op)?;
-        Some((program.values[w.index()].tensor.as_deref()?, layout))
-    };
-    layers.filter_map(one).collect()
+    layers(program, program.ops.iter().filter(|op| way(program, op) == Way::Layer))
 }
 
 /// For each output its numbers on all samples.

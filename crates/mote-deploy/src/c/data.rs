@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Names, body, type_of};
 use crate::{
     golden::{Golden, Sample, Tolerance},
-    steps::{Firmware, Layer, Port, Product, What},
+    steps::{Firmware, Layer, Port, Product},
     tables::Table,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
          #ifndef {guard}_TABLES_H\n#define {guard}_TABLES_H\n\n#include <stddef.h>\n\
          #include <stdint.h>\n",
     );
-    let layers = || layers(firmware);
+    let layers = || firmware.layers();
     let integer = layers().any(|(_, l)| matches!(l.product, Product::Integer { .. }));
     if integer {
         text.push_str("\n#include \"kernels/integer.h\"\n");
@@ -45,13 +45,6 @@ pub(super) fn declarations(firmware: &Firmware, names: &Names) -> String {
     }
     text.push_str("\n#endif\n");
     text
-}
-
-fn layers(firmware: &Firmware) -> impl Iterator<Item = (usize, &Layer)> {
-    firmware.steps.iter().enumerate().filter_map(|(i, step)| match &step.what {
-        What::Layer(layer) => Some((i, layer)),
-        _ => None,
-    })
 }
 
 fn matrix_type(layer: &Layer) -> &'static str {
@@ -94,7 +87,7 @@ pub(super) fn tables(firmware: &Firmware, names: &Names) -> String {
             }
         }
     }
-    for (i, layer) in layers(firmware) {
+    for (i, layer) in firmware.layers() {
         matrices(&mut text, i, layer, names);
     }
     text

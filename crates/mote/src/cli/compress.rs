@@ -98,7 +98,24 @@ struct Wanted {
 }
 
 /// What says the way, so that none is to be searched.
-const WAYS: [&str; 7] = ["student", "prune", "multiple", "low_rank", "sparse", "bits", "rounding"];
+const WAYS: [&str; 16] = [
+    "student",
+    "lessons",
+    "prune",
+    "importance",
+    "spread",
+    "multiple",
+    "low_rank",
+    "metric",
+    "ranks",
+    "sparse",
+    "zeros",
+    "bits",
+    "ranges",
+    "rounding",
+    "plain_biases",
+    "plain_channels",
+];
 
 /// Reads `5%` or `0.05`.
 fn share(text: &str) -> Result<f64, String> {
