@@ -223,7 +223,12 @@ impl<'m> Loaded<'m> {
     ///
     /// If `batch` is zero.
     #[must_use]
-    pub fn batch(self, batch: usize) -> Instance<'m> {
+    pub fn batch(mut self, batch: usize) -> Instance<'m> {
+        for prepared in &mut self.prepared {
+            if let Prepared::Packed(product) = prepared {
+                product.regroup(self.level, batch.max(1));
+            }
+        }
         Instance::new(self, batch)
     }
 

@@ -1,4 +1,4 @@
-//! Exported firmware on Linux: this machine and 64-bit Arm.
+//! Exported firmware on Linux, this machine and 64-bit Arm, and the runtime itself on the latter.
 
 use std::{
     fs,
@@ -126,12 +126,32 @@ fn rust_agrees_on_this_machine() {
     succeed(&mut cargo, "cargo");
 }
 
+/// Cargo for 64-bit Arm, in `folder`.
+fn cargo_arm(what: &str, folder: &Path, target: &Path) -> Command {
+    let mut cargo = cargo(what, folder, ARM, target);
+    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    cargo
+}
+
+const ARM: &str = "aarch64-unknown-linux-gnu";
+
 #[test]
 fn rust_agrees_on_64_bit_arm() {
     let folder = rust_tests("aarch64-rust");
-    let (triple, target) = ("aarch64-unknown-linux-gnu", folder.join("target"));
-    let mut cargo = cargo(&folder, triple, &target);
-    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
-    succeed(&mut cargo, "gcc-aarch64-linux-gnu");
-    check(emulated(&target.join(triple).join("release/tests")), "qemu-user", &[]);
+    let target = folder.join("target");
+    succeed(&mut cargo_arm("build", &folder, &target), "gcc-aarch64-linux-gnu");
+    check(emulated(&target.join(ARM).join("release/tests")), "qemu-user", &[]);
+}
+
+/// The conformance suite of the runtime itself: the only place where its kernels for NEON run.
+#[test]
+fn the_runtime_agrees_on_64_bit_arm() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = cargo_arm("test", &root, &target_folder().join("firmware/aarch64-runtime"));
+    cargo.args(["--locked", "--offline", "--package", "mote-runtime"]);
+    cargo.args(["--test", "conformance", "--test", "runtime"]);
+    let runner = "qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu";
+    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner);
+    let said = succeed(&mut cargo, "qemu-user");
+    assert_eq!(said.matches("test result: ok.").count(), 2, "{said}");
 }

@@ -265,7 +265,7 @@ fn rust_library(folder: &Path, board: Board, crates: &[(String, Files)]) -> Path
     );
     fs::write(firmware.join("Cargo.toml"), manifest).expect("written");
     let target = target_folder().join("firmware").join(board.target);
-    let mut cargo = cargo(&firmware, board.target, &target);
+    let mut cargo = cargo("build", &firmware, board.target, &target);
     cargo.arg("-Zbuild-std=core").env("RUSTFLAGS", format!("-Ctarget-cpu={}", board.cpu));
     succeed(&mut cargo, "cargo");
     target.join(board.target).join("release/libfirmware.a")
@@ -304,10 +304,10 @@ pub(crate) fn c_sources(folder: &Path, models: &[(String, Files)]) -> Vec<PathBu
 
 /// `cargo build` of the toolchain for `triple`, in `folder`.
 #[track_caller]
-pub(crate) fn cargo(folder: &Path, triple: &str, target: &Path) -> Command {
+pub(crate) fn cargo(what: &str, folder: &Path, triple: &str, target: &Path) -> Command {
     let toolchain = toolchain();
     let mut cargo = Command::new(toolchain.join("usr/bin/cargo"));
-    cargo.current_dir(folder).args(["build", "--release", "--target", triple]);
+    cargo.current_dir(folder).args([what, "--release", "--target", triple]);
     cargo.env("RUSTC", toolchain.join("usr/bin/rustc")).env("RUSTC_BOOTSTRAP", "1");
     cargo.env("LD_LIBRARY_PATH", toolchain.join("usr/lib/x86_64-linux-gnu"));
     cargo.env("CARGO_TARGET_DIR", target).env_remove("CARGO_ENCODED_RUSTFLAGS");

@@ -20,7 +20,7 @@ use core::arch::{
     asm,
 };
 
-use super::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store, panel_place};
+use super::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store};
 use crate::kernels::quantized::requantize;
 
 /// Numbers in a register.
@@ -66,8 +66,7 @@ unsafe fn real_tile<const M: usize, const U: usize>(
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
-        let steps = job.taps * job.inputs;
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let (first, stride) = job.place(panel);
         let (mut w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         for p in 0..PARTS {
             let bias = vld1q_f32(job.bias.as_ptr().add(panel * LANES + p * WIDTH));
@@ -197,7 +196,7 @@ unsafe fn step(job: &Integer<'_>, row: usize, i: usize) -> i32 {
 unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut halves = [[vdupq_n_s32(0); 2]; PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    let (first, stride) = job.place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
@@ -222,7 +221,7 @@ unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; 
 unsafe fn words_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut sums = [vdupq_n_s32(0); PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    let (first, stride) = job.place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
@@ -252,7 +251,7 @@ unsafe fn dot_tile<const M: usize>(
 ) {
     let mut sums = [[vdupq_n_s32(0); PARTS]; M];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    let (first, stride) = job.place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the rows, and its weights lie within the panel.
         unsafe {

@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     geometry::{Geometry, Phase},
-    tile::{LANES, Numbers, STEP_BYTES, panel_place},
+    tile::{LANES, Numbers, PANEL_BYTES, STEP_BYTES, panel_place},
 };
 
 /// Where weight `i` of a window lies for output `o`, counted in weights of the layer.
@@ -13,16 +13,42 @@ fn place(g: &Geometry, phase: &Phase, o: usize, i: usize) -> usize {
 }
 
 /// Weights of one number, two words or four bytes in a step, as [`super::tile`] wants them.
-pub(crate) fn weights<T: bytemuck::Pod>(g: &Geometry, phase: &Phase, w: &[T]) -> Vec<T> {
+pub(crate) fn weights<T: bytemuck::Pod>(
+    g: &Geometry,
+    phase: &Phase,
+    w: &[T],
+    group: usize,
+) -> Vec<T> {
     let inputs = phase.taps.len() * g.channels;
     let per_step = STEP_BYTES / size_of::<T>();
     let (steps, panels) = (inputs.div_ceil(per_step), g.outputs.div_ceil(LANES));
     let mut packed = vec![T::zeroed(); panels * steps * LANES * per_step];
     for o in 0..g.outputs {
-        let (first, stride) = panel_place(panels, o / LANES, steps);
+        let (first, stride) = panel_place(group, panels, o / LANES, steps);
         for i in 0..inputs {
             let step = (first + i / per_step * stride) / size_of::<T>();
             packed[step + o % LANES * per_step + i % per_step] = w[place(g, phase, o, i)];
+        }
+    }
+    packed
+}
+
+/// Packed weights of `panels` panels, in groups of another size.
+pub(crate) fn regrouped<T: bytemuck::Pod>(
+    w: &[T],
+    panels: usize,
+    from: usize,
+    to: usize,
+) -> Vec<T> {
+    let length = PANEL_BYTES / size_of::<T>();
+    let steps = w.len() / (panels * length);
+    let mut packed = vec![T::zeroed(); w.len()];
+    for panel in 0..panels {
+        let [old, new] = [from, to].map(|group| panel_place(group, panels, panel, steps));
+        for step in 0..steps {
+            let [old, new] =
+                [old, new].map(|(first, stride)| (first + step * stride) / size_of::<T>());
+            packed[new..][..length].copy_from_slice(&w[old..][..length]);
         }
     }
     packed

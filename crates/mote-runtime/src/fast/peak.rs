@@ -12,6 +12,7 @@ use core::hint::black_box;
 use super::Level;
 
 /// Sums that are in flight at once: more than any processor needs to hide the time of one step.
+#[cfg(target_arch = "x86_64")]
 const CHAINS: usize = 12;
 
 /// Does at least `rounds` independent rounds of multiply-adds on registers, of bytes or of real

@@ -40,6 +40,8 @@ pub(crate) struct Product {
     short: Option<Short>,
     /// Where the whole input becomes words at once.
     whole: Option<Whole>,
+    /// Panels of weights that lie side by side.
+    group: usize,
 }
 
 /// The way of a layer that is one product.
@@ -109,6 +111,7 @@ impl Product {
         }
         let shape = |id| program.shape(id);
         let geometry = Geometry::new(op, shape(x), shape(w), shape(op.result()))?;
+        let group = tile::group(loaded.level(), geometry.out_time);
         let kind = match op {
             Op::Linear { bias, activation, .. }
             | Op::Conv1d { bias, activation, .. }
@@ -118,7 +121,7 @@ impl Product {
                     Prepared::Widened(w) => w,
                     _ => loaded.tensor(w),
                 };
-                real_kind(&geometry, w, bias, *activation)
+                real_kind(&geometry, group, w, bias, *activation)
             }
             Op::QuantizedLinear { weights, y, clamp, .. }
             | Op::QuantizedConv1d { weights, y, clamp, .. }
@@ -127,7 +130,7 @@ impl Product {
                     Prepared::Unpacked(w) => Some(w.as_slice()),
                     _ => None,
                 };
-                integer_kind(loaded, &geometry, (x, *y), weights, unpacked, *clamp)
+                integer_kind(loaded, (&geometry, group), (x, *y), weights, unpacked, *clamp)
             }
             _ => return None,
         };
@@ -149,7 +152,27 @@ impl Product {
             Kind::Integer { numbers: Numbers::Words, .. } => Whole::new(level, &geometry),
             _ => None,
         };
-        Some(Self { x, geometry, inside, kind, joined, short, whole })
+        Some(Self { x, geometry, inside, kind, joined, short, whole, group })
+    }
+
+    /// Packs weights for batches of this size.
+    pub(crate) fn regroup(&mut self, level: Level, batch: usize) {
+        let rows = self.geometry.out_time * if self.joined { batch } else { 1 };
+        let group = tile::group(level, rows);
+        if group == self.group {
+            return;
+        }
+        let panels = self.geometry.outputs.div_ceil(tile::LANES);
+        let old = self.group;
+        match &mut self.kind {
+            Kind::Real { phases, .. } => phases.iter_mut().for_each(|phase| {
+                phase.w = Aligned::new(&pack::regrouped(&phase.w, panels, old, group));
+            }),
+            Kind::Integer { phases, .. } => phases.iter_mut().for_each(|phase| {
+                phase.w = Aligned::new(&pack::regrouped(&phase.w, panels, old, group));
+            }),
+        }
+        self.group = group;
     }
 
     /// Whether one sample is one product of real numbers, to which [`Beside`] applies.
@@ -257,6 +280,7 @@ impl Product {
                     inputs,
                     outputs,
                     w: &phases[0].w,
+                    group: self.group,
                     bias: &phases[0].bias,
                     relu: activation.is_some(),
                     add: beside.add,
@@ -275,6 +299,7 @@ impl Product {
                     bytes: inputs,
                     outputs,
                     w: &phases[0].w,
+                    group: self.group,
                     bias: &phases[0].bias,
                     y_stride: outputs,
                 };
@@ -290,7 +315,7 @@ impl Product {
         {
             return whole.run(
                 level,
-                (&self.geometry, phases),
+                (&self.geometry, phases, self.group),
                 *zero_point,
                 results,
                 (x, y, scratch),
@@ -307,11 +332,11 @@ impl Product {
                     let relu = *activation == Some(Unary::Relu);
                     let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
                     let scratch = bytemuck::cast_slice_mut(scratch);
-                    let way = Way { g: &self.geometry, phase, rows, inside };
+                    let way = Way { g: &self.geometry, phase, rows, inside, group: self.group };
                     way.real(level, &phases[i], relu, x, y, scratch);
                 }
                 Kind::Integer { phases, numbers, zero_point, results } => {
-                    let way = Way { g: &self.geometry, phase, rows, inside };
+                    let way = Way { g: &self.geometry, phase, rows, inside, group: self.group };
                     let part = (&phases[i], *numbers, *zero_point);
                     way.integer(level, part, results, x, y, scratch);
                 }
@@ -325,10 +350,16 @@ impl Product {
     }
 }
 
-fn real_kind(g: &Geometry, w: &[f32], bias: Option<&[f32]>, activation: Option<Unary>) -> Kind {
+fn real_kind(
+    g: &Geometry,
+    group: usize,
+    w: &[f32],
+    bias: Option<&[f32]>,
+    activation: Option<Unary>,
+) -> Kind {
     let bias = |o| bias.map_or(0.0, |b| b[o]);
     let phase = |phase| RealPhase {
-        w: Aligned::new(&pack::weights(g, phase, w)),
+        w: Aligned::new(&pack::weights(g, phase, w, group)),
         bias: pack::lanes((0..g.outputs).map(bias), g.outputs, 0.0),
     };
     Kind::Real { phases: g.phases.iter().map(phase).collect(), activation }
@@ -336,7 +367,7 @@ fn real_kind(g: &Geometry, w: &[f32], bias: Option<&[f32]>, activation: Option<U
 
 fn integer_kind(
     loaded: &Loaded<'_>,
-    g: &Geometry,
+    (g, group): (&Geometry, usize),
     (x, y): (ValueId, ValueId),
     weights: &Weights,
     unpacked: Option<&[i16]>,
@@ -367,8 +398,8 @@ fn integer_kind(
         };
         IntegerPhase {
             w: match unpacked {
-                Some(w) => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, w))),
-                None => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes))),
+                Some(w) => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, w, group))),
+                None => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes, group))),
             },
             bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
         }

@@ -3,7 +3,7 @@
 //! Weights are packed in *panels* of [`LANES`] outputs. A panel holds, for each step along the window,
 //! the weights of its outputs side by side, so that a vector register takes them as they lie. Outputs
 //! beyond the last one are zeros. The panels of a group lie side by side too: step by step, and in
-//! each step panel by panel.
+//! each step panel by panel. A group is what a kernel takes at once, so that it reads one stream.
 
 #![allow(unsafe_code, reason = "kernels are called that need instructions which the level proves")]
 
@@ -11,17 +11,29 @@ use super::{Level, registers::on_registers};
 
 /// Outputs in a panel: a register of AVX-512, two of AVX2, four of NEON.
 pub(crate) const LANES: usize = 16;
-/// Panels that lie side by side, so that one row reads a single stream of weights: as many as can be
-/// in flight at once.
-pub(crate) const GROUP: usize = 8;
 /// Bytes of a panel in one step, whatever its numbers are.
 pub(crate) const PANEL_BYTES: usize = 64;
 
-/// Where a panel lies: its first byte, and how far apart two of its steps are.
+/// Panels that lie side by side for products of this many rows: for a single one as many as can be in
+/// flight at once, for more those of a tile.
+pub(crate) fn group(level: Level, rows: usize) -> usize {
+    match level {
+        _ if rows == 1 => 8,
+        Level::Avx512(_) => 2,
+        _ => 1,
+    }
+}
+
+/// Where a panel lies among others in groups of `group`: its first byte, and how far apart two of its steps are.
 #[inline(always)]
-pub(crate) fn panel_place(panels: usize, panel: usize, steps: usize) -> (usize, usize) {
-    let first = panel / GROUP * GROUP;
-    let stride = GROUP.min(panels - first) * PANEL_BYTES;
+pub(crate) fn panel_place(
+    group: usize,
+    panels: usize,
+    panel: usize,
+    steps: usize,
+) -> (usize, usize) {
+    let first = panel - panel % group;
+    let stride = group.min(panels - first) * PANEL_BYTES;
     (first * steps * PANEL_BYTES + (panel - first) * PANEL_BYTES, stride)
 }
 /// Bytes along a window that one step of a product of integers takes: four bytes or two words.
@@ -46,6 +58,8 @@ pub(crate) struct Real<'a> {
     pub(crate) outputs: usize,
     /// `(groups, taps · inputs, panels of the group, LANES)`
     pub(crate) w: &'a [f32],
+    /// Panels of a group.
+    pub(crate) group: usize,
     /// `(panels, LANES)`
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
@@ -56,6 +70,20 @@ pub(crate) struct Real<'a> {
 }
 
 impl Real<'_> {
+    /// [`panel_place`] among its weights.
+    #[inline(always)]
+    pub(crate) fn place(&self, panel: usize) -> (usize, usize) {
+        let panels = self.outputs.div_ceil(LANES);
+        panel_place(self.group, panels, panel, self.taps * self.inputs)
+    }
+
+    /// Panels of the group from `panel` on.
+    #[inline(always)]
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn beside(&self, panel: usize) -> usize {
+        (self.outputs.div_ceil(LANES) - panel).min(self.group - panel % self.group)
+    }
+
     /// Where the run behind the one at `x` begins; nowhere, behind the last one.
     #[inline(always)]
     pub(crate) fn next_run(&self, x: *const f32) -> *const f32 {
@@ -91,10 +119,28 @@ pub(crate) struct Integer<'a> {
     pub(crate) outputs: usize,
     /// `(groups, taps · ⌈bytes / STEP_BYTES⌉, panels of the group, LANES, STEP_BYTES)`
     pub(crate) w: &'a [u8],
+    /// Panels of a group.
+    pub(crate) group: usize,
     /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
     pub(crate) bias: &'a [i32],
     /// Row `r` is `y[r · y_stride..][..outputs]`.
     pub(crate) y_stride: usize,
+}
+
+impl Integer<'_> {
+    /// [`panel_place`] among its weights.
+    #[inline(always)]
+    pub(crate) fn place(&self, panel: usize) -> (usize, usize) {
+        let steps = self.taps * self.bytes.div_ceil(STEP_BYTES);
+        panel_place(self.group, self.outputs.div_ceil(LANES), panel, steps)
+    }
+
+    /// Panels of the group from `panel` on.
+    #[inline(always)]
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn beside(&self, panel: usize) -> usize {
+        (self.outputs.div_ceil(LANES) - panel).min(self.group - panel % self.group)
+    }
 }
 
 /// What becomes of the sums.
@@ -103,6 +149,19 @@ pub(crate) enum Store<'a> {
     Bytes { y: &'a mut [i8], multiplier: &'a [i32], zero_point: i8, clamp: [i8; 2] },
     /// `sum · scale`
     Real { y: &'a mut [f32], scale: &'a [f32] },
+}
+
+impl Store<'_> {
+    /// The same from result `at` on.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn behind(&mut self, at: usize) -> Store<'_> {
+        match self {
+            Self::Bytes { y, multiplier, zero_point, clamp } => {
+                Store::Bytes { y: &mut y[at..], multiplier, zero_point: *zero_point, clamp: *clamp }
+            }
+            Self::Real { y, scale } => Store::Real { y: &mut y[at..], scale },
+        }
+    }
 }
 
 /// What is added to each byte of `x` before it is multiplied: the byte product of AVX-512 takes one

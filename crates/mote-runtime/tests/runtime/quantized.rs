@@ -190,6 +190,65 @@ fn run(
     instance.output_of::<i8>(output).iter().map(|&y| y.into()).collect()
 }
 
+#[track_caller]
+fn linear(rows: usize, inputs: usize, outputs: usize, style: Style, seed: u64) {
+    let shape = (outputs, None, inputs);
+    let layer = Layer::new(&[rows, inputs], &[outputs, inputs], outputs, shape, style, seed);
+    let (x, weights, clamp) = (layer.x, layer.weights, layer.clamp);
+    layer.check(
+        |y| Op::QuantizedLinear { x, weights, y, clamp },
+        |i| {
+            let (row, o) = (i / outputs, i % outputs);
+            (o, (0..inputs).map(|i| (row * inputs + i, o * inputs + i)).collect())
+        },
+    );
+}
+
+#[track_caller]
+fn convolution(
+    (time, inputs, outputs): (usize, usize, usize),
+    (kernel, stride, dilation): (usize, usize, usize),
+    padding: [usize; 2],
+    style: Style,
+    seed: u64,
+) {
+    let (shape, w) = ((outputs, None, kernel * inputs), [outputs, kernel, inputs]);
+    let layer = Layer::new(&[time, inputs], &w, outputs, shape, style, seed);
+    let (x, weights, clamp) = (layer.x, layer.weights, layer.clamp);
+    layer.check(
+        |y| Op::QuantizedConv1d { x, weights, y, clamp, stride, dilation, padding },
+        |i| {
+            let (t, o) = (i / outputs, i % outputs);
+            let rows = (0..kernel).filter_map(|k| {
+                let row = (t * stride + k * dilation).checked_sub(padding[0])?;
+                (row < time).then_some((row, k))
+            });
+            let terms = rows.flat_map(|(row, k)| {
+                (0..inputs).map(move |i| (row * inputs + i, (o * kernel + k) * inputs + i))
+            });
+            (o, terms.collect())
+        },
+    );
+}
+
+#[test]
+fn large_layers_are_their_formula_on_either_side_of_every_size_of_a_tile() {
+    let style = Style { four_bits: false, bias: true, real: false };
+    // Windows that are copied before they are multiplied, up to which each length, and longer ones; the last has
+    // more weights than are held near.
+    for (rows, inputs, outputs) in
+        [(3, 63, 272), (3, 128, 130), (4, 129, 128), (5, 1024, 33), (1, 1025, 17)]
+    {
+        linear(rows, inputs, outputs, style, 1);
+    }
+    for (rows, inputs, outputs) in [(1, 4096, 20), (3, 4099, 9), (3, 2050, 180)] {
+        linear(rows, inputs, outputs, style, 2);
+    }
+    // Several runs, and one.
+    convolution((30, 64, 96), (3, 1, 4), [5, 0], style, 3);
+    convolution((21, 36, 130), (4, 2, 1), [3, 2], style, 4);
+}
+
 proptest! {
     #[test]
     fn quantized_linear_is_its_formula(
@@ -198,16 +257,7 @@ proptest! {
         style in style(),
         seed: u64,
     ) {
-        let shape = (outputs, None, inputs);
-        let layer = Layer::new(&[rows, inputs], &[outputs, inputs], outputs, shape, style, seed);
-        let (x, weights, clamp) = (layer.x, layer.weights, layer.clamp);
-        layer.check(
-            |y| Op::QuantizedLinear { x, weights, y, clamp },
-            |i| {
-                let (row, o) = (i / outputs, i % outputs);
-                (o, (0..inputs).map(|i| (row * inputs + i, o * inputs + i)).collect())
-            },
-        );
+        linear(rows, inputs, outputs, style, seed);
     }
 
     #[test]
@@ -220,23 +270,7 @@ proptest! {
         seed: u64,
     ) {
         prop_assume!(padding[0] + time + padding[1] > (kernel - 1) * dilation);
-        let (shape, w) = ((outputs, None, kernel * inputs), [outputs, kernel, inputs]);
-        let layer = Layer::new(&[time, inputs], &w, outputs, shape, style, seed);
-        let (x, weights, clamp) = (layer.x, layer.weights, layer.clamp);
-        layer.check(
-            |y| Op::QuantizedConv1d { x, weights, y, clamp, stride, dilation, padding },
-            |i| {
-                let (t, o) = (i / outputs, i % outputs);
-                let rows = (0..kernel).filter_map(|k| {
-                    let row = (t * stride + k * dilation).checked_sub(padding[0])?;
-                    (row < time).then_some((row, k))
-                });
-                let terms = rows.flat_map(|(row, k)| {
-                    (0..inputs).map(move |i| (row * inputs + i, (o * kernel + k) * inputs + i))
-                });
-                (o, terms.collect())
-            },
-        );
+        convolution((time, inputs, outputs), (kernel, stride, dilation), padding, style, seed);
     }
 
     #[test]

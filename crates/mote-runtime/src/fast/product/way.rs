@@ -17,6 +17,8 @@ pub(super) struct Way<'a> {
     pub(super) phase: &'a Phase,
     pub(super) rows: usize,
     pub(super) inside: Range<usize>,
+    /// Panels of weights that lie side by side.
+    pub(super) group: usize,
 }
 
 impl Way<'_> {
@@ -95,6 +97,7 @@ impl Way<'_> {
             inputs,
             outputs: self.g.outputs,
             w: &part.w,
+            group: self.group,
             bias: &part.bias,
             relu,
             add: None,
@@ -136,6 +139,7 @@ impl Way<'_> {
             bytes: run,
             outputs: self.g.outputs,
             w: &part.w,
+            group: self.group,
             bias: &part.bias,
             y_stride: self.y_stride(),
         };

@@ -55,7 +55,7 @@ impl Whole {
     pub(super) fn run(
         &self,
         level: Level,
-        (g, parts): (&Geometry, &[IntegerPhase]),
+        (g, parts, group): (&Geometry, &[IntegerPhase], usize),
         zero_point: i8,
         results: &Results,
         (x, y, scratch): (&[u8], &mut [u8], &mut [u8]),
@@ -80,6 +80,7 @@ impl Whole {
                 bytes: 2 * run,
                 outputs: g.outputs,
                 w: &part.w,
+                group,
                 bias: &part.bias,
                 y_stride: phase.out_step * g.outputs,
             };

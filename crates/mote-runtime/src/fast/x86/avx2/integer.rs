@@ -18,7 +18,7 @@ use core::arch::x86_64::{
 };
 
 use super::{WIDTH, narrowed};
-use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, STEP_BYTES, Store, panel_place};
+use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, STEP_BYTES, Store};
 
 /// Rows of a tile of bytes: what more there are do not fit the registers.
 const BYTE_ROWS: usize = 3;
@@ -90,10 +90,9 @@ unsafe fn bytes_tile<const M: usize, const R: usize, const Q: usize>(
 ) {
     let mut sums = [[_mm256_setzero_si256(); Q]; M];
     let (whole, rest) = (job.bytes / STEP_BYTES, job.bytes % STEP_BYTES);
-    let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+        let (first, stride) = job.place(panel);
         let mut w = job.w.as_ptr().add(first);
         let mut x = job.x.as_ptr().add(row * job.x_stride);
         for _ in 0..job.taps {
@@ -173,8 +172,7 @@ unsafe fn words_tile<const M: usize, const R: usize>(
     let steps = job.bytes / STEP_BYTES;
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let panels = job.outputs.div_ceil(LANES);
-        let (first, stride) = panel_place(panels, panel, job.taps * steps);
+        let (first, stride) = job.place(panel);
         let mut w = job.w.as_ptr().add(first);
         let mut x = job.x.as_ptr().add(row * job.x_stride);
         for _ in 0..job.taps {

@@ -15,7 +15,7 @@ use core::arch::x86_64::{
 };
 
 use super::WIDTH;
-use crate::fast::tile::{LANES, Real, panel_place};
+use crate::fast::tile::{LANES, Real};
 
 /// Rows of a tile of real numbers: twelve sums, two weights and one input fill the registers.
 const REAL_ROWS: usize = 6;
@@ -31,7 +31,7 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
         if job.rows == 1 {
             let mut panel = 0;
             while panel < panels {
-                panel += match panels - panel {
+                panel += match job.beside(panel) {
                     4.. => real_row::<4, 1>(job, panel, y),
                     2.. => real_row::<2, 2>(job, panel, y),
                     _ => real_row::<1, 4>(job, panel, y),
@@ -81,8 +81,7 @@ unsafe fn real_tiles<const R: usize>(job: &Real<'_>, panel: usize, y: &mut [f32]
 /// As [`real`], and the panel exists.
 #[inline(always)]
 unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
-    let steps = job.taps * job.inputs;
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    let (first, stride) = job.place(panel);
     // SAFETY: the panel lies within the weights.
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }

@@ -13,14 +13,20 @@ use core::arch::x86_64::{
     __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_add_epi64,
     _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_max_epi32,
-    _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_epi64,
-    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
+    _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512,
+    _mm512_xor_si512,
 };
 
 use super::{by_rows, lanes, store_real};
-use crate::fast::tile::{
-    Integer, LANES, Numbers, PANEL_BYTES, ROWS, STEP_BYTES, Store, panel_place,
-};
+use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, ROWS, STEP_BYTES, Store};
+
+/// Words.
+const WORDS: u8 = 0;
+/// Bytes as they are.
+const BYTES: u8 = 1;
+/// Bytes whose sign was moved away.
+const SHIFTED: u8 = 2;
 
 /// # Safety
 ///
@@ -30,8 +36,8 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
     // SAFETY: the caller vouches for what `products` needs.
     unsafe {
         match job.numbers {
-            Numbers::Bytes => products::<true>(job, store),
-            Numbers::Words => products::<false>(job, store),
+            Numbers::Bytes => products::<BYTES>(job, store),
+            Numbers::Words => products::<WORDS>(job, store),
         }
     }
 }
@@ -40,33 +46,114 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
 ///
 /// As [`integer`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn products<const BYTES: bool>(job: &Integer<'_>, store: &mut Store<'_>) {
+unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     let panels = job.outputs.div_ceil(LANES);
     if job.rows == 1 {
         let mut panel = 0;
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
-                panel += match panels - panel {
-                    8.. => integer_row::<8, 1, BYTES>(job, panel, store),
-                    4.. => integer_row::<4, 2, BYTES>(job, panel, store),
-                    2.. => integer_row::<2, 4, BYTES>(job, panel, store),
-                    _ => integer_row::<1, 4, BYTES>(job, panel, store),
+                panel += match job.beside(panel) {
+                    8.. => integer_row::<8, 1, N>(job, panel, store),
+                    4.. => integer_row::<4, 2, N>(job, panel, store),
+                    2.. => integer_row::<2, 4, N>(job, panel, store),
+                    _ => integer_row::<1, 4, N>(job, panel, store),
                 };
             }
         }
         return;
     }
+    let window = job.taps * job.bytes;
+    if N == BYTES && window * panels >= WORTH {
+        // SAFETY: the caller vouches for the same.
+        unsafe {
+            match window {
+                ..=128 => return shifted::<{ 128 + APART }>(job, store),
+                129..=1024 => return shifted::<{ 1024 + APART }>(job, store),
+                1025..=4096 => return shifted::<{ 4096 + APART }>(job, store),
+                _ => {}
+            }
+        }
+    }
     for panel in (0..panels).step_by(2) {
         for row in (0..job.rows).step_by(ROWS) {
             // SAFETY: likewise for the rows.
-            unsafe {
-                if panel + 1 < panels {
-                    by_rows!(job.rows - row, integer_tile::<2, BYTES>, job, row, panel, store);
-                } else {
-                    by_rows!(job.rows - row, integer_tile::<1, BYTES>, job, row, panel, store);
-                }
+            unsafe { integer_tiles::<N>(job, row, panel, store) };
+        }
+    }
+}
+
+/// Bytes between two windows that are copied, so that they do not meet in the same places of a cache.
+const APART: usize = 64;
+/// Bytes of a window times panels that it meets, from which on a copy saves more than it takes.
+const WORTH: usize = 1024;
+/// Bytes of weights that all rows meet one after the other: a quarter of the second memory, about.
+const NEAR: usize = 1 << 18;
+
+/// The windows of a tile, with their signs moved away.
+#[repr(align(64))]
+struct Windows<const N: usize>([[u8; N]; ROWS]);
+
+/// Rows of bytes: the windows of a tile are copied with their signs moved away, once for many panels.
+///
+/// # Safety
+///
+/// As [`integer`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn shifted<const N: usize>(job: &Integer<'_>, store: &mut Store<'_>) {
+    let mut windows = Windows([[0; N]; ROWS]);
+    let panels = job.outputs.div_ceil(LANES);
+    let bytes = (job.taps * job.bytes).next_multiple_of(STEP_BYTES);
+    let pairs = (NEAR / (2 * bytes / STEP_BYTES * PANEL_BYTES)).max(1);
+    for first in (0..panels).step_by(2 * pairs) {
+        for row in (0..job.rows).step_by(ROWS) {
+            let rows = ROWS.min(job.rows - row);
+            for (m, window) in windows.0[..rows].iter_mut().enumerate() {
+                shift(job, row + m, window);
             }
+            let x = windows.0.as_flattened();
+            let tile = Integer { x, x_stride: N, rows, taps: 1, bytes, ..*job };
+            let mut store = store.behind(row * job.y_stride);
+            for panel in (first..panels.min(first + 2 * pairs)).step_by(2) {
+                // SAFETY: the rows of the tile were just copied, and the panels are those of the job.
+                unsafe { integer_tiles::<SHIFTED>(&tile, 0, panel, &mut store) };
+            }
+        }
+    }
+}
+
+/// The window of a row in one piece, with 128 added to each byte.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn shift(job: &Integer<'_>, row: usize, window: &mut [u8]) {
+    let runs = window.chunks_exact_mut(job.bytes).take(job.taps);
+    for (tap, to) in runs.enumerate() {
+        let from = &job.x[row * job.x_stride + tap * job.tap_stride..][..job.bytes];
+        let (to, to_rest) = to.as_chunks_mut::<PANEL_BYTES>();
+        let (from, from_rest) = from.as_chunks::<PANEL_BYTES>();
+        to.iter_mut().zip(from).for_each(|(to, x)| *to = x.map(|x| x ^ 0x80));
+        to_rest.iter_mut().zip(from_rest).for_each(|(to, x)| *to = x ^ 0x80);
+    }
+}
+
+/// A tile of as many rows and panels as there are from these on.
+///
+/// # Safety
+///
+/// As [`integer`], and the row and the panel exist.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn integer_tiles<const N: u8>(
+    job: &Integer<'_>,
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
+    // SAFETY: the caller vouches for the same.
+    unsafe {
+        if panel + 1 < job.outputs.div_ceil(LANES) {
+            by_rows!(job.rows - row, integer_tile::<2, N>, job, row, panel, store);
+        } else {
+            by_rows!(job.rows - row, integer_tile::<1, N>, job, row, panel, store);
         }
     }
 }
@@ -77,7 +164,7 @@ unsafe fn products<const BYTES: bool>(job: &Integer<'_>, store: &mut Store<'_>) 
 ///
 /// As [`integer`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
+unsafe fn integer_row<const P: usize, const U: usize, const N: u8>(
     job: &Integer<'_>,
     panel: usize,
     store: &mut Store<'_>,
@@ -88,7 +175,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
     // STEP_BYTES bytes of the row, and what is left is read byte by byte.
     unsafe {
         let mut x = job.x.as_ptr();
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let (first, stride) = job.place(panel);
         let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = job.bias.as_ptr().add((panel + p) * LANES);
@@ -99,10 +186,10 @@ unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
             while i + U <= whole {
                 for u in 0..U {
                     let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
-                    let x = broadcast::<BYTES>(x);
+                    let x = broadcast::<N>(x);
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * PANEL_BYTES);
-                        sums[u][p] = multiply::<BYTES>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                        sums[u][p] = multiply::<N>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
                     }
                 }
                 i += U;
@@ -114,10 +201,10 @@ unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
                 } else {
                     rest::<1>(job, 0)[0]
                 };
-                let x = broadcast::<BYTES>(x);
+                let x = broadcast::<N>(x);
                 for p in 0..P {
                     let w = w.add(i * stride + p * PANEL_BYTES);
-                    sums[0][p] = multiply::<BYTES>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
+                    sums[0][p] = multiply::<N>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
                 }
                 i += 1;
             }
@@ -154,7 +241,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const BYTES: bool>(
 ///
 /// As [`integer`], and the rows and panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
+unsafe fn integer_tile<const M: usize, const P: usize, const N: u8>(
     job: &Integer<'_>,
     row: usize,
     panel: usize,
@@ -166,7 +253,7 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
     // step reads STEP_BYTES bytes of a row, and what is left is read byte by byte.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, job.taps * steps);
+        let (first, stride) = job.place(panel);
         let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = _mm512_loadu_si512(job.bias.as_ptr().add((panel + p) * LANES).cast());
@@ -183,9 +270,9 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
                 }
                 for m in 0..M {
                     let x = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>().read_unaligned();
-                    let x = broadcast::<BYTES>(x);
+                    let x = broadcast::<N>(x);
                     for p in 0..P {
-                        sums[m][p] = multiply::<BYTES>(sums[m][p], x, weights[p]);
+                        sums[m][p] = multiply::<N>(sums[m][p], x, weights[p]);
                     }
                 }
             }
@@ -195,10 +282,10 @@ unsafe fn integer_tile<const M: usize, const P: usize, const BYTES: bool>(
         if whole < steps {
             let rest = rest::<M>(job, row);
             for m in 0..M {
-                let x = broadcast::<BYTES>(rest[m]);
+                let x = broadcast::<N>(rest[m]);
                 for p in 0..P {
                     let w = w.add(p * PANEL_BYTES);
-                    sums[m][p] = multiply::<BYTES>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
+                    sums[m][p] = multiply::<N>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
                 }
             }
         }
@@ -232,15 +319,15 @@ fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
 /// Four bytes of a row in every lane; their sign is moved away by 128, which the bias knows of.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn broadcast<const BYTES: bool>(x: i32) -> __m512i {
+fn broadcast<const N: u8>(x: i32) -> __m512i {
     let x = _mm512_set1_epi32(x);
-    if BYTES { _mm512_xor_si512(x, _mm512_set1_epi32(0x8080_8080_u32 as i32)) } else { x }
+    if N == BYTES { _mm512_xor_si512(x, _mm512_set1_epi8(i8::MIN)) } else { x }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiply<const BYTES: bool>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
-    if BYTES { _mm512_dpbusd_epi32(sum, x, w) } else { _mm512_dpwssd_epi32(sum, x, w) }
+fn multiply<const N: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+    if N == WORDS { _mm512_dpwssd_epi32(sum, x, w) } else { _mm512_dpbusd_epi32(sum, x, w) }
 }
 
 /// Stores the results of one row and panel.

@@ -15,7 +15,7 @@ use core::arch::x86_64::{
 };
 
 use super::{by_rows, lanes, store_real};
-use crate::fast::tile::{LANES, ROWS, Real, panel_place};
+use crate::fast::tile::{LANES, ROWS, Real};
 
 /// # Safety
 ///
@@ -28,7 +28,7 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
-                panel += match panels - panel {
+                panel += match job.beside(panel) {
                     8.. => real_row::<8, 1>(job, panel, y),
                     4.. => real_row::<4, 2>(job, panel, y),
                     2.. => real_row::<2, 4>(job, panel, y),
@@ -59,8 +59,7 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
 /// As [`real`], and the panel exists.
 #[inline(always)]
 unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
-    let steps = job.taps * job.inputs;
-    let (first, stride) = panel_place(job.outputs.div_ceil(LANES), panel, steps);
+    let (first, stride) = job.place(panel);
     // SAFETY: the panel lies within the weights.
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
