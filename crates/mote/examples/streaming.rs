@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p mote --example streaming` trains both families shortly on the
 //! simulated pump (12 sensors), then pushes records one by one through aligner and detector, as
-//! `mote run` does, and times each push. Five runs; the table shows their medians and extremes.
+//! `mote run` does, and times each push. Five runs; the table shows their medians and extremes. A second table
+//! sets what one more sample costs beside a share of the whole window.
 
 use std::{fmt::Write as _, ops::ControlFlow, path::Path, time::Instant};
 
@@ -16,8 +17,9 @@ use mote_data::pump;
 use mote_eval::{Latency, median};
 use mote_learn::{
     device::Device,
-    families::{MafConfig, TimeVaeConfig},
+    families::{AutoregressiveConfig, MafConfig, TimeVaeConfig},
 };
+use mote_runtime::Level;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,7 +43,13 @@ fn main() -> Result<(), Error> {
          | model | multiply-adds a sample | samples / s | p50, µs | p99, µs | detector memory, KiB | weights, KiB | peak of the process, MiB |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
-    for model in [Model::Vae(TimeVaeConfig::default()), Model::Flow(MafConfig::default())] {
+    let mut steps = String::new();
+    let models = [
+        Model::Vae(TimeVaeConfig::default()),
+        Model::Flow(MafConfig::default()),
+        Model::Autoregressive(AutoregressiveConfig::default()),
+    ];
+    for model in models {
         let mut recipe = Recipe::new(reading.clone(), &source, model)?;
         recipe.train.steps = 200;
         let made = run(&source, &recipe, Device::Cpu, None, &mut |_| ControlFlow::Continue(()))?;
@@ -78,11 +86,44 @@ fn main() -> Result<(), Error> {
             loaded.tensor_bytes() as f64 / 1024.0,
             peak_mib(),
         );
+        for level in [Level::Plain, Level::best()] {
+            steps += &step_row(&loaded, level)?;
+        }
     }
     text.push_str("\nThe peak includes training in the same process; a process that only runs a model needs its weights, the detector and the binary.\n");
+    text.push_str(STEPS);
+    text.push_str(&steps);
     files::write(Path::new("docs/results/streaming.md"), text.as_bytes())?;
     print!("{text}");
     Ok(())
+}
+
+const STEPS: &str = "\n## One more sample\n\nA causal model advances by one sample where it would compute its window again: the multiply-adds of a step are \
+    those of a window over its length. In time it is so with plain kernels. Fast ones read each weight of a window once for several \
+    samples, and those of a step once for one: the least that a step can take, by its multiply-adds and by what it reads from the cache, is \
+    the last column. Medians.\n\n\
+    | model | kernels | multiply-adds, step over window ÷ length | window ÷ length, µs | step, µs | ratio | least that a step takes, µs |\n|---|---|---|---|---|---|---|\n";
+
+/// The row of a model that has a program `step`; nothing of another.
+fn step_row(model: &mote_format::Model<'_>, level: Level) -> Result<String, Error> {
+    if !model.programs.contains_key("step") {
+        return Ok(String::new());
+    }
+    let start = Instant::now();
+    let mut clock = || start.elapsed().as_nanos() as u64;
+    let effort = Effort { rounds: 9, round_ns: 20_000_000 };
+    let window = profile(model, "score", (level, 1), effort, &mut clock)?;
+    let step = profile(model, "step", (level, 1), effort, &mut clock)?;
+    let length = model.manifest.window.length as f64;
+    let [share, one] = [window.call_ns.median / length / 1e3, step.call_ns.median / 1e3];
+    Ok(format!(
+        "| {} ({length} samples) | {} | {:.2} | {share:.2} | {one:.2} | {:.2} | {:.2} |\n",
+        model.manifest.family,
+        level.name(),
+        step.multiply_adds as f64 * length / window.multiply_adds as f64,
+        one / share,
+        step.limit_ns / 1e3,
+    ))
 }
 
 fn spread(values: &[f64], digits: usize) -> String {

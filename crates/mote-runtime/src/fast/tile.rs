@@ -14,8 +14,8 @@ pub(crate) const LANES: usize = 16;
 /// Bytes of a panel in one step, whatever its numbers are.
 pub(crate) const PANEL_BYTES: usize = 64;
 
-/// Panels that lie side by side for products of this many rows: for a single one as many as can be in
-/// flight at once, for more those of a tile.
+/// Panels that lie side by side for products of this many rows, a power of two: for a single one as many as
+/// can be in flight at once, for more those of a tile.
 pub(crate) fn group(level: Level, rows: usize) -> usize {
     match level {
         _ if rows == 1 => 8,
@@ -32,7 +32,7 @@ pub(crate) fn panel_place(
     panel: usize,
     steps: usize,
 ) -> (usize, usize) {
-    let first = panel - panel % group;
+    let first = panel & !(group - 1);
     let stride = group.min(panels - first) * PANEL_BYTES;
     (first * steps * PANEL_BYTES + (panel - first) * PANEL_BYTES, stride)
 }
@@ -81,7 +81,7 @@ impl Real<'_> {
     #[inline(always)]
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn beside(&self, panel: usize) -> usize {
-        (self.outputs.div_ceil(LANES) - panel).min(self.group - panel % self.group)
+        (self.outputs.div_ceil(LANES) - panel).min(self.group - (panel & (self.group - 1)))
     }
 
     /// Where the run behind the one at `x` begins; nowhere, behind the last one.
@@ -139,7 +139,7 @@ impl Integer<'_> {
     #[inline(always)]
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn beside(&self, panel: usize) -> usize {
-        (self.outputs.div_ceil(LANES) - panel).min(self.group - panel % self.group)
+        (self.outputs.div_ceil(LANES) - panel).min(self.group - (panel & (self.group - 1)))
     }
 }
 

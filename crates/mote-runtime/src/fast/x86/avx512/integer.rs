@@ -63,7 +63,19 @@ unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
         }
         return;
     }
-    let window = job.taps * job.bytes;
+    // SAFETY: the caller vouches for the same.
+    unsafe { rows::<N>(job, store) }
+}
+
+/// Several rows. By itself, because it needs much of the stack, which takes time where a single row does not.
+///
+/// # Safety
+///
+/// As [`integer`].
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn rows<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
+    let (panels, window) = (job.outputs.div_ceil(LANES), job.taps * job.bytes);
     if N == BYTES && window * panels >= WORTH {
         // SAFETY: the caller vouches for the same.
         unsafe {
@@ -77,7 +89,7 @@ unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     }
     for panel in (0..panels).step_by(2) {
         for row in (0..job.rows).step_by(ROWS) {
-            // SAFETY: likewise for the rows.
+            // SAFETY: the row and the panel exist; the caller vouches for the lengths.
             unsafe { integer_tiles::<N>(job, row, panel, store) };
         }
     }
@@ -99,6 +111,7 @@ struct Windows<const N: usize>([[u8; N]; ROWS]);
 /// # Safety
 ///
 /// As [`integer`].
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn shifted<const N: usize>(job: &Integer<'_>, store: &mut Store<'_>) {
     let mut windows = Windows([[0; N]; ROWS]);
