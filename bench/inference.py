@@ -18,6 +18,7 @@ VENV = BENCH / ".venv"
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 MOTE = TARGET / "release" / "mote"
 TRACT = TARGET / "tract" / "release" / "bench-tract"
+BY_HAND = "## Against the bars"
 PACKAGES = ["onnx", "onnxruntime", "ai-edge-litert", "numpy", "flatbuffers"]
 ONE_THREAD = dict(os.environ, OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")
 # Families that are trained here, on generated data: the score program is what is timed.
@@ -227,7 +228,10 @@ def main() -> None:
             print(row["name"], row["kind"], row["batch"], {n: cell(t) for n, t in row["times"].items()}, row["failed"], ratio(row)[0], file=sys.stderr)
     text = report(rows, versions(), options.rounds)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
+    # What was written by hand is kept, to be read again beside the new numbers.
+    old = options.out.read_text() if options.out.exists() else ""
+    by_hand = old[old.index(BY_HAND):] if BY_HAND in old else ""
+    options.out.write_text(text + ("\n" + by_hand if by_hand else ""))
     print(text)
 
 

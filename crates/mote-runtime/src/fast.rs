@@ -17,6 +17,7 @@ mod pack;
 pub mod peak;
 mod product;
 mod registers;
+mod threads;
 mod tile;
 mod unary;
 #[cfg(target_arch = "x86_64")]
@@ -27,4 +28,5 @@ pub(crate) use attention::attention;
 pub(crate) use elements::{Blocks, layer_norm, product, reduce};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};
+pub use threads::{Part, Threads};
 pub(crate) use unary::{slope, unary_in_place};

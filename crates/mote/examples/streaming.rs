@@ -9,6 +9,7 @@ use std::{fmt::Write as _, ops::ControlFlow, path::Path, time::Instant};
 
 use mote::{
     Error, files,
+    profile::{Effort, How, profile},
     source::Reading,
     stream::Live,
     training::{Model, Recipe, run},
@@ -44,12 +45,7 @@ fn main() -> Result<(), Error> {
          |---|---|---|---|---|---|---|---|\n",
     );
     let mut steps = String::new();
-    let models = [
-        Model::Vae(TimeVaeConfig::default()),
-        Model::Flow(MafConfig::default()),
-        Model::Autoregressive(AutoregressiveConfig::default()),
-    ];
-    for model in models {
+    for model in models() {
         let mut recipe = Recipe::new(reading.clone(), &source, model)?;
         recipe.train.steps = 200;
         let made = run(&source, &recipe, Device::Cpu, None, &mut |_| ControlFlow::Continue(()))?;
@@ -99,10 +95,18 @@ fn main() -> Result<(), Error> {
 }
 
 const STEPS: &str = "\n## One more sample\n\nA causal model advances by one sample where it would compute its window again: the multiply-adds of a step are \
-    those of a window over its length. In time it is so with plain kernels. Fast ones read each weight of a window once for several \
-    samples, and those of a step once for one: the least that a step can take, by its multiply-adds and by what it reads from the cache, is \
-    the last column. Medians.\n\n\
+    those of a window over its length, and on microcontrollers so are the instructions (firmware.md). Fast kernels of a processor \
+    like this one read each weight of a window once for several samples, but those of a step for one: the last column \
+    is the least that a step can take here, by its multiply-adds and by what it reads from the cache. Medians.\n\n\
     | model | kernels | multiply-adds, step over window ÷ length | window ÷ length, µs | step, µs | ratio | least that a step takes, µs |\n|---|---|---|---|---|---|---|\n";
+
+fn models() -> [Model; 3] {
+    [
+        Model::Vae(TimeVaeConfig::default()),
+        Model::Flow(MafConfig::default()),
+        Model::Autoregressive(AutoregressiveConfig::default()),
+    ]
+}
 
 /// The row of a model that has a program `step`; nothing of another.
 fn step_row(model: &mote_format::Model<'_>, level: Level) -> Result<String, Error> {
@@ -111,9 +115,10 @@ fn step_row(model: &mote_format::Model<'_>, level: Level) -> Result<String, Erro
     }
     let start = Instant::now();
     let mut clock = || start.elapsed().as_nanos() as u64;
+    let how = How { level, batch: 1, threads: None };
     let effort = Effort { rounds: 9, round_ns: 20_000_000 };
-    let window = profile(model, "score", (level, 1), effort, &mut clock)?;
-    let step = profile(model, "step", (level, 1), effort, &mut clock)?;
+    let window = profile(model, "score", how, effort, &mut clock)?;
+    let step = profile(model, "step", how, effort, &mut clock)?;
     let length = model.manifest.window.length as f64;
     let [share, one] = [window.call_ns.median / length / 1e3, step.call_ns.median / 1e3];
     Ok(format!(

@@ -17,6 +17,8 @@ mod error;
 pub mod evaluation;
 pub mod exchange;
 pub mod files;
+#[cfg(target_os = "linux")]
+pub mod instructions;
 pub mod latent;
 pub mod machine;
 pub mod profile;
@@ -24,6 +26,7 @@ pub mod report;
 pub mod scoring;
 pub mod source;
 pub mod stream;
+pub mod threads;
 pub mod training;
 
 pub use error::Error;

@@ -6,7 +6,7 @@
 //! measured on the machine, in the same run.
 
 use mote_format::{Dtype, Op, ValueId, Verified};
-use mote_runtime::{Instance, Level, Loaded, peak};
+use mote_runtime::{Instance, Level, Loaded, Threads, peak};
 use serde::Serialize;
 
 use crate::Error;
@@ -20,6 +20,8 @@ pub struct Profile {
     pub level: &'static str,
     /// Samples in a call.
     pub batch: usize,
+    /// Threads that calls ran on; operations were timed one by one on a single one.
+    pub threads: usize,
     /// Runs in each of the rounds.
     pub runs: u64,
     /// Nanoseconds of a call: the median round, the fastest and the slowest.
@@ -31,6 +33,9 @@ pub struct Profile {
     pub multiply_adds: u64,
     /// The least time that the machine would take for a call.
     pub limit_ns: f64,
+    /// Instructions of a call, where they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
     /// What it needs.
     pub memory: Memory,
     /// What the machine can do.
@@ -95,6 +100,20 @@ pub struct Operation {
     pub ns: f64,
     /// The least time that the machine would take.
     pub limit_ns: f64,
+    /// Instructions, where they were counted: some that find the operation are among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
+}
+
+/// How calls run.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// With which kernels.
+    pub level: Level,
+    /// Samples in a call.
+    pub batch: usize,
+    /// On which threads beside this one.
+    pub threads: Option<&'a dyn Threads>,
 }
 
 /// How to measure.
@@ -109,7 +128,7 @@ pub struct Effort {
 /// Times of each operation, of which the median is taken.
 const TIMES: usize = 101;
 
-/// Profiles the program `name` of `model` with kernels of `level`; `clock` tells nanoseconds.
+/// Profiles the program `name` of `model` ; `clock` tells nanoseconds.
 ///
 /// # Errors
 ///
@@ -117,7 +136,7 @@ const TIMES: usize = 101;
 pub fn profile(
     model: &mote_format::Model<'_>,
     name: &str,
-    (level, batch): (Level, usize),
+    How { level, batch, threads }: How<'_>,
     effort: Effort,
     clock: &mut dyn FnMut() -> u64,
 ) -> Result<Profile, Error> {
@@ -127,7 +146,7 @@ pub fn profile(
     fill(&mut instance);
     let memory = memory(model, &loaded, batch);
     let machine = machine(level, memory, effort, clock);
-    let (runs, call_ns) = calls(&mut instance, effort, clock);
+    let (runs, call_ns) = calls(&mut instance, threads, effort, clock);
     let times = times(&mut instance, clock);
     let operations: Vec<Operation> = program
         .ops
@@ -140,9 +159,11 @@ pub fn profile(
         program: name.into(),
         level: level.name(),
         batch,
+        threads: threads.map_or(1, Threads::count),
         runs,
         call_ns,
         predicted_ns: None,
+        instructions: None,
         multiply_adds: operations.iter().map(|o| o.multiply_adds).sum(),
         limit_ns: operations.iter().map(|o| o.limit_ns).sum(),
         memory,
@@ -151,8 +172,8 @@ pub fn profile(
     })
 }
 
-/// Numbers of ordinary size, the same on every run.
-fn fill(instance: &mut Instance<'_>) {
+/// Fills the inputs with numbers of ordinary size, the same on every run.
+pub fn fill(instance: &mut Instance<'_>) {
     let mut state = 1u64;
     let mut next = || {
         state =
@@ -223,13 +244,17 @@ fn machine(
 /// Whole calls, one after the other.
 fn calls(
     instance: &mut Instance<'_>,
+    threads: Option<&dyn Threads>,
     effort: Effort,
     clock: &mut dyn FnMut() -> u64,
 ) -> (u64, Spread) {
     let mut time = |runs: u64| {
         let start = clock();
         for _ in 0..runs {
-            instance.run();
+            match threads {
+                Some(threads) => instance.run_on(threads),
+                None => instance.run(),
+            }
             std::hint::black_box(&mut *instance);
         }
         (clock() - start) as f64 / runs as f64
@@ -302,5 +327,6 @@ fn operation(
         touched_bytes,
         ns,
         limit_ns: (multiply_adds as f64 / rate).max(reading),
+        instructions: None,
     }
 }

@@ -321,3 +321,26 @@ fn an_interrupted_training_goes_on_to_the_same_bits() {
     succeeds(&run(folder.path(), &arguments));
     assert_eq!(model, fs::read(folder.path().join("model.mote")).expect("a model"));
 }
+
+/// No clock could tell two calls apart as little.
+#[test]
+#[cfg(target_os = "linux")]
+fn instructions_are_counted_one_by_one() {
+    let folder = trained();
+    let counted = || {
+        let command = ["bench", "pump.mote", "--program", "score", "--seconds", "0.05"];
+        let command = [&command[..], &["--instructions", "--json"]].concat();
+        let output = run(folder, &command);
+        succeeds(&output);
+        json_lines(&output).remove(0)
+    };
+    let number = |v: &Value| v.as_u64().expect("a whole number");
+    let (first, second) = (counted(), counted());
+    let [one, other] = [&first, &second].map(|profile| number(&profile["instructions"]));
+    assert!(one.abs_diff(other) <= one / 1000, "{one} and {other}");
+    // Sixteen multiply-adds in one instruction are the most that any of these machines can do.
+    assert!(one > number(&first["multiply_adds"]) / 16, "{first}");
+    let operations = first["operations"].as_array().expect("a list");
+    let each: u64 = operations.iter().map(|o| number(&o["instructions"])).sum();
+    assert!(each > one / 10 * 9 && each < one / 10 * 15, "{each} of {one}");
+}

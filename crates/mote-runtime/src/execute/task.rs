@@ -8,7 +8,7 @@ use mote_format::{Op, Quantization, ValueId};
 use super::fuse::Fused;
 use crate::{
     fast::{
-        Beside, Blocks, Level,
+        Beside, Blocks, Level, Threads,
         chain::{Block, Each, Link, around, chain},
     },
     kernels::quantized::Sum,
@@ -84,6 +84,7 @@ impl<'m> Task<'m> {
         batch: usize,
         arena: &mut [u8],
         scratch: &mut [u64],
+        threads: Option<&dyn Threads>,
     ) {
         match self {
             Self::Nothing => {}
@@ -92,7 +93,7 @@ impl<'m> Task<'m> {
                     unreachable!("only packed layers become such tasks")
                 };
                 let (around, y) = around(arena, *y);
-                product.run(loaded.level(), batch, around.bytes(*x), y, scratch);
+                product.run((loaded.level(), threads), batch, around.bytes(*x), y, scratch);
             }
             Self::Beside { i, x, y, second, add } => {
                 let Prepared::Packed(product) = &loaded.prepared[*i] else {
@@ -101,7 +102,7 @@ impl<'m> Task<'m> {
                 let (around, y) = around(arena, *y);
                 let [second, add] = [second, add].map(|id| id.map(|place| around.read(place)));
                 let beside = Beside { second, add };
-                product.run_beside(loaded.level(), around.bytes(*x), y, beside);
+                product.run_beside((loaded.level(), threads), around.bytes(*x), y, beside);
             }
             Self::Move(moves) => {
                 for part in moves {

@@ -18,6 +18,7 @@ use super::{
     aligned::Aligned,
     geometry::{Geometry, Phase},
     pack,
+    threads::{self, Threads},
     tile::{self, Integer, Numbers, ROWS, Real, Store},
     unary_in_place,
 };
@@ -221,7 +222,7 @@ impl Product {
     /// Runs the layer for `batch` samples, one after the other in `x` and `y`.
     pub(crate) fn run(
         &self,
-        level: Level,
+        (level, threads): (Level, Option<&dyn Threads>),
         batch: usize,
         x: &[u8],
         y: &mut [u8],
@@ -229,18 +230,19 @@ impl Product {
     ) {
         if let Some(short) = &self.short {
             if self.joined || batch == 1 {
-                return self.run_short(short, level, batch, x, y, Beside::default());
+                return self.run_short(short, (level, threads), batch, x, y, Beside::default());
             }
             let samples = x.chunks_exact(x.len() / batch).zip(y.chunks_exact_mut(y.len() / batch));
-            return samples
-                .for_each(|(x, y)| self.run_short(short, level, 1, x, y, Beside::default()));
+            return samples.for_each(|(x, y)| {
+                self.run_short(short, (level, threads), 1, x, y, Beside::default());
+            });
         }
         let scratch = bytemuck::cast_slice_mut(scratch);
         if self.joined {
-            return self.sample(level, batch, x, y, scratch);
+            return self.sample((level, threads), batch, x, y, scratch);
         }
         let samples = x.chunks_exact(x.len() / batch).zip(y.chunks_exact_mut(y.len() / batch));
-        samples.for_each(|(x, y)| self.sample(level, 1, x, y, scratch));
+        samples.for_each(|(x, y)| self.sample((level, threads), 1, x, y, scratch));
     }
 
     /// Runs one sample with what is beside it.
@@ -248,9 +250,15 @@ impl Product {
     /// # Panics
     ///
     /// If it [is not short](Self::is_short).
-    pub(crate) fn run_beside(&self, level: Level, x: &[u8], y: &mut [u8], beside: Beside<'_>) {
+    pub(crate) fn run_beside(
+        &self,
+        (level, threads): (Level, Option<&dyn Threads>),
+        x: &[u8],
+        y: &mut [u8],
+        beside: Beside<'_>,
+    ) {
         let short = self.short.as_ref().expect("the caller asked");
-        self.run_short(short, level, 1, x, y, beside);
+        self.run_short(short, (level, threads), 1, x, y, beside);
     }
 
     /// One product and nothing around it.
@@ -258,7 +266,7 @@ impl Product {
     fn run_short(
         &self,
         short: &Short,
-        level: Level,
+        (level, threads): (Level, Option<&dyn Threads>),
         batch: usize,
         x: &[u8],
         y: &mut [u8],
@@ -286,7 +294,7 @@ impl Product {
                     add: beside.add,
                     y_stride: outputs,
                 };
-                tile::real(level, &job, bytemuck::cast_slice_mut(y));
+                threads::real(threads, level, &job, bytemuck::cast_slice_mut(y));
             }
             Kind::Integer { phases, numbers, results, .. } => {
                 let job = Integer {
@@ -303,13 +311,20 @@ impl Product {
                     bias: &phases[0].bias,
                     y_stride: outputs,
                 };
-                tile::integer(level, &job, &mut results.store(y, 0));
+                threads::integer(threads, level, &job, &mut results.store(y, 0));
             }
         }
     }
 
     /// Runs one sample, or `times` of them where all their rows are alike.
-    fn sample(&self, level: Level, times: usize, x: &[u8], y: &mut [u8], scratch: &mut [u8]) {
+    fn sample(
+        &self,
+        (level, threads): (Level, Option<&dyn Threads>),
+        times: usize,
+        x: &[u8],
+        y: &mut [u8],
+        scratch: &mut [u8],
+    ) {
         if let (Some(whole), Kind::Integer { phases, zero_point, results, .. }, 1) =
             (&self.whole, &self.kind, times)
         {
@@ -332,11 +347,13 @@ impl Product {
                     let relu = *activation == Some(Unary::Relu);
                     let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
                     let scratch = bytemuck::cast_slice_mut(scratch);
-                    let way = Way { g: &self.geometry, phase, rows, inside, group: self.group };
+                    let way =
+                        Way { g: &self.geometry, phase, rows, inside, group: self.group, threads };
                     way.real(level, &phases[i], relu, x, y, scratch);
                 }
                 Kind::Integer { phases, numbers, zero_point, results } => {
-                    let way = Way { g: &self.geometry, phase, rows, inside, group: self.group };
+                    let way =
+                        Way { g: &self.geometry, phase, rows, inside, group: self.group, threads };
                     let part = (&phases[i], *numbers, *zero_point);
                     way.integer(level, part, results, x, y, scratch);
                 }

@@ -151,15 +151,33 @@ pub(crate) enum Store<'a> {
     Real { y: &'a mut [f32], scale: &'a [f32] },
 }
 
-impl Store<'_> {
-    /// The same from result `at` on.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn behind(&mut self, at: usize) -> Store<'_> {
+impl<'a> Store<'a> {
+    /// The same, for as long as it is lent.
+    pub(crate) fn all(&mut self) -> Store<'_> {
         match self {
             Self::Bytes { y, multiplier, zero_point, clamp } => {
-                Store::Bytes { y: &mut y[at..], multiplier, zero_point: *zero_point, clamp: *clamp }
+                Store::Bytes { y, multiplier, zero_point: *zero_point, clamp: *clamp }
             }
-            Self::Real { y, scale } => Store::Real { y: &mut y[at..], scale },
+            Self::Real { y, scale } => Store::Real { y, scale },
+        }
+    }
+
+    /// The first `length` results, or all where there are fewer, and the others, with the parameters from output
+    /// `outputs` on.
+    pub(crate) fn split(self, length: usize, outputs: usize) -> (Self, Self) {
+        match self {
+            Self::Bytes { y, multiplier, zero_point, clamp } => {
+                let (own, rest) = y.split_at_mut(length.min(y.len()));
+                let behind = &multiplier[outputs..];
+                (
+                    Self::Bytes { y: own, multiplier, zero_point, clamp },
+                    Self::Bytes { y: rest, multiplier: behind, zero_point, clamp },
+                )
+            }
+            Self::Real { y, scale } => {
+                let (own, rest) = y.split_at_mut(length.min(y.len()));
+                (Self::Real { y: own, scale }, Self::Real { y: rest, scale: &scale[outputs..] })
+            }
         }
     }
 }

@@ -22,3 +22,4 @@ mod random;
 mod series;
 mod special;
 mod stepping;
+mod threads;

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use crate::{
     draft::{Draft, Ready},
     random::{Random, length, some},
+    threads::Spawned,
 };
 
 /// Any `i8`, with its ends as often as all others together.
@@ -183,7 +184,8 @@ fn run(
     let loaded = Loaded::from_parts(level, &ready.program, &tensors).unwrap();
     let mut instance = loaded.batch(batch);
     instance.input_of::<i8>(input).copy_from_slice(x);
-    instance.run();
+    // Large layers in parts, all others as ever.
+    instance.run_on(&Spawned::new(3));
     if real {
         return instance.output(output).to_vec();
     }
@@ -244,6 +246,9 @@ fn large_layers_are_their_formula_on_either_side_of_every_size_of_a_tile() {
     for (rows, inputs, outputs) in [(1, 4096, 20), (3, 4099, 9), (3, 2050, 180)] {
         linear(rows, inputs, outputs, style, 2);
     }
+    // So large that they are cut in parts: one row along its outputs, and several in rows.
+    linear(1, 4100, 4100, style, 5);
+    linear(11, 1024, 512, Style { real: true, ..style }, 6);
     // Several runs, and one.
     convolution((30, 64, 96), (3, 1, 4), [5, 0], style, 3);
     convolution((21, 36, 130), (4, 2, 1), [3, 2], style, 4);

@@ -1,5 +1,8 @@
 //! `mote bench`: how fast a program runs here, operation by operation, beside the machine's limit.
 
+#[cfg(target_os = "linux")]
+mod counting;
+
 use std::{
     path::{Path, PathBuf},
     time::Instant,
@@ -10,10 +13,11 @@ use mote::{
     Error,
     files::{self, Mapped},
     machine::Machine,
-    profile::{Effort, Operation, Profile, profile},
+    profile::{Effort, How, Operation, Profile, profile},
     report::roofline,
+    threads::Pool,
 };
-use mote_runtime::Level;
+use mote_runtime::{Level, Threads};
 
 use super::{Style, answer::Watcher, say, say_json};
 
@@ -31,16 +35,25 @@ pub(super) struct Bench {
     /// Vector instructions: plain, avx2, avx512, neon, neon-dot [default: the best here]
     #[arg(long)]
     level: Option<String>,
+    /// Threads that parts of large layers run on
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
     /// Seconds for each program, about
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// Measure what this machine takes for each kind of operation, and write it there: `mote compress
     /// --machine` predicts times from it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "program", "machine", "batch", "seconds", "plot"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "program", "machine", "batch", "threads", "seconds", "instructions", "plot"])]
     measure: Option<PathBuf>,
     /// Set beside each time what it would be on a machine that was measured
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     machine: Option<PathBuf>,
+    /// Count the instructions of each operation too, one by one, in a process that is followed (Linux)
+    #[arg(long)]
+    instructions: bool,
+    /// Be the process that is followed
+    #[arg(long, hide = true, requires = "program")]
+    followed: bool,
     /// Draw where each operation lies below the machine's limits, as an HTML file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -65,9 +78,17 @@ impl Bench {
                 self.seconds
             )));
         }
+        if self.followed {
+            let name = self.program.as_deref().unwrap_or_default();
+            return counting::be_followed(&model, name, (level, usize::from(self.batch)));
+        }
         let names: Vec<String> = match &self.program {
             Some(name) => vec![name.clone()],
             None => model.programs.keys().cloned().collect(),
+        };
+        let pool = match usize::from(self.threads) {
+            1 => None,
+            count => Some(Pool::new(count)?),
         };
         let began = Instant::now();
         let mut clock = || began.elapsed().as_nanos() as u64;
@@ -76,9 +97,14 @@ impl Bench {
         let mut profiles = Vec::new();
         for name in &names {
             let batch = usize::from(self.batch);
-            let mut found = profile(&model, name, (level, batch), effort, &mut clock)?;
+            let threads = pool.as_ref().map(|pool| pool as &dyn Threads);
+            let how = How { level, batch, threads };
+            let mut found = profile(&model, name, how, effort, &mut clock)?;
             if let Some(machine) = &machine {
                 found.predicted_ns = Some(machine.predict(&model.programs[name])?);
+            }
+            if self.instructions {
+                counting::add(path, (level, batch), &mut found)?;
             }
             match style {
                 Style::Json => say_json(&found)?,
@@ -128,7 +154,7 @@ fn measure(level: Level, out: &Path, style: Style) -> Result<(), Error> {
 fn table(p: &Profile) -> Result<(), Error> {
     let (call, limit) = (p.call_ns.median, p.limit_ns);
     say(format_args!(
-        "{}: {} a call ({} to {} in {ROUNDS} rounds of {} calls), batch {}, {} on one thread",
+        "{}: {} a call ({} to {} in {ROUNDS} rounds of {} calls), batch {}, {} on {}",
         p.program,
         time(call),
         time(p.call_ns.min),
@@ -136,6 +162,7 @@ fn table(p: &Profile) -> Result<(), Error> {
         p.runs,
         p.batch,
         p.level,
+        threads(p.threads),
     ))?;
     say(format_args!(
         "  {} multiply-adds, {:.1} a nanosecond; the machine's limit is {}, {:.0} % of the call",
@@ -157,9 +184,16 @@ fn table(p: &Profile) -> Result<(), Error> {
         "  memory: weights {} bytes ({} copied into reading order), arena {} (at least {} a sample), scratch {}",
         m.weight_bytes, m.packed_bytes, m.arena_bytes, m.arena_bytes_lower_bound, m.scratch_bytes,
     ))?;
+    if let Some(instructions) = p.instructions {
+        say(format_args!(
+            "  {instructions} instructions a call, {:.1} a nanosecond",
+            instructions as f64 / call
+        ))?;
+    }
     let together: f64 = p.operations.iter().map(|o| o.ns).sum();
     say(format_args!(
-        "\n     # operation                  result        multiply-adds     bytes       time  share  of limit"
+        "\n     # operation                  result        multiply-adds     bytes       time  share  of limit{}",
+        if p.instructions.is_some() { "  instructions" } else { "" }
     ))?;
     for o in &p.operations {
         say(row(o, together))?;
@@ -172,8 +206,9 @@ fn row(o: &Operation, together: f64) -> String {
     // Below the resolution of the clock a share of the limit says nothing.
     let of_limit =
         if o.ns < 20.0 { "–".into() } else { format!("{:.0} %", 100.0 * o.limit_ns / o.ns) };
+    let instructions = o.instructions.map_or(String::new(), |n| format!(" {n:>13}"));
     format!(
-        "  {:4} {:26} {shape:13} {:13} {:9} {:>10} {:4.1} % {of_limit:>8}",
+        "  {:4} {:26} {shape:13} {:13} {:9} {:>10} {:4.1} % {of_limit:>8}{instructions}",
         o.index,
         o.name,
         o.multiply_adds,
@@ -183,11 +218,39 @@ fn row(o: &Operation, together: f64) -> String {
     )
 }
 
+fn threads(count: usize) -> String {
+    match count {
+        1 => "one thread".into(),
+        count => format!("{count} threads, operations on one"),
+    }
+}
+
 /// A time with a unit that keeps it short.
 pub(super) fn time(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => format!("{:.2} µs", ns / 1e3),
         ns => format!("{:.2} ms", ns / 1e6),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod counting {
+    use std::path::Path;
+
+    use mote::{Error, profile::Profile};
+    use mote_format::Model;
+    use mote_runtime::{Level, Threads};
+
+    fn refused() -> Error {
+        Error::Usage("--instructions: wanted Linux, where one process can follow another".into())
+    }
+
+    pub(super) fn add(_: &Path, _: (Level, usize), _: &mut Profile) -> Result<(), Error> {
+        Err(refused())
+    }
+
+    pub(super) fn be_followed(_: &Model<'_>, _: &str, _: (Level, usize)) -> Result<(), Error> {
+        Err(refused())
     }
 }

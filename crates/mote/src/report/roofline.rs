@@ -31,12 +31,13 @@ pub fn roofline(title: &str, profiles: &[Profile]) -> String {
 fn section(p: &Profile) -> Element {
     let call = p.call_ns;
     let text = format!(
-        "{} a call ({} to {}), batch {}, one thread, {} instructions. {} multiply-adds; at the limit of \
+        "{} a call ({} to {}), batch {}, {}, {}. {} multiply-adds; at the limit of \
          the machine a call would take {}, {} of what it took.",
         time(call.median),
         time(call.min),
         time(call.max),
         p.batch,
+        if p.threads == 1 { "one thread".into() } else { format!("{} threads", p.threads) },
         p.level,
         count(p.multiply_adds as usize),
         time(p.limit_ns),

@@ -8,6 +8,7 @@ use crate::fast::{
     Level,
     geometry::{Geometry, Phase},
     pack,
+    threads::{self, Threads},
     tile::{self, Integer, Numbers, ROWS, Real},
 };
 
@@ -19,6 +20,7 @@ pub(super) struct Way<'a> {
     pub(super) inside: Range<usize>,
     /// Panels of weights that lie side by side.
     pub(super) group: usize,
+    pub(super) threads: Option<&'a dyn Threads>,
 }
 
 impl Way<'_> {
@@ -105,7 +107,8 @@ impl Way<'_> {
         };
         if job.rows > 0 {
             let x = &x[self.window(self.inside.start)..];
-            tile::real(level, &Real { x, ..job }, &mut y[self.result(self.inside.start)..]);
+            let y = &mut y[self.result(self.inside.start)..];
+            threads::real(self.threads, level, &Real { x, ..job }, y);
         }
         if job.rows == self.rows {
             return;
@@ -148,7 +151,7 @@ impl Way<'_> {
             Numbers::Bytes => {
                 let x = &x[self.window(self.inside.start)..];
                 let mut store = results.store(y, self.result(self.inside.start));
-                tile::integer(level, &Integer { x, ..job }, &mut store);
+                threads::integer(self.threads, level, &Integer { x, ..job }, &mut store);
             }
             Numbers::Words => self.widened(level, job, results, y, scratch),
         }

@@ -126,7 +126,7 @@ unsafe fn shifted<const N: usize>(job: &Integer<'_>, store: &mut Store<'_>) {
             }
             let x = windows.0.as_flattened();
             let tile = Integer { x, x_stride: N, rows, taps: 1, bytes, ..*job };
-            let mut store = store.behind(row * job.y_stride);
+            let (_, mut store) = store.all().split(row * job.y_stride, 0);
             for panel in (first..panels.min(first + 2 * pairs)).step_by(2) {
                 // SAFETY: the rows of the tile were just copied, and the panels are those of the job.
                 unsafe { integer_tiles::<SHIFTED>(&tile, 0, panel, &mut store) };
