@@ -38,14 +38,14 @@ impl Rates {
         fit::fit(timed)
     }
 
-    /// Nanoseconds of one run of `program` for one sample.
+    /// Nanoseconds of one run of `program` for one sample, where the operations that are `idle` take none.
     ///
     /// # Errors
     ///
     /// The kind of an operation that there are no rates for.
-    pub fn predict(&self, program: &Program) -> Result<f64, String> {
+    pub fn predict(&self, program: &Program, idle: &[bool]) -> Result<f64, String> {
         let mut ns = 0.0;
-        for (kind, units) in work(program) {
+        for (kind, units) in work(program, idle) {
             let rates = self.kinds.get(&kind).ok_or(kind)?;
             ns += units.iter().zip(rates).map(|(units, rate)| units * rate).sum::<f64>();
         }

@@ -26,6 +26,8 @@ pub struct Instance<'m> {
     tasks: Vec<(usize, Task<'m>)>,
     /// For each operation how it is run by itself.
     apart: Vec<Task<'m>>,
+    /// For each operation whether a run does nothing for it.
+    idle: Vec<bool>,
     /// As words of eight bytes, so that numbers of any type can be read in place.
     arena: Aligned<u64>,
     arena_bytes: usize,
@@ -51,13 +53,16 @@ impl<'m> Instance<'m> {
         let task = |i| Task::new(&loaded, &places, batch, i);
         let apart: Vec<_> = (0..loaded.program().ops.len()).map(task).collect();
         let mut tasks = Vec::with_capacity(apart.len());
+        let mut idle = Vec::with_capacity(apart.len());
         for (i, task) in apart.iter().enumerate() {
             let fused = fused.get(i).and_then(|f| Task::fused(&loaded, &places, i, *f));
-            Task::push(&mut tasks, i, fused.unwrap_or_else(|| task.clone()));
+            let task = fused.unwrap_or_else(|| task.clone());
+            idle.push(matches!(task, Task::Nothing));
+            Task::push(&mut tasks, i, task);
         }
         let arena = Aligned::new(&vec![0; arena_bytes.div_ceil(8)]);
         let scratch = Aligned::new(&vec![0; loaded.scratch_bytes().div_ceil(8)]);
-        Self { loaded, batch, places, tasks, apart, arena, arena_bytes, scratch }
+        Self { loaded, batch, places, tasks, apart, idle, arena, arena_bytes, scratch }
     }
 
     /// The program that it runs.
@@ -70,6 +75,13 @@ impl<'m> Instance<'m> {
     #[must_use]
     pub fn loaded(&self) -> &Loaded<'m> {
         &self.loaded
+    }
+
+    /// For each operation whether a run does nothing for it: what it gives lies there already, or another operation
+    /// gives it on its way.
+    #[must_use]
+    pub fn idle(&self) -> &[bool] {
+        &self.idle
     }
 
     /// Samples that it runs at once.

@@ -130,7 +130,7 @@ pub fn compress(
 /// Refuses a machine that says nothing of an operation of `model`, before the work rather than after it.
 fn known(model: &Model<'_>, machine: Option<&Machine>) -> Result<(), Error> {
     let Some(machine) = machine else { return Ok(()) };
-    model.programs.values().try_for_each(|program| machine.predict(program).map(|_| ()))
+    model.programs.keys().try_for_each(|name| machine.predict(model, name).map(|_| ()))
 }
 
 impl Compressed {
@@ -139,7 +139,7 @@ impl Compressed {
         let Some(machine) = machine else { return Ok(()) };
         let small = Model::open(&self.file).expect("written a moment ago");
         for change in &mut self.programs {
-            let of = |model: &Model<'_>| machine.predict(&model.programs[&change.program]);
+            let of = |model: &Model<'_>| machine.predict(model, &change.program);
             change.predicted_ns = Some([of(whole)?, of(&small)?]);
         }
         Ok(())

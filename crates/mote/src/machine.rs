@@ -5,8 +5,8 @@ mod drills;
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
-use mote_deploy::cost::{Rates, Timed, work};
-use mote_format::{Program, container::Tensor};
+use mote_deploy::cost::{Rates, Timed, Work, work};
+use mote_format::{Model, container::Tensor};
 use mote_runtime::{Instance, Level, Loaded};
 use serde::{Deserialize, Serialize};
 
@@ -61,11 +61,13 @@ impl Machine {
                 fastest = fastest.min(beside);
             }
         }
-        let timed = |(drill, mut times): (&Drill, Vec<f64>)| {
+        let timed = |(work, mut times): (Work, Vec<f64>)| {
             times.sort_by(f64::total_cmp);
-            Timed { work: work(&drill.program), ns: fastest * times[times.len() / 2] }
+            Timed { work, ns: fastest * times[times.len() / 2] }
         };
-        let timed: Vec<Timed> = drills.iter().zip(times).map(timed).collect();
+        let done = drills.iter().zip(&timers);
+        let done = done.map(|(drill, timer)| work(&drill.program, timer.instance.idle()));
+        let timed: Vec<Timed> = done.zip(times).map(timed).collect();
         let name = format!("{} with {}", std::env::consts::ARCH, level.name());
         Ok(Self { name, rates: Rates::fit(&timed) })
     }
@@ -90,19 +92,27 @@ impl Machine {
         Ok(machine)
     }
 
+    /// The kernels that it was measured with, or, where this machine has none like them, its best.
+    fn level(&self) -> Level {
+        let there = |level: &Level| self.name.ends_with(&format!(" {}", level.name()));
+        Level::available().find(there).unwrap_or_else(Level::best)
+    }
+
     /// As a file keeps it.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and numbers") + "\n"
     }
 
-    /// Nanoseconds that one run of `program` takes there, as predicted.
+    /// Nanoseconds that one run of the program `name` of `model` takes there, as predicted.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if there are no rates for one of its operations.
-    pub fn predict(&self, program: &Program) -> Result<f64, Error> {
-        self.rates.predict(program).map_err(|kind| {
+    /// [`Error::Load`] if there is no such program, [`Error::Usage`] if there are no rates for one of its operations.
+    pub fn predict(&self, model: &Model<'_>, name: &str) -> Result<f64, Error> {
+        let instance = Loaded::at(self.level(), model, name)?.instance();
+        let program = instance.program();
+        self.rates.predict(program, instance.idle()).map_err(|kind| {
             Error::Usage(format!(
                 "wanted rates of {} for `{kind}`, which program `{}` holds; found none",
                 self.name, program.name

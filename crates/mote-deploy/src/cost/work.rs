@@ -16,11 +16,13 @@ pub type Work = BTreeMap<String, [f64; TERMS]>;
 /// Outputs that are computed at once: what is less costs as much.
 const REGISTER: usize = 8;
 
-/// The work of one run of `program` for one sample.
+/// The work of one run of `program` for one sample. Operations that are `idle` do none; those that nothing is said of
+/// are not.
 #[must_use]
-pub fn work(program: &Program) -> Work {
+pub fn work(program: &Program, idle: &[bool]) -> Work {
     let mut work = Work::from([("run".into(), [1.0, 0.0, 0.0, 0.0, 0.0])]);
-    for op in &program.ops {
+    let works = |(i, _): &(usize, &Op)| !idle.get(*i).is_some_and(|idle| *idle);
+    for (_, op) in program.ops.iter().enumerate().filter(works) {
         let Some((kind, units)) = of_op(program, op) else { continue };
         let sum = work.entry(kind).or_default();
         sum.iter_mut().zip(units).for_each(|(sum, unit)| *sum += unit);

@@ -101,7 +101,7 @@ impl Bench {
             let how = How { level, batch, threads };
             let mut found = profile(&model, name, how, effort, &mut clock)?;
             if let Some(machine) = &machine {
-                found.predicted_ns = Some(machine.predict(&model.programs[name])?);
+                found.predicted_ns = Some(machine.predict(&model, name)?);
             }
             if self.instructions {
                 counting::add(path, (level, batch), &mut found)?;

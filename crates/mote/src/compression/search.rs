@@ -265,7 +265,7 @@ fn candidate(
     // What advances by one sample is among the programs too.
     let programs = || small.programs.values();
     let slowest = |machine: &Machine| {
-        let mut times = programs().map(|program| machine.predict(program));
+        let mut times = small.programs.keys().map(|name| machine.predict(&small, name));
         times.try_fold(0.0, |slowest: f64, ns| Ok::<_, Error>(slowest.max(ns?)))
     };
     Ok(Candidate {
