@@ -32,6 +32,7 @@ SETS = {"skab": ("skab", "valve1/0.csv.gz", True), "ett": ("ett", "ETTh1.csv.gz"
 REAL = ["--bits", "32"]
 PLAIN = ["--plain-biases", "--plain-channels"]
 SHARES = [0.3, 0.5, 0.7, 0.85]
+RAW = [*REAL, "--repair", "0"]
 percent = lambda share: f"{100 * share:.0f} %"
 PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
 THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in SHARES}
@@ -54,6 +55,15 @@ WAYS = {
     "50 % zeros": ["--sparse", "0.5", *REAL],
     "50 % zeros, the smallest": ["--sparse", "0.5", "--zeros", "magnitude", *REAL],
     "2 zeros of 4": ["--sparse", "2:4", *REAL],
+    # Before anything is repaired, which would make up for much of what a method does worse.
+    "30 % pruned, raw": ["--prune", "0.3", *RAW],
+    "30 % pruned, automatic, raw": ["--prune", "0.3", "--spread", "automatic", *RAW],
+    "30 % pruned, by magnitude, raw": ["--prune", "0.3", "--importance", "magnitude", *RAW],
+    "30 % by lower rank, raw": ["--low-rank", "0.3", *RAW],
+    "30 % by lower rank, uniform, raw": ["--low-rank", "0.3", "--ranks", "uniform", *RAW],
+    "30 % by lower rank, plain, uniform, raw": ["--low-rank", "0.3", "--ranks", "uniform", "--metric", "weights", *RAW],
+    "50 % zeros, raw": ["--sparse", "0.5", *RAW],
+    "50 % zeros, the smallest, raw": ["--sparse", "0.5", "--zeros", "magnitude", *RAW],
     "a student of half the weights": ["--student", "0.5", *REAL],
     "50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "8"],
     "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
@@ -72,6 +82,10 @@ DUELS = [
     ("50 % pruned", "50 % pruned, by magnitude"), ("50 % pruned", "50 % pruned, by gradients, automatic"),
     ("50 % by lower rank", "50 % by lower rank, uniform"),
     ("50 % by lower rank, uniform", "50 % by lower rank, plain, uniform"),
+    ("30 % pruned, raw", "30 % pruned, by magnitude, raw"), ("30 % pruned, automatic, raw", "30 % pruned, raw"),
+    ("30 % by lower rank, raw", "30 % by lower rank, uniform, raw"),
+    ("30 % by lower rank, uniform, raw", "30 % by lower rank, plain, uniform, raw"),
+    ("50 % zeros, raw", "50 % zeros, the smallest, raw"),
     ("50 % pruned", "a student of half the weights"), ("50 % pruned", "50 % by lower rank"),
 ]
 CRITICAL = 0.05
@@ -84,13 +98,18 @@ def said(command: list) -> list:
     return [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
 
 
-def times_of(program: Path, models: list, entry: str) -> list:
+def times_of(program: Path, models: list, entry: str) -> dict:
     """Nanoseconds of one window for each of two models: the fastest of the first, and that times the median quotient
-    of runs right after each other, because others use the machine too, and slow it down for seconds."""
-    fastest = lambda model: said([program, "bench", model, "--program", entry, "--seconds", "0.1", "--json"])[0]["call_ns"]["min"]
+    of runs right after each other, because others use the machine too, and slow it down for seconds. And the vector
+    instructions that ran."""
+    profile = lambda model: said([program, "bench", model, "--program", entry, "--seconds", "0.1", "--json"])[0]
+    fastest = lambda model: profile(model)["call_ns"]["min"]
     pairs = [[fastest(model) for model in models] for _ in range(9)]
     first = min(whole for whole, _ in pairs)
-    return [first, first * statistics.median(small / whole for whole, small in pairs)]
+    return {
+        "ns": [first, first * statistics.median(small / whole for whole, small in pairs)],
+        "level": profile(models[0])["level"],
+    }
 
 
 def labelled(program: Path, model: Path, file: Path) -> float:
@@ -117,14 +136,14 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
             largest = max(made["programs"], key=lambda p: p["multiply_adds"][0])
             times = times_of(program, [whole, small], largest["program"])
             if row:
-                keep({**row, "ns": times})
+                keep({**row, **times})
                 continue
             quality = {q["metric"]: [q["before"], q["after"], q["loss"]] for q in made["quality"]}
             if before is not None:
                 after = labelled(program, small, path)
                 quality["labelled"] = [before, after, 1 - after / before]
             keep({
-                "family": family, "set": name, "way": way, "seed": seed, "quality": quality, "ns": times,
+                "family": family, "set": name, "way": way, "seed": seed, "quality": quality, **times,
                 "bytes": [made["tensor_bytes_before"], made["tensor_bytes"]],
                 "arena": [max(p["arena_bytes"][i] for p in made["programs"]) for i in (0, 1)],
                 "multiply_adds": largest["multiply_adds"],
@@ -133,11 +152,14 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
 
 def interval(values: list, digits: int = 1) -> str:
     """The mean with its 95 % interval by Student's t, where there are several."""
-    mean = statistics.mean(values)
-    if len(values) < 2:
-        return f"{mean:.{digits}f}"
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {margin(values):.{digits}f}"
+
+
+def margin(values: list) -> float:
+    """Half the width of that interval."""
     t = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26][len(values) - 2] if len(values) <= 10 else 1.96
-    return f"{mean:.{digits}f} ± {t * statistics.stdev(values) / math.sqrt(len(values)):.{digits}f}"
+    return t * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def losses(rows: list, metric: str) -> list:
@@ -195,29 +217,41 @@ def curves(results: list, ways: dict, title: str, path: Path) -> None:
 
 
 def duels(results: list) -> list:
-    """For each pair of ways how much more the second loses of the first's purpose, over all seeds."""
+    """For each pair of ways how much more the second loses than the first, for each family by each of its metrics."""
+    at = {(r["set"], r["family"], r["seed"], r["way"]): r["quality"] for r in results}
+    trainings = lambda name, family: {r["seed"] for r in results if (r["set"], r["family"]) == (name, family)}
+    columns = [
+        (name, family, metric)
+        for name in SETS for family in FAMILIES if len(trainings(name, family)) >= 3
+        for metric in (purpose(family), "nats", "rare_nats", "forecast_crps", "imputation_crps")
+        if any(metric in r["quality"] for r in results if r["family"] == family)
+    ]
     lines = [
         "## Is it worth its trouble?", "",
-        "How many points of quality the second way loses more than the first, seed by seed, so that above zero the first "
-        "is better: by what the family is for, and by the density. Over all families and sets, with 95 % intervals; *wins* of pairs.", "",
-        "| first | second | purpose | wins | density | wins |", "|---|---|---|---|---|---|",
+        "How many points of quality the second way loses more than the first, training by training, so that above zero the first "
+        "is better; of families that were trained three times and more. Means with 95 % intervals, bold where zero lies outside. "
+        "*Raw* is before a repair, which makes up for much of what a method does worse.", "",
+        "| first | second | " + " | ".join(f"{family}: {NAMES[metric]}" for _, family, metric in columns) + " |",
+        "|---|---|" + "---|" * len(columns),
     ]
-    at = {(r["set"], r["family"], r["seed"], r["way"]): r["quality"] for r in results}
     for first, second in DUELS:
         cells = []
-        for metric in (None, "nats"):
+        for name, family, metric in columns:
             more = []
-            for (name, family, seed, way), quality in at.items():
-                other = at.get((name, family, seed, second))
-                of = metric or purpose(family)
-                if way == first and other and of in quality and of in other and None not in (quality[of][2], other[of][2]):
-                    more.append(100 * (other[of][2] - quality[of][2]))
-            cells += [interval(more), f"{sum(m > 0 for m in more)} of {len(more)}"] if more else ["", ""]
+            for seed in trainings(name, family):
+                pair = [at.get((name, family, seed, way), {}).get(metric, [None] * 3)[2] for way in (first, second)]
+                if None not in pair:
+                    more.append(100 * (pair[1] - pair[0]))
+            clear = len(more) > 1 and abs(statistics.mean(more)) > margin(more)
+            cell = interval(more) if more else ""
+            cells.append(f"**{cell}**" if clear else cell)
         lines.append(f"| {first} | {second} | {' | '.join(cells)} |")
     return lines + [""]
 
 
 def table(results: list) -> str:
+    levels = sorted({r["level"] for r in results if "level" in r})
+    on = f" ({' and '.join(levels)})" if levels else ""
     lines = [
         "# What compression costs", "",
         "Made by `python3 bench/compression.py`: families trained with their usual settings, each seed a training of its "
@@ -226,7 +260,7 @@ def table(results: list) -> str:
         "planted faults, and with its own labels where the file has them; of the density at a held-back value (nats, as "
         "1 − e^−difference), also of the tenth of windows that the whole model finds rarest; CRPS and Context-FID that came on top; "
         "and the share of rare values that are drawn. *Time* is of one window on one thread: the median quotient of nine pairs of runs, "
-        "because others use this machine too. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
+        f"because others use this machine too{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
         "said before anything was measured; critical ones are bold. The labels of one file are a handful of faults: their "
         "column moves by ten points where a threshold moves by nothing.", "",
         "![Pruning](compression-pruning.svg)", "", "![Lower rank](compression-rank.svg)", "",
