@@ -151,7 +151,9 @@ impl<'m> Instance<'m> {
     }
 
     /// The same, with large layers in parts on several threads: the results are those of one thread, bit for bit.
-    /// Layers are cut where a part takes some 35 microseconds at least.
+    /// A layer is cut into parts of two million multiply-adds and more, of bytes eight million, which take some 35
+    /// microseconds. Layers whose inputs become words first (of four bits, and all integers with AVX2 that have
+    /// several rows), windows that reach beyond their input, and everything that is no layer stay on this thread.
     pub fn run_on(&mut self, threads: &dyn Threads) {
         self.run_with(Some(threads));
     }

@@ -8,6 +8,7 @@ use std::{
     fmt::Display,
     io::{BufRead, BufReader, Write},
     ops::ControlFlow,
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
@@ -105,13 +106,19 @@ fn refused(why: impl Display) -> Error {
 }
 
 /// A process that waits to be followed; it ends with this.
-struct Followed(Child);
+struct Followed {
+    child: Child,
+    /// It has ended, and was waited for.
+    ended: bool,
+}
 
 impl Followed {
     fn start(command: &mut Command) -> std::io::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        // Ctrl-C is meant for the one that follows.
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn()?;
         let out = child.stdout.take();
-        let followed = Self(child);
+        let followed = Self { child, ended: false };
         let mut said = String::new();
         if let Some(out) = out {
             BufReader::new(out).read_line(&mut said)?;
@@ -122,6 +129,20 @@ impl Followed {
         }
     }
 
+    /// Whether the instruction that was stepped over is behind: one that repeats itself stops each time.
+    fn advanced(pid: Pid, at: &mut u64) -> Result<bool, Errno> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let now = ptrace::getregs(pid)?.rip;
+            Ok(std::mem::replace(at, now) != now)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = (pid, at);
+            Ok(true)
+        }
+    }
+
     /// The steps between marks, from the first one to `wanted` further ones or to the end; nothing where it was
     /// broken off.
     fn steps(
@@ -129,20 +150,22 @@ impl Followed {
         wanted: usize,
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<u64>>, Errno> {
-        let pid = Pid::from_raw(self.0.id().cast_signed());
+        let pid = Pid::from_raw(self.child.id().cast_signed());
         ptrace::attach(pid)?;
         waitpid(pid, None)?;
         ptrace::setoptions(pid, ptrace::Options::PTRACE_O_EXITKILL)?;
-        if let Some(input) = &mut self.0.stdin {
+        if let Some(input) = &mut self.child.stdin {
             input.write_all(b"\n").map_err(|_| Errno::EPIPE)?;
         }
         ptrace::cont(pid, None)?;
-        let (mut counts, mut steps, mut begun) = (Vec::new(), 0u64, false);
+        let (mut counts, mut steps, mut begun, mut at) = (Vec::new(), 0u64, false, 0);
         while counts.len() < wanted {
             // A signal that is not ours is passed on.
             let mut passed = None;
             match waitpid(pid, None)? {
-                WaitStatus::Stopped(_, Signal::SIGTRAP) => steps += 1,
+                WaitStatus::Stopped(_, Signal::SIGTRAP) => {
+                    steps += u64::from(Self::advanced(pid, &mut at)?);
+                }
                 WaitStatus::Stopped(_, MARK) => {
                     if begun {
                         counts.push(steps);
@@ -150,7 +173,12 @@ impl Followed {
                     (steps, begun) = (0, true);
                 }
                 WaitStatus::Stopped(_, other) => passed = Some(other),
-                _ => return Ok(Some(counts)),
+                _ => {
+                    self.ended = true;
+                    return Ok(watch(counts.len().saturating_sub(2))
+                        .is_continue()
+                        .then_some(counts));
+                }
             }
             let look = passed.is_some() || steps.is_multiple_of(LOOK);
             if look && watch(counts.len().saturating_sub(2)).is_break() {
@@ -167,8 +195,10 @@ impl Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if !self.ended {
+            // It may have ended a moment ago.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }

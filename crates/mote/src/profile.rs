@@ -128,7 +128,7 @@ pub struct Effort {
 /// Times of each operation, of which the median is taken.
 const TIMES: usize = 101;
 
-/// Profiles the program `name` of `model` ; `clock` tells nanoseconds.
+/// Profiles the program `name` of `model`; `clock` tells nanoseconds.
 ///
 /// # Errors
 ///

@@ -338,7 +338,7 @@ fn instructions_are_counted_one_by_one() {
     let (first, second) = (counted(), counted());
     let [one, other] = [&first, &second].map(|profile| number(&profile["instructions"]));
     assert!(one.abs_diff(other) <= one / 1000, "{one} and {other}");
-    // Sixteen multiply-adds in one instruction are the most that any of these machines can do.
+    // Sixteen multiply-adds of `f32` in one instruction are the most that any of these machines can do.
     assert!(one > number(&first["multiply_adds"]) / 16, "{first}");
     let operations = first["operations"].as_array().expect("a list");
     let each: u64 = operations.iter().map(|o| number(&o["instructions"])).sum();

@@ -302,12 +302,12 @@ pub(crate) fn c_sources(folder: &Path, models: &[(String, Files)]) -> Vec<PathBu
     files_with(folder, &["c", "S"])
 }
 
-/// `cargo build` of the toolchain for `triple`, in `folder`.
+/// A command of the toolchain's Cargo for `triple`, in `folder`.
 #[track_caller]
-pub(crate) fn cargo(what: &str, folder: &Path, triple: &str, target: &Path) -> Command {
+pub(crate) fn cargo(command: &str, folder: &Path, triple: &str, target: &Path) -> Command {
     let toolchain = toolchain();
     let mut cargo = Command::new(toolchain.join("usr/bin/cargo"));
-    cargo.current_dir(folder).args([what, "--release", "--target", triple]);
+    cargo.current_dir(folder).args([command, "--release", "--target", triple]);
     cargo.env("RUSTC", toolchain.join("usr/bin/rustc")).env("RUSTC_BOOTSTRAP", "1");
     cargo.env("LD_LIBRARY_PATH", toolchain.join("usr/lib/x86_64-linux-gnu"));
     cargo.env("CARGO_TARGET_DIR", target).env_remove("CARGO_ENCODED_RUSTFLAGS");

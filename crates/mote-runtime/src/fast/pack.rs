@@ -12,7 +12,8 @@ fn place(g: &Geometry, phase: &Phase, o: usize, i: usize) -> usize {
     phase.taps[i / g.channels] * g.tap_stride + o * g.output_stride + i % g.channels
 }
 
-/// Weights of one number, two words or four bytes in a step, as [`super::tile`] wants them.
+/// Weights of one number, two words or four bytes in a step, `group` panels side by side, as [`super::tile`]
+/// wants them.
 pub(crate) fn weights<T: bytemuck::Pod>(
     g: &Geometry,
     phase: &Phase,

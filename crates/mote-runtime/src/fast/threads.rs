@@ -59,10 +59,14 @@ impl Cut {
         least: usize,
     ) -> Option<Self> {
         let count = count.min(size / least).min(MOST);
+        if count < 2 {
+            return None;
+        }
         // Tiles of rows stay whole, and so do groups of panels.
         let along_rows = rows > 1;
         let (all, whole) = if along_rows { (rows, ROWS) } else { (outputs, group * LANES) };
-        let mut part = all.checked_div(count)?.max(1).next_multiple_of(whole);
+        // Never more parts than there are threads.
+        let mut part = all.div_ceil(count).next_multiple_of(whole);
         // A row by itself would be summed in another order.
         while along_rows && all % part == 1 {
             part += whole;
@@ -70,7 +74,9 @@ impl Cut {
         (part < all).then_some(Self { along_rows, all, part })
     }
 
-    /// Runs all parts: `take` cuts one off, from its first row or output on and so many, and tells what is left.
+    /// Runs all parts: `take` cuts one off, from its first row or output on and so many, and tells what is left. By
+    /// itself, because parts take a stack that products without threads should not pay for.
+    #[inline(never)]
     fn run<'a, Y>(
         self,
         threads: &dyn Threads,

@@ -36,6 +36,7 @@ pub(crate) fn panel_place(
     let stride = group.min(panels - first) * PANEL_BYTES;
     (first * steps * PANEL_BYTES + (panel - first) * PANEL_BYTES, stride)
 }
+
 /// Bytes along a window that one step of a product of integers takes: four bytes or two words.
 pub(crate) const STEP_BYTES: usize = 4;
 /// Rows that are computed together; callers gain nothing from more.

@@ -97,6 +97,9 @@ fn one_row_is_cut_along_its_outputs() {
 #[test]
 fn rows_are_cut_in_whole_tiles() {
     check(&linear(64, 400, 256), 3, 3);
+    // As many parts as threads at most, the last one small.
+    check(&linear(50, 800, 240), 3, 3);
+    check(&linear(514, 400, 800), 64, 33);
     // Parts of 16 rows would leave one by itself.
     check(&linear(33, 800, 240), 3, 2);
 }

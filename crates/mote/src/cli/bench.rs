@@ -240,7 +240,7 @@ mod counting {
 
     use mote::{Error, profile::Profile};
     use mote_format::Model;
-    use mote_runtime::{Level, Threads};
+    use mote_runtime::Level;
 
     fn refused() -> Error {
         Error::Usage("--instructions: wanted Linux, where one process can follow another".into())

@@ -46,7 +46,7 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
 ///
 /// As [`integer`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
+unsafe fn products<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     let panels = job.outputs.div_ceil(LANES);
     if job.rows == 1 {
         let mut panel = 0;
@@ -54,17 +54,17 @@ unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
         unsafe {
             while panel < panels {
                 panel += match job.beside(panel) {
-                    8.. => integer_row::<8, 1, N>(job, panel, store),
-                    4.. => integer_row::<4, 2, N>(job, panel, store),
-                    2.. => integer_row::<2, 4, N>(job, panel, store),
-                    _ => integer_row::<1, 4, N>(job, panel, store),
+                    8.. => integer_row::<8, 1, KIND>(job, panel, store),
+                    4.. => integer_row::<4, 2, KIND>(job, panel, store),
+                    2.. => integer_row::<2, 4, KIND>(job, panel, store),
+                    _ => integer_row::<1, 4, KIND>(job, panel, store),
                 };
             }
         }
         return;
     }
     // SAFETY: the caller vouches for the same.
-    unsafe { rows::<N>(job, store) }
+    unsafe { rows::<KIND>(job, store) }
 }
 
 /// Several rows. By itself, because it needs much of the stack, which takes time where a single row does not.
@@ -74,9 +74,9 @@ unsafe fn products<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
 /// As [`integer`].
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn rows<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
+unsafe fn rows<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     let (panels, window) = (job.outputs.div_ceil(LANES), job.taps * job.bytes);
-    if N == BYTES && window * panels >= WORTH {
+    if KIND == BYTES && window * panels >= WORTH {
         // SAFETY: the caller vouches for the same.
         unsafe {
             match window {
@@ -90,7 +90,7 @@ unsafe fn rows<const N: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     for panel in (0..panels).step_by(2) {
         for row in (0..job.rows).step_by(ROWS) {
             // SAFETY: the row and the panel exist; the caller vouches for the lengths.
-            unsafe { integer_tiles::<N>(job, row, panel, store) };
+            unsafe { integer_tiles::<KIND>(job, row, panel, store) };
         }
     }
 }
@@ -155,7 +155,7 @@ fn shift(job: &Integer<'_>, row: usize, window: &mut [u8]) {
 /// As [`integer`], and the row and the panel exist.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_tiles<const N: u8>(
+unsafe fn integer_tiles<const KIND: u8>(
     job: &Integer<'_>,
     row: usize,
     panel: usize,
@@ -164,9 +164,9 @@ unsafe fn integer_tiles<const N: u8>(
     // SAFETY: the caller vouches for the same.
     unsafe {
         if panel + 1 < job.outputs.div_ceil(LANES) {
-            by_rows!(job.rows - row, integer_tile::<2, N>, job, row, panel, store);
+            by_rows!(job.rows - row, integer_tile::<2, KIND>, job, row, panel, store);
         } else {
-            by_rows!(job.rows - row, integer_tile::<1, N>, job, row, panel, store);
+            by_rows!(job.rows - row, integer_tile::<1, KIND>, job, row, panel, store);
         }
     }
 }
@@ -177,7 +177,7 @@ unsafe fn integer_tiles<const N: u8>(
 ///
 /// As [`integer`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_row<const P: usize, const U: usize, const N: u8>(
+unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
     job: &Integer<'_>,
     panel: usize,
     store: &mut Store<'_>,
@@ -199,10 +199,10 @@ unsafe fn integer_row<const P: usize, const U: usize, const N: u8>(
             while i + U <= whole {
                 for u in 0..U {
                     let x = x.add((i + u) * STEP_BYTES).cast::<i32>().read_unaligned();
-                    let x = broadcast::<N>(x);
+                    let x = broadcast::<KIND>(x);
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * PANEL_BYTES);
-                        sums[u][p] = multiply::<N>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
+                        sums[u][p] = multiply::<KIND>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
                     }
                 }
                 i += U;
@@ -214,10 +214,10 @@ unsafe fn integer_row<const P: usize, const U: usize, const N: u8>(
                 } else {
                     rest::<1>(job, 0)[0]
                 };
-                let x = broadcast::<N>(x);
+                let x = broadcast::<KIND>(x);
                 for p in 0..P {
                     let w = w.add(i * stride + p * PANEL_BYTES);
-                    sums[0][p] = multiply::<N>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
+                    sums[0][p] = multiply::<KIND>(sums[0][p], x, _mm512_loadu_si512(w.cast()));
                 }
                 i += 1;
             }
@@ -254,7 +254,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const N: u8>(
 ///
 /// As [`integer`], and the rows and panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_tile<const M: usize, const P: usize, const N: u8>(
+unsafe fn integer_tile<const M: usize, const P: usize, const KIND: u8>(
     job: &Integer<'_>,
     row: usize,
     panel: usize,
@@ -283,9 +283,9 @@ unsafe fn integer_tile<const M: usize, const P: usize, const N: u8>(
                 }
                 for m in 0..M {
                     let x = x.add(m * job.x_stride + i * STEP_BYTES).cast::<i32>().read_unaligned();
-                    let x = broadcast::<N>(x);
+                    let x = broadcast::<KIND>(x);
                     for p in 0..P {
-                        sums[m][p] = multiply::<N>(sums[m][p], x, weights[p]);
+                        sums[m][p] = multiply::<KIND>(sums[m][p], x, weights[p]);
                     }
                 }
             }
@@ -295,10 +295,10 @@ unsafe fn integer_tile<const M: usize, const P: usize, const N: u8>(
         if whole < steps {
             let rest = rest::<M>(job, row);
             for m in 0..M {
-                let x = broadcast::<N>(rest[m]);
+                let x = broadcast::<KIND>(rest[m]);
                 for p in 0..P {
                     let w = w.add(p * PANEL_BYTES);
-                    sums[m][p] = multiply::<N>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
+                    sums[m][p] = multiply::<KIND>(sums[m][p], x, _mm512_loadu_si512(w.cast()));
                 }
             }
         }
@@ -332,15 +332,15 @@ fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
 /// Four bytes of a row in every lane; their sign is moved away by 128, which the bias knows of.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn broadcast<const N: u8>(x: i32) -> __m512i {
+fn broadcast<const KIND: u8>(x: i32) -> __m512i {
     let x = _mm512_set1_epi32(x);
-    if N == BYTES { _mm512_xor_si512(x, _mm512_set1_epi8(i8::MIN)) } else { x }
+    if KIND == BYTES { _mm512_xor_si512(x, _mm512_set1_epi8(i8::MIN)) } else { x }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiply<const N: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
-    if N == WORDS { _mm512_dpwssd_epi32(sum, x, w) } else { _mm512_dpbusd_epi32(sum, x, w) }
+fn multiply<const KIND: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+    if KIND == WORDS { _mm512_dpwssd_epi32(sum, x, w) } else { _mm512_dpbusd_epi32(sum, x, w) }
 }
 
 /// Stores the results of one row and panel.
