@@ -131,8 +131,8 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
             if "ns" in row:
                 continue
             # What it learns hardly changes how long it takes: ranks that are chosen behind a repair may differ a little.
-            effort = ["--repair", "0", "--lessons", "1"] if row else []
-            made = said([program, "compress", whole, path, "--quality", FAMILIES[family], *arguments, *effort, "--json", "--out", small])[-1]
+            effort = [part for part in (["--repair", "0"], ["--lessons", "1"]) if row and part[0] not in arguments]
+            made = said([program, "compress", whole, path, "--quality", FAMILIES[family], *arguments, *sum(effort, []), "--json", "--out", small])[-1]
             largest = max(made["programs"], key=lambda p: p["multiply_adds"][0])
             times = times_of(program, [whole, small], largest["program"])
             if row:
