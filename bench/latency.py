@@ -79,8 +79,7 @@ def main() -> None:
     rest = [key for key in offs if key[2] != "step"]
     lines += [
         f"Within {100 * WITHIN:.0f} %: {within(rest)} of {len(rest)} programs that read a window, and {within(steps)} of {len(steps)} that "
-        "advance by one sample. These take two to nine microseconds in which nothing is large, and some of their operations are done on "
-        "the way of others, which the rates do not know.", "",
+        "advance by one sample. These take one to six microseconds in which nothing is large.", "",
         "| family | way | program | measured, µs | predicted, µs | off |", "|---|---|---|---|---|---|",
     ]
     for (family, way, program), times in found.items():
