@@ -259,8 +259,8 @@ def table(results: list) -> str:
         "*Lost* is in per cent of what was there before, so below zero something was won: of VUS-PR on held-back data with "
         "planted faults, and with its own labels where the file has them; of the density at a held-back value (nats, as "
         "1 − e^−difference), also of the tenth of windows that the whole model finds rarest; CRPS and Context-FID that came on top; "
-        "and the share of rare values that are drawn. *Time* is of one window on one thread: the median quotient of nine pairs of runs, "
-        f"because others use this machine too{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
+        "and the share of rare values that are drawn. *Time* is of one window on one thread: the median quotient of nine pairs of runs "
+        f"and of trainings, because others use this machine too{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
         "said before anything was measured; critical ones are bold. The labels of one file are a handful of faults: their "
         "column moves by ten points where a threshold moves by nothing.", "",
         "![Pruning](compression-pruning.svg)", "", "![Lower rank](compression-rank.svg)", "",
@@ -297,7 +297,7 @@ def table(results: list) -> str:
                 lines.append(
                     f"| {way} | {mean(lambda r: r['bytes'][1]) / 1024:.1f} | {mean(lambda r: r['bytes'][0] / r['bytes'][1]):.1f} × "
                     f"| {100 * mean(lambda r: r['multiply_adds'][1] / r['multiply_adds'][0]):.0f} "
-                    f"| {f'{statistics.mean(times):.0f}' if times else ''} | {mean(lambda r: r['arena'][1]) / 1024:.1f} "
+                    f"| {f'{statistics.median(times):.0f}' if times else ''} | {mean(lambda r: r['arena'][1]) / 1024:.1f} "
                     f"| {' | '.join(cells)} |"
                 )
             lines.append("")

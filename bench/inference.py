@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Inference: Mote beside ONNX Runtime, LiteRT and tract; same weights, one thread, in turns.
 
-Run from the root of the repository:  python3 bench/inference.py [--rounds 5] [--only NAME]
+Run from the root of the repository:  python3 bench/inference.py [--rounds 5] [--only NAME] [--threads 1]
 
 Installs the Python peers into bench/.venv, builds tract's half (bench/tract) and the command `mote`,
 writes every model once as ONNX, f32 and INT8 with one scale a channel, converts it for each runtime
@@ -106,8 +106,8 @@ class Ours:
 
     BURSTS = 5
 
-    def __init__(self, model, program, batch):
-        self.command = ["bench", model, "--program", program, "--batch", batch, "--seconds", "0.02", "--json"]
+    def __init__(self, model, program, batch, threads):
+        self.command = ["bench", model, "--program", program, "--batch", batch, "--threads", threads, "--seconds", "0.02", "--json"]
 
     def measure(self) -> float:
         bursts = [json.loads(mote(*self.command).splitlines()[0]) for _ in range(self.BURSTS)]
@@ -119,11 +119,11 @@ class Ours:
         pass
 
 
-def case_times(case: dict, rounds: int) -> dict:
+def case_times(case: dict, rounds: int, threads: int) -> dict:
     measure = BENCH / "peers" / "measure.py"
     batch, files = case["batch"], case["files"]
     makers = {
-        "Mote": lambda: Ours(files["mote"], case["program"], batch),
+        "Mote": lambda: Ours(files["mote"], case["program"], batch, threads),
         "ONNX Runtime": lambda: Peer([python(), measure, "ort", files["ort"], batch]),
         "LiteRT": lambda: Peer([python(), measure, "litert", files["litert"], batch]),
         "tract": lambda: Peer([TRACT, files["tract"], batch]),
@@ -167,10 +167,10 @@ def ratio(row: dict) -> tuple[str, str]:
     return f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} – {ratios[-1]:.2f})", best
 
 
-def report(rows: list[dict], versions: dict, rounds: int) -> str:
+def report(rows: list[dict], versions: dict, rounds: int, threads: int) -> str:
     names = ["Mote", "ONNX Runtime", "LiteRT", "tract"]
     lines = ["# Inference speed", "",
-             "One call of one model, one thread, everything warm, all runtimes in turns in one run: medians of "
+             f"One call of one model, one thread{'' if threads == 1 else f' (Mote: {threads}, for large layers)'}, everything warm, all runtimes in turns in one run: medians of "
              f"{rounds} rounds with the least and the greatest, and the ratio Mote / best peer round by round (below 1 Mote is "
              "faster). The integers are the same everywhere: weights with one scale a channel, bytes at the border for the "
              "built models, f32 at the border for the trained ones; ONNX Runtime has its activations in uint8, its best case "
@@ -215,6 +215,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--rounds", type=int, default=5, help="alternating rounds for each case")
     arguments.add_argument("--batches", type=int, nargs="*", default=[1, 64])
+    arguments.add_argument("--threads", type=int, default=1, help="threads of Mote; its peers have one")
     arguments.add_argument("--only", default="", help="models whose name holds this")
     arguments.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "inference.md")
     options = arguments.parse_args()
@@ -223,10 +224,10 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for case in prepare(Path(folder), options):
-            row = case_times(case, options.rounds)
+            row = case_times(case, options.rounds, options.threads)
             rows.append(row)
             print(row["name"], row["kind"], row["batch"], {n: cell(t) for n, t in row["times"].items()}, row["failed"], ratio(row)[0], file=sys.stderr)
-    text = report(rows, versions(), options.rounds)
+    text = report(rows, versions(), options.rounds, options.threads)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     # What was written by hand is kept, to be read again beside the new numbers.
     old = options.out.read_text() if options.out.exists() else ""

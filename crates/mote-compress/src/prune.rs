@@ -36,8 +36,8 @@ pub enum Spread {
     /// The same share of each.
     #[default]
     Uniform,
-    /// What costs least for the weights that it frees, wherever it is. Before a repair less is lost so, after
-    /// a long one more: narrow layers can learn less.
+    /// What costs least for the weights that it frees, wherever it is: only as good as importances of different
+    /// layers can be compared, which those by activations and magnitudes cannot well.
     Automatic,
 }
 
