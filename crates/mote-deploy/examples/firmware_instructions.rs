@@ -46,7 +46,7 @@ them again:
 
 Instructions for a product: with eight bits the M4 takes three for four products and the M55 two for sixteen, plus
 loads; with four bits four for four, and five for thirty-two, plus the factor of each group and the inputs, which are widened
-once for each 64 outputs. Real numbers take one instruction each, plus loads.
+once for each 64 outputs. Real numbers take one instruction each on the M4 and one for four on the M55, plus loads.
 ";
 
 const STEPS: &str = "

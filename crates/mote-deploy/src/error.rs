@@ -26,8 +26,8 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// An operation that firmware does not have yet.
-    #[error("program `{program}`: firmware has no `{op}` yet")]
+    /// An operation of a training program.
+    #[error("program `{program}`: firmware has no `{op}`, which gradients are made of")]
     Unsupported {
         /// The entry point.
         program: String,

@@ -183,6 +183,7 @@ fn tolerance(program: &Verified) -> Tolerance {
         | Op::ConvTranspose1d { .. }
         | Op::LayerNorm { .. }
         | Op::Softmax { .. }
+        | Op::Attention { .. }
         | Op::Reduce { .. }
         // A compiler of C may fuse its product and its sum.
         | Op::Affine { .. } => false,

@@ -16,7 +16,7 @@ use mote_runtime::{LoadError, Plan};
 use self::rings::Ring;
 use crate::{
     error::Error,
-    steps::{Addend, At, Axes, Blocks, Firmware, Place, Port, State, Step, What},
+    steps::{Addend, At, Attention, Axes, Blocks, Firmware, Place, Port, State, Step, What},
     tables::{Table, TableId, Tables},
 };
 
@@ -97,7 +97,17 @@ impl<'m> Lowering<'_, 'm> {
             | Op::Dequantize { .. }
             | Op::QuantizedAdd { .. }
             | Op::Lookup { .. } => self.bytes(op),
-            _ if op.is_adjoint() || matches!(op, Op::Attention { .. }) => {
+            Op::Attention { q, k, v, bias, before, .. } => {
+                let attention = Attention {
+                    heads: self.program.shape(*q)[1],
+                    width: self.width(*q),
+                    outputs: self.width(*v),
+                    before: *before,
+                    rings: [self.ring_of(*k), self.ring_of(*v)],
+                };
+                self.push(op, &[*q, *k, *v, *bias], What::Attention(attention))
+            }
+            _ if op.is_adjoint() => {
                 let program = self.program.name.clone();
                 Err(Error::Unsupported { program, op: op.name() })
             }

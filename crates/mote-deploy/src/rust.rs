@@ -45,8 +45,10 @@ pub(crate) struct Needs {
     files: BTreeSet<&'static str>,
     /// Whether processors differ.
     native: bool,
-    /// The same for four-bit weights.
+    /// The same for four-bit weights, for those in single and for those in half precision.
     native4: bool,
+    real: bool,
+    half: bool,
     integer: bool,
     libm: bool,
 }
@@ -57,6 +59,8 @@ impl Needs {
             files: BTreeSet::from(["arena.rs"]),
             native: false,
             native4: false,
+            real: false,
+            half: false,
             integer: false,
             libm: false,
         };
@@ -79,8 +83,14 @@ impl Needs {
                     }
                 }
                 match layer.product {
-                    Product::Real => self.files.extend(["real.rs", "fpu.s"]),
-                    Product::Half => self.files.extend(["half.rs", "half.s"]),
+                    Product::Real => {
+                        self.real = true;
+                        self.files.extend(["real.rs", "fpu.s", "mve_real.rs", "mve_real.s"]);
+                    }
+                    Product::Half => {
+                        self.half = true;
+                        self.files.extend(["half.rs", "half.s", "mve_half.rs", "mve_half.s"]);
+                    }
                     Product::Integer { order, .. } => self.order(order),
                 }
             }
@@ -100,6 +110,10 @@ impl Needs {
             What::Fold { .. } => self.files.extend(["normalize.rs", "elements.rs"]),
             What::Softmax { .. } | What::LayerNorm { .. } => {
                 self.files.insert("normalize.rs");
+            }
+            What::Attention(_) => {
+                self.libm = true;
+                self.files.insert("attention.rs");
             }
             What::Quantize(_) | What::Dequantize(_) | What::Lookup { .. } | What::Add { .. } => {
                 self.files.insert("bytes.rs");
@@ -157,7 +171,7 @@ fn kernels(needs: &Needs) -> String {
     for file in needs.files.iter().filter_map(|file| file.strip_suffix(".rs")) {
         let condition = match file {
             "dsp" | "dsp4" => "#[cfg(all(feature = \"dsp\", not(feature = \"mve\")))]\n",
-            "mve" | "mve4" => "#[cfg(feature = \"mve\")]\n",
+            "mve" | "mve4" | "mve_real" | "mve_half" => "#[cfg(feature = \"mve\")]\n",
             _ => "",
         };
         let _ = writeln!(text, "{condition}pub(crate) mod {file};");
@@ -165,6 +179,8 @@ fn kernels(needs: &Needs) -> String {
     let natives = [
         (needs.native, "Native", "dsp::Dsp", "mve::Mve", "rows::Rows"),
         (needs.native4, "Native4", "dsp4::Dsp4", "mve4::Mve4", "nibbles::Nibbles"),
+        (needs.real, "Real", "real::Fpu", "mve_real::MveReal", "real::Fpu"),
+        (needs.half, "Half", "half::HalfFpu", "mve_half::MveHalf", "half::HalfFpu"),
     ];
     for (_, name, dsp, mve, plain) in natives.iter().filter(|native| native.0) {
         let _ = write!(
@@ -352,12 +368,12 @@ fn readme(name: &str, firmware: &Firmware, needs: &Needs) -> String {
             let _ = writeln!(text, "- {way} `{}`: {}", port.name, describe(port));
         }
     }
-    if needs.native || needs.native4 {
+    if needs.native || needs.native4 || needs.real || needs.half {
         text.push_str(
             "\n## Processors\n\nWithout features it runs anywhere. Exactly one of these makes it faster, \
-             with the same results bit for bit:\n\n| feature | for | how to build |\n|---|---|---|\n\
+             with the same results bit for bit, but for sums of real numbers, which `mve` rounds less often:\n\n| feature | for | how to build |\n|---|---|---|\n\
              | `dsp` | Cortex-M4, M7, M33 | `--target thumbv7em-none-eabihf --features dsp` |\n\
-             | `mve` | Cortex-M55, M85 | `--target thumbv8m.main-none-eabihf --features mve`, and \
+             | `mve` | Cortex-M55, M85, with floating point in vectors | `--target thumbv8m.main-none-eabihf --features mve`, and \
              `-Ctarget-cpu=cortex-m55` in `RUSTFLAGS` |\n",
         );
     }

@@ -137,6 +137,8 @@ pub(crate) enum What {
         bias: TableId,
         epsilon: f32,
     },
+    /// Queries, keys, values and the bias are what is read.
+    Attention(Attention),
     Quantize(Quantization),
     Dequantize(Quantization),
     Lookup {
@@ -161,6 +163,17 @@ pub(crate) enum What {
     Oldest {
         ring: usize,
     },
+}
+
+/// As `mote_runtime::micro::attention::Attention`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attention {
+    pub(crate) heads: usize,
+    pub(crate) width: usize,
+    pub(crate) outputs: usize,
+    pub(crate) before: usize,
+    /// The rings that keys and values lie in.
+    pub(crate) rings: [Option<usize>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]

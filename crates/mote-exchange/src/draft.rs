@@ -119,6 +119,17 @@ impl Draft {
         Ok(y)
     }
 
+    /// `x` with its axes in another order; put back as they were, it is what they were taken from.
+    pub(crate) fn permute(&mut self, x: ValueId, axes: Vec<usize>) -> Result<ValueId> {
+        let made = self.program.ops.iter().rev().find(|op| op.result() == x);
+        if let Some(Op::Permute { x: from, axes: first, .. }) = made
+            && axes.iter().enumerate().all(|(i, &axis)| first.get(axis) == Some(&i))
+        {
+            return Ok(*from);
+        }
+        self.moved(x, |y| Op::Permute { x, y, axes })
+    }
+
     /// Integer weights with a bias in real numbers, as a layer reads them.
     pub(crate) fn weights(
         &mut self,

@@ -5,6 +5,7 @@
 //! each, and the Rust file of the same name says what it does on all others.
 
 pub mod arena;
+pub mod attention;
 pub mod bytes;
 pub mod dsp;
 pub mod dsp4;
@@ -16,6 +17,8 @@ pub mod integer;
 pub mod layout;
 pub mod mve;
 pub mod mve4;
+pub mod mve_half;
+pub mod mve_real;
 pub mod nibbles;
 pub mod normalize;
 pub mod real;
@@ -41,6 +44,7 @@ macro_rules! sources {
 /// All files of this folder.
 pub const SOURCES: &[Source] = sources![
     "arena.rs",
+    "attention.rs",
     "bytes.rs",
     "dsp.rs",
     "dsp.s",
@@ -58,6 +62,10 @@ pub const SOURCES: &[Source] = sources![
     "mve.s",
     "mve4.rs",
     "mve4.s",
+    "mve_half.rs",
+    "mve_half.s",
+    "mve_real.rs",
+    "mve_real.s",
     "nibbles.rs",
     "normalize.rs",
     "real.rs",

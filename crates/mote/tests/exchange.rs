@@ -55,15 +55,16 @@ fn inputs(program: &mote_format::Program) -> Vec<[Vec<f32>; 2]> {
         .collect()
 }
 
-/// Exports `score` of a model and compares; `part` of the largest number may be between both.
+/// Exports `name` of a model and compares; `part` of the largest number may be between both.
 #[track_caller]
-fn check(folder: &Path, file: &str, part: f64) {
+fn check(folder: &Path, file: &str, name: &str, part: f64) {
     let Some(python) = python() else { return };
-    let onnx = format!("{file}.onnx");
-    succeeds(&run(folder, &["export", file, "--target", "onnx", "--out", &onnx]));
+    let onnx = format!("{file}.{name}.onnx");
+    let export = ["export", file, "--target", "onnx", "--program", name, "--out", &onnx];
+    succeeds(&run(folder, &export));
     let mapped = Mapped::open(&folder.join(file)).expect("the model");
     let model = mapped.model().expect("a good model");
-    let mut instance = Loaded::new(&model, "score").expect("a score").instance();
+    let mut instance = Loaded::new(&model, name).expect("the program").instance();
     let program = instance.program();
     let inputs = inputs(program);
     let both: Vec<Vec<f32>> = inputs.iter().map(|x| x.concat()).collect();
@@ -73,7 +74,7 @@ fn check(folder: &Path, file: &str, part: f64) {
     fs::write(&script, SCRIPT).expect("written");
     let ran = Command::new(python).arg(script).arg(folder.join(&onnx)).arg(request).output();
     let ran = ran.expect("Python runs");
-    assert!(ran.status.success(), "{}", said(&ran));
+    assert!(ran.status.success(), "{file} {name}: {}", said(&ran));
     let theirs: Vec<Vec<f64>> = serde_json::from_slice(&ran.stdout).expect("outputs");
     for sample in 0..2 {
         for (port, x) in program.inputs.iter().zip(&inputs) {
@@ -86,32 +87,107 @@ fn check(folder: &Path, file: &str, part: f64) {
             let largest = theirs.iter().fold(1.0f64, |a, b| a.max(b.abs()));
             for (&a, &b) in ours.iter().zip(theirs) {
                 let error = (f64::from(a) - b).abs();
-                assert!(error <= part * largest, "{file}: `{}` is {a}, theirs {b}", port.name);
+                let near = error <= part * largest;
+                assert!(near, "{file} {name}: `{}` is {a}, theirs {b}", port.name);
             }
         }
     }
-    let back = format!("{file}.back.mote");
+    let back = format!("{file}.{name}.back.mote");
     let output = run(folder, &["import", &onnx, "--out", &back]);
     succeeds(&output);
     assert!(printed(&output).contains("program run"), "{}", printed(&output));
     succeeds(&run(folder, &["inspect", &back]));
 }
 
-#[test]
-fn a_vae_crosses_over_in_floats_and_in_integers() {
+/// The programs of a model that a device may run: all but those that train it.
+fn programs(folder: &Path, file: &str) -> Vec<String> {
+    let mapped = Mapped::open(&folder.join(file)).expect("the model");
+    let model = mapped.model().expect("a good model");
+    let trains =
+        |program: &mote_format::Program| program.ops.iter().any(mote_format::Op::is_adjoint);
+    let programs = model.programs.iter().filter(|(_, program)| !trains(program));
+    programs.map(|(name, _)| name.clone()).collect()
+}
+
+/// Trains `family` for a few steps and compares all of its programs; `part` as in [`check`].
+#[track_caller]
+fn crosses_over(family: &str, part: f64) {
     let folder = trained();
-    check(folder, "pump.mote", 1e-4);
-    succeeds(&run(folder, &["compress", "pump.mote", "normal.csv", "--out", "small.mote"]));
-    // Bytes may round at another half, and a step goes through all layers that follow.
-    check(folder, "small.mote", 0.05);
+    let file = format!("{family}.mote");
+    let train = ["train", "normal.csv", "--window", "16", "--steps", "20", "--model", family];
+    succeeds(&run(folder, &[&train[..], &["--out", &file]].concat()));
+    let programs = programs(folder, &file);
+    assert!(!programs.is_empty());
+    for program in programs {
+        check(folder, &file, &program, part);
+        let crate_folder = format!("{family}-{program}");
+        let export = ["export", &file, "--target", "rust", "--program", &program, "--out"];
+        succeeds(&run(folder, &[&export[..], &[&crate_folder]].concat()));
+    }
 }
 
 #[test]
-fn a_flow_crosses_over() {
+fn a_vae_crosses_over_in_floats_and_in_integers() {
     let folder = trained();
-    let train = ["train", "normal.csv", "--model", "flow", "--steps", "20", "--out", "flow.mote"];
-    succeeds(&run(folder, &train));
-    check(folder, "flow.mote", 1e-4);
+    check(folder, "pump.mote", "score", 1e-4);
+    succeeds(&run(folder, &["compress", "pump.mote", "normal.csv", "--out", "small.mote"]));
+    // Bytes may round at another half, and a step goes through all layers that follow.
+    check(folder, "small.mote", "score", 0.05);
+}
+
+/// Every program of each family becomes ONNX and firmware.
+mod families {
+    use super::crosses_over;
+
+    #[test]
+    fn vae() {
+        crosses_over("vae", 1e-4);
+    }
+
+    #[test]
+    fn vq_vae() {
+        crosses_over("vq-vae", 1e-4);
+    }
+
+    #[test]
+    fn flow() {
+        crosses_over("flow", 1e-4);
+    }
+
+    #[test]
+    fn spline_flow() {
+        crosses_over("spline-flow", 1e-4);
+    }
+
+    #[test]
+    fn autoregressive() {
+        crosses_over("autoregressive", 1e-4);
+    }
+
+    #[test]
+    fn transformer() {
+        crosses_over("transformer", 1e-4);
+    }
+
+    #[test]
+    fn diffusion() {
+        crosses_over("diffusion", 1e-4);
+    }
+
+    #[test]
+    fn latent_diffusion() {
+        crosses_over("latent-diffusion", 1e-4);
+    }
+
+    #[test]
+    fn gan() {
+        crosses_over("gan", 1e-4);
+    }
+
+    #[test]
+    fn energy() {
+        crosses_over("energy", 1e-4);
+    }
 }
 
 #[test]

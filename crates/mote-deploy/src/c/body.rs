@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use mote_format::program::{Binary, Reduction, Unary};
 
 use super::{Names, call, pointer, type_of};
-use crate::steps::{Finish, Firmware, Layer, Order, Product, State, Step, What, Windows};
+use crate::steps::{
+    Attention, Finish, Firmware, Layer, Order, Product, State, Step, What, Windows,
+};
 
 /// The text of `model.c`.
 pub(super) fn model(
@@ -139,8 +141,26 @@ fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
             names.table(*bias),
             real(*epsilon)
         ),
+        What::Attention(attention) => attend(step, attention, names),
         what => byte_or_move(step, what, names),
     }]
+}
+
+fn attend(step: &Step, attention: &Attention, names: &Names) -> String {
+    let &Attention { heads, width, outputs, before, rings } = attention;
+    let [queries, keys, values, bias] = [0, 1, 2, 3].map(|i| pointer(&step.xs[i], names));
+    let time = step.xs[1].elements / (heads * width);
+    let first = |ring: Option<usize>| {
+        ring.map_or("0".into(), |ring| format!("oldest[{ring}] / sizeof(float)"))
+    };
+    let [first_key, first_value] = rings.map(first);
+    let rows = step.y.elements / (heads * outputs);
+    let window = step.xs[3].elements / heads;
+    format!(
+        "mote_attention({queries}, {rows}, &(const mote_attended){{{keys}, {first_key}, {values}, \
+         {first_value}, {bias}, {time}, {heads}, {width}, {outputs}, {window}, {before}}}, {y});",
+        y = pointer(&step.y, names),
+    )
 }
 
 /// Operations on bytes, and those that only move numbers.

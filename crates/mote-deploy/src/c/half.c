@@ -1,9 +1,13 @@
 /* Layers whose weights are of half precision: they take half the flash, and widen on the way. */
 #include "half.h"
 
-/* Set for processors with registers for single precision, and calls that use them. */
-#if defined(MOTE_FPU)
-void mote_fpu_half_group(float sums[4], const uint32_t *w, const float *x, size_t inputs);
+/* sums[o] = sum of x[i] * w[i][o]. */
+#if defined(MOTE_MVE_REALS)
+#define sum_group mote_mve_half_group
+void sum_group(float sums[4], const uint32_t *w, const float *x, size_t inputs);
+#elif defined(MOTE_FPU)
+#define sum_group mote_fpu_half_group
+void sum_group(float sums[4], const uint32_t *w, const float *x, size_t inputs);
 #else
 /* The number that has these bits, exactly, if it is finite. */
 static float widen(uint16_t half) {
@@ -18,7 +22,7 @@ static float widen(uint16_t half) {
     return of.number;
 }
 
-static void mote_fpu_half_group(float sums[4], const uint32_t *w, const float *x, size_t inputs) {
+static void sum_group(float sums[4], const uint32_t *w, const float *x, size_t inputs) {
     sums[0] = sums[1] = sums[2] = sums[3] = 0.0f;
     for (size_t i = 0; i < inputs; i++, w += 2) {
         for (size_t o = 0; o < 4; o++) {
@@ -33,7 +37,7 @@ void mote_half_product(const float *x, const mote_half_matrix *matrix, size_t ou
     const size_t inputs = matrix->inputs;
     for (size_t first = 0; first < outputs; first += 4, w += 2 * inputs) {
         float sums[4];
-        mote_fpu_half_group(sums, w, x, inputs);
+        sum_group(sums, w, x, inputs);
         for (size_t o = 0; o < 4 && first + o < outputs; o++) {
             y[first + o] = matrix->bias[first + o] + sums[o];
         }

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__ARM_PCS_VFP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+/* Vectors of real numbers, or registers for single precision, and calls that use them. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#define MOTE_MVE_REALS 1
+#elif defined(__ARM_PCS_VFP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 #define MOTE_FPU 1
 #endif
 

@@ -67,6 +67,8 @@ fn ring(program: &Program, before: ValueId, after: ValueId) -> Option<Ring> {
         | Op::QuantizedConv1d { x, stride: 1, padding: [0, 0], y, .. } => {
             x == rows && program.shape(*y)[0] == 1
         }
+        // One query, which attends to all of them.
+        Op::Attention { q, before: 0, .. } => program.shape(*q)[0] == 1,
         _ => false,
     };
     let cuts = readers(*rows).filter(|op| cut(op)).count();

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use mote_format::program::{Binary, Reduction, Unary};
 
 use super::{array, view_mut};
-use crate::steps::{At, Finish, Firmware, Layer, Order, Place, Product, Step, What, Windows};
+use crate::steps::{
+    At, Attention, Finish, Firmware, Layer, Order, Place, Product, Step, What, Windows,
+};
 
 /// Whether the function takes more than arithmetic.
 pub(super) fn is_from_library(f: Unary) -> bool {
@@ -82,10 +84,10 @@ fn call(what: &What) -> String {
         What::Activate(f) => format!("elements::map_in_place(y, {});", unary(*f)),
         What::Map(f) => format!("elements::map(x0, y, {});", unary(*f)),
         What::Affine { scale, offset } => {
-            format!("elements::map(x0, y, |x| x * {} + {});", real(*scale), real(*offset))
+            format!("elements::affine(x0, {}, {}, y);", real(*scale), real(*offset))
         }
         What::Clamp { low, high } => {
-            format!("elements::map(x0, y, |x| x.clamp({}, {}));", real(*low), real(*high))
+            format!("elements::clamp(x0, {}, {}, y);", real(*low), real(*high))
         }
         What::Zip { f } => format!("elements::zip(x0, x1, y, {});", binary(*f)),
         What::Broadcast { f, lengths, a, b } => format!(
@@ -99,7 +101,7 @@ fn call(what: &What) -> String {
                 Reduction::Max => folded(binary(Binary::Max)),
                 Reduction::Mean => {
                     let sum = folded(binary(Binary::Add));
-                    format!("{sum}\n            elements::map_in_place(y, |y| y / {length}.0);")
+                    format!("{sum}\n            elements::divide(y, {length}.0);")
                 }
             }
         }
@@ -110,6 +112,7 @@ fn call(what: &What) -> String {
             bias.0,
             real(*epsilon)
         ),
+        What::Attention(attention) => attend(attention),
         What::Quantize(q) => {
             format!("bytes::quantize(x0, {}, {}, y);", real(q.scale), q.zero_point)
         }
@@ -142,6 +145,16 @@ fn call(what: &What) -> String {
         }
         What::Layer(_) => unreachable!("layers have lines of their own"),
     }
+}
+
+fn attend(attention: &Attention) -> String {
+    let &Attention { heads, width, outputs, before, rings } = attention;
+    let first = |ring: Option<usize>| ring.map_or("0".into(), |r| format!("self.oldest[{r}]"));
+    let [keys, values] = rings.map(first);
+    format!(
+        "attention::attention(x0, &attention::Attention {{ keys: (x1, {keys}), values: (x2, {values}), \
+         bias: x3, heads: {heads}, width: {width}, outputs: {outputs}, before: {before} }}, y);"
+    )
 }
 
 fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
@@ -211,8 +224,8 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
 /// One window times a matrix.
 fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
     let (order, finish) = match layer.product {
-        Product::Real => return format!("real::product({x}, {matrix}, {y});"),
-        Product::Half => return format!("half::product({x}, {matrix}, {y});"),
+        Product::Real => return format!("real::product::<Real>({x}, {matrix}, {y});"),
+        Product::Half => return format!("half::product::<Half>({x}, {matrix}, {y});"),
         Product::Integer { order, finish } => (order, finish),
     };
     let order = match order {
@@ -240,7 +253,7 @@ pub(super) fn real(x: f32) -> String {
 
 fn unary(f: Unary) -> &'static str {
     match f {
-        Unary::Relu => "|x| if x < 0.0 { 0.0 } else { x }",
+        Unary::Relu => "elements::relu",
         Unary::Silu => "functions::silu",
         Unary::Gelu => "functions::gelu",
         Unary::Sigmoid => "functions::sigmoid",
@@ -249,18 +262,18 @@ fn unary(f: Unary) -> &'static str {
         Unary::Exp => "libm::expf",
         Unary::Log => "libm::logf",
         Unary::Sqrt => "libm::sqrtf",
-        Unary::Square => "|x| x * x",
+        Unary::Square => "elements::square",
         Unary::Abs => "f32::abs",
-        Unary::Recip => "|x| 1.0 / x",
+        Unary::Recip => "elements::recip",
     }
 }
 
 fn binary(f: Binary) -> &'static str {
     match f {
-        Binary::Add => "|a, b| a + b",
-        Binary::Sub => "|a, b| a - b",
-        Binary::Mul => "|a, b| a * b",
-        Binary::Div => "|a, b| a / b",
+        Binary::Add => "core::ops::Add::add",
+        Binary::Sub => "core::ops::Sub::sub",
+        Binary::Mul => "core::ops::Mul::mul",
+        Binary::Div => "core::ops::Div::div",
         Binary::Max => "elements::larger",
         Binary::Min => "elements::smaller",
     }

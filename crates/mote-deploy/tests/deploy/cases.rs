@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<(&'static str, Draft)> {
         ("folds", folds()),
         ("steps", steps()),
         ("integer_steps", integer_steps()),
+        ("attention_steps", attention_steps()),
     ]
 }
 
@@ -299,5 +300,29 @@ fn integer_steps() -> Draft {
     });
     d.output("late", late);
     d.output("y", y);
+    d.step()
+}
+
+/// Attention of one sample to those before it, whose keys and values lie in rings, and to itself alone.
+fn attention_steps() -> Draft {
+    let mut d = Draft::new("window");
+    let x = d.input("x", Value::f32([9, 4]));
+    let heads = |d: &mut Draft, width: usize| {
+        let w = d.reals(&[2 * width, 4]);
+        let rows = d.push(|y| Op::Linear { x, w, bias: None, y, activation: None });
+        let y = d.value(Value::f32([9, 2, width]));
+        d.program.ops.push(Op::Reshape { x: rows, y });
+        y
+    };
+    let (q, k, v) = (heads(&mut d, 3), heads(&mut d, 3), heads(&mut d, 5));
+    for (name, window) in [("late", 4), ("now", 1)] {
+        let bias = d.reals(&[2, window]);
+        let y = d.push(|y| Op::Attention { q, k, v, bias, y, before: window - 1 });
+        d.output(name, y);
+    }
+    // Keys that are values as well.
+    let bias = d.reals(&[2, 3]);
+    let y = d.push(|y| Op::Attention { q, k, v: k, bias, y, before: 2 });
+    d.output("both", y);
     d.step()
 }

@@ -13,9 +13,9 @@ use crate::{
     tolerance::Tolerance,
 };
 
-/// What firmware cannot do yet, and refuses.
+/// What firmware does not do, and refuses: gradients.
 fn missing(draft: &Draft) -> bool {
-    draft.program.ops.iter().any(|op| op.is_adjoint() || matches!(op, Op::Attention { .. }))
+    draft.program.ops.iter().any(Op::is_adjoint)
 }
 
 /// All cases that have elements and that firmware can do, by names that say what they hold.

@@ -4,6 +4,7 @@
 //! has up to two names, one for each order, and the second is made by a transpose when it is asked
 //! for: between two convolutions nothing is transposed at all.
 
+mod attention;
 mod elementwise;
 mod integers;
 pub(super) mod layers;
@@ -27,7 +28,7 @@ use crate::{Error, Stored};
 /// # Errors
 ///
 /// [`Error::Port`] where a value has no elements: other runtimes disagree on what that means.
-/// [`Error::Program`] where there is attention, which is not written yet.
+/// [`Error::Program`] where there are operations that gradients are made of.
 ///
 /// # Panics
 ///
@@ -43,11 +44,11 @@ pub fn export(program: &Verified, tensors: &Stored<'_>) -> Result<Vec<u8>, Error
     let mut exporter = Exporter { program, tensors, graph: Graph::default(), names };
     let inputs = exporter.inputs();
     for (i, op) in program.ops.iter().enumerate() {
-        if op.is_adjoint() || matches!(op, Op::Attention { .. }) {
+        if op.is_adjoint() {
             return Err(Error::Program(mote_format::Error::Program {
                 program: program.name.clone(),
                 op: Some(format!("{i} ({})", op.name())),
-                why: "is not written as ONNX yet".into(),
+                why: "belongs to a training program, which is not written as ONNX".into(),
             }));
         }
         exporter.op(op);
@@ -117,6 +118,7 @@ impl Exporter<'_> {
             | Op::Concat { .. }
             | Op::Reshape { .. }
             | Op::Permute { .. } => self.moves(op),
+            Op::Attention { .. } => self.attention(op),
             _ => unreachable!("refused before anything is written"),
         }
     }

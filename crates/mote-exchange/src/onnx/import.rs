@@ -4,6 +4,7 @@
 //! a reshape may merge it with the axis behind it, so that rows of a series become samples for a
 //! while. Between a DequantizeLinear and a QuantizeLinear an operator becomes one on integers.
 
+mod attention;
 mod constant;
 mod elementwise;
 mod integers;
@@ -239,6 +240,7 @@ impl<'m> Importer<'m> {
             return Err(self.unsupported(node));
         }
         let result = match node.op_type.as_str() {
+            "MatMul" if node.operand(1).is_some_and(|w| self.is_active(w)) => self.attention(node),
             "Gemm" | "MatMul" => self.linear(node),
             "Conv" => self.conv(node),
             "ConvTranspose" => self.conv_transpose(node),

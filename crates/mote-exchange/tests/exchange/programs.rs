@@ -170,6 +170,20 @@ pub(crate) const FLOATS: &[Line] = &[
         vec![d.push(|z| Op::LayerNorm { x: y, gain, bias: None, y: z, epsilon: 1e-3 })]
     }),
     ("softmax", &[3, 8], |d, _, x| vec![d.push(|y| Op::Softmax { x, y })]),
+    ("attention", &[7, 12], |d, r, x| {
+        let heads = |d: &mut Draft, r: &mut Random, width: usize| {
+            let rows = d.dense(r, x, 2 * width, None);
+            d.reshape(rows, &[7, 2, width])
+        };
+        let (q, k, v) = (heads(d, r, 5), heads(d, r, 5), heads(d, r, 3));
+        let (one, late, wide) =
+            (d.weights(r, &[2, 1]), d.weights(r, &[2, 4]), d.weights(r, &[2, 9]));
+        // As many rows as keys, fewer of them, and a window beyond the first and the last.
+        let part = d.push(|y| Op::Slice { x: q, y, axis: 0, start: 3, end: 6 });
+        let y = d.push(|y| Op::Attention { q, k, v, bias: one, y, before: 0 });
+        let z = d.push(|y| Op::Attention { q, k, v, bias: late, y, before: 3 });
+        vec![y, z, d.push(|y| Op::Attention { q: part, k, v, bias: wide, y, before: 4 })]
+    }),
     ("unary", &[7], |d, _, x| {
         // Kept where logarithms and roots are numbers.
         let x = d.push(|y| Op::Affine { x, y, scale: 0.4, offset: 1.1 });

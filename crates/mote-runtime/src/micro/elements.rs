@@ -1,7 +1,9 @@
 //! What is done to each number, or to each pair of numbers.
+//!
+//! Loops over numbers are in flash once for each function that they apply, and not once for each use.
 
 /// `y = f(x)`
-#[inline]
+#[inline(never)]
 pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = f(x);
@@ -9,15 +11,45 @@ pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
 }
 
 /// `y = f(y)`
-#[inline]
+#[inline(never)]
 pub fn map_in_place(y: &mut [f32], f: impl Fn(f32) -> f32) {
     for y in y {
         *y = f(*y);
     }
 }
 
+/// `y = x · scale + offset`
+#[inline(never)]
+pub fn affine(x: &[f32], scale: f32, offset: f32, y: &mut [f32]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = x * scale + offset;
+    }
+}
+
+/// `y = min(max(x, low), high)`; a NaN stays.
+#[inline(never)]
+pub fn clamp(x: &[f32], low: f32, high: f32, y: &mut [f32]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = if x < low {
+            low
+        } else if x > high {
+            high
+        } else {
+            x
+        };
+    }
+}
+
+/// `y = y / divisor`
+#[inline(never)]
+pub fn divide(y: &mut [f32], divisor: f32) {
+    for y in y {
+        *y /= divisor;
+    }
+}
+
 /// `y = f(a, b)`, all of one shape.
-#[inline]
+#[inline(never)]
 pub fn zip(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
         *y = f(a, b);
@@ -26,6 +58,7 @@ pub fn zip(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
 
 /// `y = f(a, b)`, where the four axes of `y` have these lengths, and these steps in `a` and `b`:
 /// none along axes that repeat.
+#[inline(never)]
 pub fn broadcast(
     (a, of_a): (&[f32], [usize; 4]),
     (b, of_b): (&[f32], [usize; 4]),
@@ -47,6 +80,24 @@ pub fn broadcast(
             }
         }
     }
+}
+
+/// `max(x, 0)`; a NaN stays.
+#[must_use]
+pub fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// `x²`
+#[must_use]
+pub fn square(x: f32) -> f32 {
+    x * x
+}
+
+/// `1 / x`
+#[must_use]
+pub fn recip(x: f32) -> f32 {
+    1.0 / x
 }
 
 /// The larger of both; a NaN stays.
