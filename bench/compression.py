@@ -34,6 +34,8 @@ PLAIN = ["--plain-biases", "--plain-channels"]
 SHARES = [0.3, 0.5, 0.7, 0.85]
 RAW = [*REAL, "--repair", "0"]
 percent = lambda share: f"{100 * share:.0f} %"
+# As channels were pruned before the rest made up for them.
+LEFT_ALONE = ["--spread", "uniform", "--plain-weights", "--importance"]
 PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
 THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in SHARES}
 WAYS = {
@@ -47,8 +49,10 @@ WAYS = {
     "INT4, channels as they are": ["--bits", "4", "--plain-channels"],
     "INT4, learned": ["--bits", "4", "--rounding", "learned"],
     **PRUNED,
-    "50 % pruned, by magnitude": ["--prune", "0.5", "--importance", "magnitude", *REAL],
-    "50 % pruned, by gradients, automatic": ["--prune", "0.5", "--importance", "taylor", "--spread", "automatic", *REAL],
+    "50 % pruned, uniform": ["--prune", "0.5", "--spread", "uniform", *REAL],
+    "50 % pruned, by gradients": ["--prune", "0.5", "--importance", "taylor", *REAL],
+    "50 % pruned, left alone": ["--prune", "0.5", *LEFT_ALONE, "activation", *REAL],
+    "50 % pruned, left alone, by magnitude": ["--prune", "0.5", *LEFT_ALONE, "magnitude", *REAL],
     **THINNED,
     "50 % by lower rank, uniform": ["--low-rank", "0.5", "--ranks", "uniform", *REAL],
     "50 % by lower rank, plain, uniform": ["--low-rank", "0.5", "--ranks", "uniform", "--metric", "weights", *REAL],
@@ -57,8 +61,10 @@ WAYS = {
     "2 zeros of 4": ["--sparse", "2:4", *REAL],
     # Before anything is repaired, which would make up for much of what a method does worse.
     "30 % pruned, raw": ["--prune", "0.3", *RAW],
-    "30 % pruned, automatic, raw": ["--prune", "0.3", "--spread", "automatic", *RAW],
-    "30 % pruned, by magnitude, raw": ["--prune", "0.3", "--importance", "magnitude", *RAW],
+    "30 % pruned, uniform, raw": ["--prune", "0.3", "--spread", "uniform", *RAW],
+    "30 % pruned, uniform, by activation, raw": ["--prune", "0.3", "--spread", "uniform", "--importance", "activation", *RAW],
+    "30 % pruned, left alone, raw": ["--prune", "0.3", *LEFT_ALONE, "activation", *RAW],
+    "30 % pruned, left alone, by magnitude, raw": ["--prune", "0.3", *LEFT_ALONE, "magnitude", *RAW],
     "30 % by lower rank, raw": ["--low-rank", "0.3", *RAW],
     "30 % by lower rank, uniform, raw": ["--low-rank", "0.3", "--ranks", "uniform", *RAW],
     "30 % by lower rank, plain, uniform, raw": ["--low-rank", "0.3", "--ranks", "uniform", "--metric", "weights", *RAW],
@@ -69,6 +75,7 @@ WAYS = {
     "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
     "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
     "85 % pruned, INT4, learned": ["--prune", "0.85", "--bits", "4", "--rounding", "learned"],
+    "85 % pruned, left alone, INT8": ["--prune", "0.85", *LEFT_ALONE, "activation", "--bits", "8"],
 }
 NAMES = {
     "vus_pr": "VUS-PR, planted", "nats": "density", "rare_nats": "density, rare", "forecast_crps": "CRPS, forecast",
@@ -79,10 +86,14 @@ DUELS = [
     ("INT8", "INT8, each to the nearest"), ("INT4", "INT4, each to the nearest"),
     ("INT4", "INT4, biases as they are"), ("INT4", "INT4, channels as they are"), ("INT4, learned", "INT4"), ("INT4 for half of the weights", "INT4"),
     ("50 % zeros", "50 % zeros, the smallest"), ("50 % zeros", "2 zeros of 4"),
-    ("50 % pruned", "50 % pruned, by magnitude"), ("50 % pruned", "50 % pruned, by gradients, automatic"),
+    ("50 % pruned", "50 % pruned, uniform"), ("50 % pruned", "50 % pruned, by gradients"),
+    ("50 % pruned", "50 % pruned, left alone"), ("50 % pruned, left alone", "50 % pruned, left alone, by magnitude"),
     ("50 % by lower rank", "50 % by lower rank, uniform"),
     ("50 % by lower rank, uniform", "50 % by lower rank, plain, uniform"),
-    ("30 % pruned, raw", "30 % pruned, by magnitude, raw"), ("30 % pruned, automatic, raw", "30 % pruned, raw"),
+    ("30 % pruned, raw", "30 % pruned, uniform, raw"),
+    ("30 % pruned, uniform, raw", "30 % pruned, uniform, by activation, raw"),
+    ("30 % pruned, uniform, by activation, raw", "30 % pruned, left alone, raw"),
+    ("30 % pruned, left alone, raw", "30 % pruned, left alone, by magnitude, raw"),
     ("30 % by lower rank, raw", "30 % by lower rank, uniform, raw"),
     ("30 % by lower rank, uniform, raw", "30 % by lower rank, plain, uniform, raw"),
     ("50 % zeros, raw", "50 % zeros, the smallest, raw"),

@@ -9,7 +9,11 @@ use mote_runtime::{GRADIENT_PREFIX, Level, Loaded, Noise};
 use crate::{
     Error, Found, Sample, elements,
     gram::Grams,
-    prune::groups::{Group, Place},
+    prune::{
+        eliminate::turns,
+        groups::{Group, Place},
+        readers::Readers,
+    },
     ranges::fill_first,
     spread::units,
 };
@@ -21,8 +25,11 @@ pub enum Importance {
     Magnitude,
     /// The squares of its weights times those of what they read on the samples (Sun et al. 2023, Wanda,
     /// arXiv 2306.11695).
-    #[default]
     Activation,
+    /// What the results of the layers that read it lose where the other channels make up for it, one channel after
+    /// the other (Hassibi and Stork 1993, Optimal Brain Surgeon).
+    #[default]
+    Residual,
     /// How far all outputs would move without it, to first order: the gradient of a random mixture of them
     /// times the weights, over the samples (Molchanov et al. 2019, arXiv 1906.10771). Sizes are added, not
     /// squares, because a few samples far out would outweigh all others. For a program that is run at many
@@ -64,6 +71,10 @@ pub(crate) fn importance(
             }))
         }
         Importance::Taylor => taylor(program, tensors, samples, classes),
+        Importance::Residual => {
+            let readers = Readers::new(program, tensors, samples)?;
+            Ok(turns(program, &readers, classes))
+        }
     }
 }
 

@@ -1,12 +1,17 @@
 //! Structured pruning: whole channels, units and heads go, so that memory and time fall on any machine.
 //!
-//! [`groups`] finds what has to go together, [`importance`](crate::importance) says what each costs, and
-//! [`cut`] takes it out. Nothing here knows a family: channels are found in the program.
+//! [`groups`] finds what has to go together, [`importance`](crate::importance) says which channels of a layer
+//! are missed least, [`harm`] how much those of each layer are missed, and [`cut`] takes them out. Nothing here knows a family: channels are found in the program.
 
 pub(crate) mod cut;
+pub(crate) mod eliminate;
 pub(crate) mod groups;
+mod harm;
+mod make_up;
+pub(crate) mod readers;
+mod solve;
 
-use mote_format::{Tensors, ValueId, Verified, program::Port};
+use mote_format::{Program, Tensors, ValueId, Verified, program::Port};
 
 use crate::{
     Error, Found, Sample,
@@ -15,6 +20,9 @@ use crate::{
 };
 use cut::Kept;
 use groups::{Group, Place};
+use harm::Harm;
+use make_up::Weights;
+use readers::Readers;
 
 /// How a program is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,16 +36,18 @@ pub struct Pruning {
     /// What is left of each layer comes in multiples of so many channels, because machines compute that many
     /// at once, or so many only that two of them are in the layer.
     pub multiple: usize,
+    /// Whether the weights that are left make up for those that go.
+    pub making_up: bool,
 }
 
 /// How much of each layer goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spread {
     /// The same share of each.
-    #[default]
     Uniform,
-    /// What costs least for the weights that it frees, wherever it is: only as good as importances of different
-    /// layers can be compared, which those by activations and magnitudes cannot well.
+    /// What moves the outputs least for the weights that it frees, wherever it is: tried on samples, for each
+    /// block of channels.
+    #[default]
     Automatic,
 }
 
@@ -62,6 +72,11 @@ pub struct Ports {
 }
 
 impl Ports {
+    fn left(program: &Program, kept: &Kept) -> Self {
+        let left = |ports: &[Port]| ports.iter().map(|port| kept.numbers(port.value)).collect();
+        Self { inputs: left(&program.inputs), outputs: left(&program.outputs) }
+    }
+
     /// What is left of a sample.
     #[must_use]
     pub fn of_inputs(&self, sample: &Sample) -> Sample {
@@ -103,59 +118,130 @@ pub fn prune(
     let mut kept = Kept::all(program);
     let before = kept.parameters(program);
     let least = ((1.0 - how.share) * before as f64) as usize;
-    for Block { class, members, .. } in order(program, &classes, &scores, how) {
-        if kept.parameters(program) <= least {
-            break;
+    let blocks = blocks(program, &classes, &scores, how.multiple);
+    let readers = how.making_up.then(|| Readers::new(program, tensors, samples)).transpose()?;
+    let weights = Weights::new(tensors, readers.as_ref());
+    match how.spread {
+        Spread::Uniform => uniform(program, &classes, &blocks, least, &mut kept),
+        Spread::Automatic => {
+            let harm = Harm::new(program, tensors, samples, &weights)?;
+            automatic(program, &harm, &classes, &blocks, least, &mut kept)?;
         }
-        let groups = members.iter().map(|member| &classes[class][*member]);
-        groups.flat_map(|group| &group.places).for_each(|place| kept.take_out(*place));
     }
-    let (made, arrays) = cut::cut(program, tensors, &kept);
-    let left = |ports: &[Port]| ports.iter().map(|port| kept.numbers(port.value)).collect();
-    let ports = Ports { inputs: left(&program.inputs), outputs: left(&program.outputs) };
+    let (made, arrays) = cut::cut(program, &weights.with(&kept), &kept);
+    let ports = Ports::left(program, &kept);
     Ok(Pruned { program: verified(made, &arrays)?, tensors: arrays, ports })
 }
 
 /// Groups of one class that go at once.
 struct Block {
-    /// When it goes: what is least goes first.
-    key: (f64, f64),
     class: usize,
     members: Vec<usize>,
 }
 
-/// All that may go, in its order. The last block of each class stays.
-fn order(
+impl Block {
+    fn take_out(&self, classes: &[Vec<Group>], kept: &mut Kept) {
+        let groups = self.members.iter().map(|member| &classes[self.class][*member]);
+        groups.flat_map(|group| &group.places).for_each(|place| kept.take_out(*place));
+    }
+}
+
+/// The blocks of each class, in the order in which they go. The last one stays.
+fn blocks(
     program: &Verified,
     classes: &[Vec<Group>],
     scores: &[Vec<f64>],
-    how: Pruning,
-) -> Vec<Block> {
-    let mut all = Vec::new();
-    for (class, (groups, scores)) in classes.iter().zip(scores).enumerate() {
+    multiple: usize,
+) -> Vec<Vec<Block>> {
+    let of_class = |(class, groups): (usize, &Vec<Group>)| {
+        let scores = &scores[class];
         let mut ranked: Vec<usize> = (0..groups.len()).collect();
         ranked.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-        let step = step(program, groups, how.multiple);
-        let (mut gone, mut last) = (0, 0.0f64);
-        while groups.len() - gone > step {
-            let odd = (groups.len() - gone) % step;
-            let members = ranked[gone..][..if odd > 0 { odd } else { step }].to_vec();
-            let sum = |of: &dyn Fn(usize) -> f64| members.iter().map(|m| of(*m)).sum::<f64>();
-            let weights = sum(&|m| freed(program, &groups[m])).max(1.0);
-            // Blocks of unlike sizes never overtake each other.
-            last = last.max(sum(&|m| scores[m]) / weights);
-            let middle = gone as f64 + 0.5 * members.len() as f64;
-            let key = match how.spread {
-                // By the middle of the block: else layers of few blocks would lose theirs first.
-                Spread::Uniform => (middle / groups.len() as f64, last),
-                Spread::Automatic => (last, gone as f64),
-            };
-            gone += members.len();
-            all.push(Block { key, class, members });
+        let step = step(program, groups, multiple);
+        let (mut left, mut blocks) = (&ranked[..], Vec::new());
+        while left.len() > step {
+            let odd = left.len() % step;
+            let (members, others) = left.split_at(if odd > 0 { odd } else { step });
+            blocks.push(Block { class, members: members.to_vec() });
+            left = others;
+        }
+        blocks
+    };
+    classes.iter().enumerate().map(of_class).collect()
+}
+
+/// Takes blocks out until so many weights are left: next is that of the class of which the least share is gone when
+/// half of it is. By the end of it, layers of few blocks would lose theirs last.
+fn uniform(
+    program: &Verified,
+    classes: &[Vec<Group>],
+    blocks: &[Vec<Block>],
+    least: usize,
+    kept: &mut Kept,
+) {
+    let mut all: Vec<(f64, &Block)> = Vec::new();
+    for (groups, blocks) in classes.iter().zip(blocks) {
+        let mut gone = 0;
+        for block in blocks {
+            all.push((
+                (gone as f64 + 0.5 * block.members.len() as f64) / groups.len() as f64,
+                block,
+            ));
+            gone += block.members.len();
         }
     }
-    all.sort_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.key.1.total_cmp(&b.key.1)));
-    all
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (_, block) in all {
+        if kept.parameters(program) <= least {
+            break;
+        }
+        block.take_out(classes, kept);
+    }
+}
+
+/// Takes blocks out until so many weights are left: next is the one whose loss moves the outputs least for each weight
+/// that goes with it, on top of what is gone already.
+///
+/// That is found without a trial of each block each time: prices hardly ever fall when something else goes, so that
+/// the cheapest by prices of old is tried again, and taken if it is still the cheapest.
+fn automatic(
+    program: &Verified,
+    harm: &Harm<'_>,
+    classes: &[Vec<Group>],
+    blocks: &[Vec<Block>],
+    least: usize,
+    kept: &mut Kept,
+) -> Result<(), Error> {
+    /// The next block of a class.
+    struct Offer<'b> {
+        blocks: &'b [Block],
+        /// What outputs lose for each weight, when so many weights were left.
+        price: f64,
+        left: usize,
+        /// The harm with it gone too.
+        harm: f64,
+    }
+    let (mut now, mut left) = (0.0, kept.parameters(program));
+    let offer = |blocks| Offer { blocks, price: f64::NEG_INFINITY, left: usize::MAX, harm: 0.0 };
+    let mut offers: Vec<Offer<'_>> = blocks.iter().map(|blocks| offer(&blocks[..])).collect();
+    while left > least {
+        offers.retain(|offer| !offer.blocks.is_empty());
+        let Some(best) = offers.iter_mut().min_by(|a, b| a.price.total_cmp(&b.price)) else {
+            break;
+        };
+        let mut tried = kept.clone();
+        best.blocks[0].take_out(classes, &mut tried);
+        let after = tried.parameters(program);
+        if best.left == left {
+            best.blocks = &best.blocks[1..];
+            (*kept, left, now) = (tried, after, best.harm);
+            continue;
+        }
+        best.harm = harm.without(&tried)?;
+        best.price = (best.harm - now) / (left - after).max(1) as f64;
+        best.left = left;
+    }
+    Ok(())
 }
 
 /// Groups of a class that go at once, so that its layers keep a multiple of so many channels.
@@ -178,14 +264,4 @@ fn step(program: &Verified, groups: &[Group], multiple: usize) -> usize {
 /// The greatest common divisor.
 fn common(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common(b, a % b) }
-}
-
-/// Weights that go with a group.
-fn freed(program: &Verified, group: &Group) -> f64 {
-    let weights = |place: &&Place| program.values[place.value].tensor.is_some();
-    let slice = |place: &Place| {
-        let shape = &program.values[place.value].shape;
-        shape.iter().product::<usize>() as f64 / shape[place.axis] as f64
-    };
-    group.places.iter().filter(weights).map(slice).sum()
 }

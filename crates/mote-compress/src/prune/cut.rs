@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use mote_format::{Array, Op, Program, Tensors, ValueId};
 
 use super::groups::Place;
-use crate::{Found, elements};
 
 /// What stays along every axis of every value.
+#[derive(Clone, Debug)]
 pub(crate) struct Kept {
     /// For each value and axis, whether each place stays.
     of: Vec<Vec<Vec<bool>>>,
@@ -32,6 +32,11 @@ impl Kept {
 
     fn axes(&self, value: usize) -> &[Vec<bool>] {
         &self.of[self.own[value]]
+    }
+
+    /// Whether each place along an axis of a value stays.
+    pub(crate) fn along(&self, value: usize, axis: usize) -> &[bool] {
+        &self.axes(value)[axis]
     }
 
     /// Places that stay along each axis.
@@ -60,13 +65,17 @@ fn count(axis: &[bool]) -> usize {
     axis.iter().filter(|kept| **kept).count()
 }
 
-/// The program and its tensors without what does not stay.
-pub(crate) fn cut(program: &Program, tensors: &Found<'_>, kept: &Kept) -> (Program, Tensors) {
+/// The program and its tensors, of these numbers, without what does not stay.
+pub(crate) fn cut(
+    program: &Program,
+    numbers: &BTreeMap<String, Vec<f32>>,
+    kept: &Kept,
+) -> (Program, Tensors) {
     let (mut made, mut arrays) = (program.clone(), Tensors::new());
     for (i, value) in made.values.iter_mut().enumerate() {
         if let Some(name) = &value.tensor {
-            let numbers = taken(&elements(&tensors[name]), kept.axes(i));
-            arrays.insert(name.clone(), Array::new(kept.shape(i), &numbers));
+            let left = taken(&numbers[name], kept.axes(i));
+            arrays.insert(name.clone(), Array::new(kept.shape(i), &left));
         }
         value.shape = kept.shape(i);
     }

@@ -59,6 +59,7 @@ fn no_pass_takes_what_is_narrow_already() {
         importance: mote_compress::Importance::Magnitude,
         spread: mote_compress::Spread::Uniform,
         multiple: 1,
+        making_up: true,
     };
     let errors = [
         halve(&half, &made).unwrap_err(),

@@ -8,11 +8,12 @@ use mote_format::{
 
 use crate::net::{Net, Random, found, samples};
 
-const ALL: [Importance; 3] = [Importance::Magnitude, Importance::Activation, Importance::Taylor];
+const ALL: [Importance; 4] =
+    [Importance::Magnitude, Importance::Activation, Importance::Residual, Importance::Taylor];
 
 /// The same share of each layer, channel by channel.
 fn pruning(share: f64, importance: Importance) -> Pruning {
-    Pruning { share, importance, spread: Spread::Uniform, multiple: 1 }
+    Pruning { share, importance, spread: Spread::Uniform, multiple: 1, making_up: true }
 }
 
 /// A network with everything that ties channels: residual branches, norms, concatenations, heads, slices and
@@ -85,6 +86,54 @@ fn any_share_leaves_a_program_that_runs() {
             }
         }
     }
+}
+
+/// A network of two hidden layers; each unit of the first is there twice.
+fn twins() -> (Verified, mote_format::Tensors) {
+    let mut net = Net::new(&[1, 24]);
+    let first = net.linear(ValueId(0), 16);
+    let first = net.push(|y| Op::Unary { x: first, y, f: Unary::Tanh });
+    let second = net.linear(first, 16);
+    let second = net.push(|y| Op::Unary { x: second, y, f: Unary::Tanh });
+    let y = net.linear(second, 3);
+    for (name, row) in [("t0", 24), ("t1", 1)] {
+        let array = net.tensors[name].clone();
+        let mut x: Vec<f32> = array.tensor().elements().unwrap().to_vec();
+        x.copy_within(..8 * row, 8 * row);
+        net.tensors.insert(name.into(), Array::new(array.tensor().shape.clone(), &x));
+    }
+    net.finish(y)
+}
+
+/// The signal to the noise of a program without a share of its weights, in decibels.
+fn near(program: &Verified, tensors: &mote_format::Tensors, how: Pruning) -> f64 {
+    let small = prune(program, &found(tensors), &samples(400, 24, 1), how).unwrap();
+    let (whole, small_tensors) = (found(tensors), found(&small.tensors));
+    let small = ((program, &whole), (&small.program, &small_tensors), small.ports);
+    let near = fidelity(small.0, small.1, &samples(60, 24, 2), &small.2);
+    near.unwrap()[0].signal_to_noise_db
+}
+
+/// Of two that say the same one goes, and the other makes up for it, which a score for each alone does not see.
+#[test]
+fn what_stays_makes_up_for_what_goes() {
+    let (program, tensors) = twins();
+    // Half of the first layer are 8 · 24 + 8 + 8 · 16 weights of 723.
+    let how = Pruning { spread: Spread::Automatic, ..pruning(0.44, Importance::Residual) };
+    let made_up = near(&program, &tensors, how);
+    assert!(made_up > 30.0, "{made_up}");
+    let left_alone = near(&program, &tensors, Pruning { making_up: false, ..how });
+    assert!(left_alone + 20.0 < made_up, "{left_alone} {made_up}");
+}
+
+/// All that goes can go for nothing in one layer, and nothing in the other.
+#[test]
+fn an_automatic_spread_finds_the_layer_that_has_too_many() {
+    let (program, tensors) = twins();
+    let uniform = pruning(0.4, Importance::Residual);
+    let automatic = Pruning { spread: Spread::Automatic, ..uniform };
+    let [uniform, automatic] = [uniform, automatic].map(|how| near(&program, &tensors, how));
+    assert!(automatic > uniform + 10.0, "{automatic} {uniform}");
 }
 
 /// What is left comes in whole registers, and in halves of what is thinner than two of them.

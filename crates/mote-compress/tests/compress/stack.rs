@@ -25,7 +25,7 @@ fn go(_: usize, _: usize) -> ControlFlow<()> {
 fn stack(bits: Option<Bits>) -> Stack {
     let (importance, spread) = (Importance::Activation, Spread::Uniform);
     Stack {
-        pruning: Some(Pruning { share: 0.4, importance, spread, multiple: 1 }),
+        pruning: Some(Pruning { share: 0.4, importance, spread, multiple: 1, making_up: true }),
         low_rank: Some(LowRank { share: 0.3, metric: Metric::Results, ranks: Ranks::Automatic }),
         repair: Some(Repair { steps: 150, ..Repair::default() }),
         sparsity: None,
@@ -73,6 +73,9 @@ fn a_repair_brings_back_most_of_what_was_taken() {
     let (seen, held) = (samples(256, 48, 1), samples(30, 48, 2));
     let db = |repair| {
         let stack = Stack { repair, low_rank: None, ..stack(None) };
+        // Weights as they are, so that there is much to bring back.
+        let pruning = stack.pruning.map(|how| Pruning { making_up: false, ..how });
+        let stack = Stack { pruning, ..stack };
         let made = stack.apply(&program, &found(&tensors), &seen, &mut go).unwrap();
         let other = (&made.program, &found(&made.tensors));
         fidelity((&program, &found(&tensors)), other, &held, &made.ports).unwrap()[0]

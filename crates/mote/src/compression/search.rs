@@ -210,6 +210,7 @@ fn stack((pruned, low_rank): (f64, f64), numbers: Numbers, repair: Option<Repair
             importance,
             spread,
             multiple: MULTIPLE,
+            making_up: true,
         }),
         low_rank: (low_rank > 0.0).then_some(LowRank { share: low_rank, metric, ranks }),
         repair,

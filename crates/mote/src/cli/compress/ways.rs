@@ -22,15 +22,18 @@ pub(super) struct Ways {
     #[arg(long, value_name = "SHARE", help_heading = "Fewer channels")]
     prune: Option<f64>,
     /// What tells which channels are missed least
-    #[arg(long, value_enum, default_value_t = By::Activation, help_heading = "Fewer channels")]
+    #[arg(long, value_enum, default_value_t = By::Residual, help_heading = "Fewer channels")]
     importance: By,
     /// How much of each layer goes
-    #[arg(long, value_enum, default_value_t = Spreading::Uniform, help_heading = "Fewer channels")]
+    #[arg(long, value_enum, default_value_t = Spreading::Automatic, help_heading = "Fewer channels")]
     spread: Spreading,
     /// What is left of a layer comes in multiples of so many channels, as machines compute them; of half the
     /// layer, where it is thinner
     #[arg(long, value_name = "CHANNELS", default_value_t = MULTIPLE as u16, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Fewer channels")]
     multiple: u16,
+    /// Leave weights as they are when others go, instead of letting them make up for those
+    #[arg(long, help_heading = "Fewer channels")]
+    plain_weights: bool,
     /// The share of weights that goes because layers are written as two of lower rank, 0 to below 1
     #[arg(long, value_name = "SHARE", help_heading = "Lower rank")]
     low_rank: Option<f64>,
@@ -96,6 +99,8 @@ enum By {
     Magnitude,
     /// The squares of their weights and of what these read on training data
     Activation,
+    /// What the layers that read them lose where other channels make up for them, on training data
+    Residual,
     /// How far all outputs would move without them, by gradients on training data
     Taylor,
 }
@@ -104,7 +109,7 @@ enum By {
 enum Spreading {
     /// The same share of each
     Uniform,
-    /// What costs least for the weights that it frees, wherever it is
+    /// What costs least for the weights that it frees, wherever it is, tried on training data
     Automatic,
 }
 
@@ -169,6 +174,7 @@ impl Ways {
         let importance = match self.importance {
             By::Magnitude => Importance::Magnitude,
             By::Activation => Importance::Activation,
+            By::Residual => Importance::Residual,
             By::Taylor => Importance::Taylor,
         };
         let spread = match self.spread {
@@ -189,6 +195,7 @@ impl Ways {
                 importance,
                 spread,
                 multiple: self.multiple.into(),
+                making_up: !self.plain_weights,
             }),
             low_rank: self.low_rank.map(|share| LowRank { share, metric, ranks }),
             repair: (self.repair > 0).then(|| Repair {

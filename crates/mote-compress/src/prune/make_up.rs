@@ -1,0 +1,98 @@
+//! What stays of a layer's inputs makes up for those that go.
+//!
+//! Inputs move together, so what some gave can be had from others: among all weights for the inputs that stay, and
+//! biases, those are taken that come nearest to the results on the samples (least squares, as He et al. 2017,
+//! arXiv 1707.06168, do behind each layer).
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use super::{
+    cut::Kept,
+    readers::{Layer, Readers, Spread},
+    solve::Factor,
+};
+use crate::{Found, elements};
+
+/// Weights and bias of a layer.
+type Solution = Rc<(Vec<f32>, Option<Vec<f32>>)>;
+
+/// The weights of a program, and how they make up for each other.
+pub(super) struct Weights<'a> {
+    tensors: &'a Found<'a>,
+    /// The layers whose weights make up for what goes, if they do.
+    readers: Option<&'a Readers<'a>>,
+    /// What was found already: for each layer and what stays of its inputs.
+    known: RefCell<BTreeMap<(String, Vec<bool>), Solution>>,
+}
+
+impl<'a> Weights<'a> {
+    /// Weights of which those of `readers` make up for what goes.
+    pub(super) fn new(tensors: &'a Found<'a>, readers: Option<&'a Readers<'a>>) -> Self {
+        Self { tensors, readers, known: RefCell::default() }
+    }
+
+    /// The numbers of all tensors, whole, with weights that make up for what does not stay.
+    pub(super) fn with(&self, kept: &Kept) -> BTreeMap<String, Vec<f32>> {
+        let mut made: BTreeMap<_, _> =
+            self.tensors.iter().map(|(name, tensor)| (name.clone(), elements(tensor))).collect();
+        let Some(readers) = self.readers else { return made };
+        for (name, layer) in &readers.layers {
+            let stays = kept.along(layer.w, layer.axis).repeat(layer.taps);
+            if stays.iter().all(|stays| *stays) {
+                continue;
+            }
+            let found = self.solution(readers, name, layer, stays);
+            made.insert(name.clone(), found.0.clone());
+            if let (Some(name), Some(bias)) = (&layer.bias, &found.1) {
+                made.insert(name.clone(), bias.clone());
+            }
+        }
+        made
+    }
+
+    fn solution(
+        &self,
+        readers: &Readers<'_>,
+        name: &str,
+        layer: &Layer,
+        stays: Vec<bool>,
+    ) -> Solution {
+        let key = (name.to_owned(), stays);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return known.clone();
+        }
+        let mut w = readers.numbers(name);
+        let mut bias = layer.bias.as_ref().map(|name| readers.numbers(name));
+        if let Some(spread) = readers.spread(name) {
+            solve(&mut w, bias.as_deref_mut(), &spread, &key.1);
+        }
+        let made = Rc::new((w, bias));
+        self.known.borrow_mut().insert(key, made.clone());
+        made
+    }
+}
+
+/// Gives what stays of the inputs of a layer what it can take over from the others.
+fn solve(w: &mut [f32], mut bias: Option<&mut [f32]>, spread: &Spread, stays: &[bool]) {
+    let (n, means) = (stays.len(), &spread.means);
+    let [kept, gone] =
+        [true, false].map(|wanted| (0..n).filter(|i| stays[*i] == wanted).collect::<Vec<_>>());
+    let part = |row: usize| kept.iter().map(move |&column| spread.products[row * n + column]);
+    let factor = Factor::new(kept.iter().flat_map(|&row| part(row)).collect(), kept.len());
+    // For each input that goes, what each that stays takes of its weight.
+    let taken: Vec<Vec<f64>> = gone.iter().map(|&row| factor.solve(part(row).collect())).collect();
+    for (o, row) in w.chunks_exact_mut(n).enumerate() {
+        let mut moved = 0.0;
+        for (&i, taken) in gone.iter().zip(&taken) {
+            let weight = f64::from(row[i]);
+            moved += weight * means[i];
+            for (&j, taken) in kept.iter().zip(taken) {
+                row[j] += (weight * taken) as f32;
+                moved -= weight * taken * means[j];
+            }
+        }
+        if let Some(bias) = bias.as_deref_mut().and_then(|bias| bias.get_mut(o)) {
+            *bias += moved as f32;
+        }
+    }
+}

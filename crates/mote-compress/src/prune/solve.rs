@@ -1,0 +1,84 @@
+//! Systems of linear equations whose matrix is symmetric.
+
+/// The share of the mean of the diagonal that is added to it, so that inputs that are always the same have an answer
+/// too.
+const DAMPING: f64 = 0.01;
+
+/// `L` of `L Lᵀ = a + damping` (Cholesky).
+pub(super) struct Factor {
+    n: usize,
+    /// `(n, n)`, the lower triangle.
+    lower: Vec<f64>,
+}
+
+impl Factor {
+    /// Of `a` `(n, n)`, which is symmetric and has no negative eigenvalues but for roundings.
+    pub(super) fn new(mut a: Vec<f64>, n: usize) -> Self {
+        let mean = (0..n).map(|i| a[i * n + i]).sum::<f64>() / n.max(1) as f64;
+        let damping = (DAMPING * mean).max(f64::MIN_POSITIVE.sqrt());
+        for i in 0..n {
+            for j in 0..=i {
+                let (before, own) = a.split_at(i * n);
+                let row = if i == j { own } else { &before[j * n..] };
+                let known: f64 = own[..j].iter().zip(&row[..j]).map(|(a, b)| a * b).sum();
+                let rest = own[j] - known;
+                a[i * n + j] =
+                    if i == j { (rest + damping).max(damping).sqrt() } else { rest / row[j] };
+            }
+        }
+        Self { n, lower: a }
+    }
+
+    /// The `x` of `(a + damping) x = b`.
+    pub(super) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
+        let n = self.n;
+        for i in 0..n {
+            let row = &self.lower[i * n..][..=i];
+            let known: f64 = row[..i].iter().zip(&b).map(|(l, x)| l * x).sum();
+            b[i] = (b[i] - known) / row[i];
+        }
+        for i in (0..n).rev() {
+            let row = &self.lower[i * n..][..=i];
+            b[i] /= row[i];
+            let x = b[i];
+            b[..i].iter_mut().zip(row).for_each(|(b, l)| *b -= l * x);
+        }
+        b
+    }
+
+    /// `(n, n)`: the inverse of `a + damping`.
+    pub(super) fn inverse(&self) -> Vec<f64> {
+        let unit = |i: usize| (0..self.n).map(move |j| if i == j { 1.0 } else { 0.0 }).collect();
+        (0..self.n).flat_map(|i| self.solve(unit(i))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_solved_is_the_answer() {
+        let (a, n) = ([4.0, 1.0, 0.5, 1.0, 3.0, -0.2, 0.5, -0.2, 2.0], 3);
+        let damped = |i: usize| a[i] + if i.is_multiple_of(n + 1) { DAMPING * 3.0 } else { 0.0 };
+        let x = [1.0, -2.0, 0.5];
+        let product = |x: &[f64]| -> Vec<f64> {
+            (0..n).map(|i| (0..n).map(|j| damped(i * n + j) * x[j]).sum()).collect()
+        };
+        let factor = Factor::new(a.to_vec(), n);
+        for (found, wanted) in factor.solve(product(&x)).iter().zip(x) {
+            assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+        }
+        for (i, row) in factor.inverse().chunks_exact(n).enumerate() {
+            let unit = product(row);
+            assert!((0..n).all(|j| (unit[j] - f64::from(u8::from(i == j))).abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn what_has_no_inverse_has_an_answer() {
+        assert!(Factor::new(vec![0.0; 4], 2).solve(vec![0.0, 0.0]).iter().all(|x| *x == 0.0));
+        assert!(Factor::new(vec![1.0; 4], 2).inverse().iter().all(|x| x.is_finite()));
+        assert!(Factor::new(Vec::new(), 0).inverse().is_empty());
+    }
+}
