@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "results" / "boards.md"
-FAMILIES = ["vae", "flow"]
+FAMILIES = ["vae", "flow", "autoregressive", "transformer"]
 WAYS = {
     "FP32": None,
     "FP16": ["--bits", "16"],
@@ -45,7 +45,7 @@ def main() -> None:
         "# What compression is worth on a microcontroller", "",
         "Made by `python3 bench/boards.py`: families trained with their usual settings on skab/valve1/0.csv, compressed by "
         "`mote compress`, exported as Rust, built with `opt-level 3`, and run under QEMU, after the vectors of the self-test agreed. "
-        "A flow goes sample by sample, so it is its `step`; of a VAE it is the score of a window. Instructions are counted, every one; "
+        "What goes sample by sample runs its `step`; of a VAE it is the score of a window. Instructions are counted, every one; "
         "they are no time. Code holds the functions of a mathematical library that the program uses. *Predicted* is what `mote inspect "
         "--device` says of tables and memory before anything is built.", "",
     ]

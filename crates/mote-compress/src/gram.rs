@@ -93,7 +93,11 @@ impl Gram {
         Self { inputs, rows: 0, firsts: vec![0.0; inputs], sum: vec![0.0; inputs * inputs] }
     }
 
+    /// A row that is not finite tells nothing.
     fn add(&mut self, row: &[f32]) {
+        if !row.iter().all(|x| x.is_finite()) {
+            return;
+        }
         self.rows += 1;
         for (i, &a) in row.iter().enumerate().filter(|(_, a)| **a != 0.0) {
             self.firsts[i] += f64::from(a);
@@ -111,8 +115,8 @@ impl Gram {
     }
 
     /// `(inputs,)`: the mean of each input.
-    pub(crate) fn means(&self) -> Vec<f32> {
-        self.firsts.iter().map(|sum| (sum / self.rows.max(1) as f64) as f32).collect()
+    pub(crate) fn means(&self) -> Vec<f64> {
+        self.firsts.iter().map(|sum| sum / self.rows.max(1) as f64).collect()
     }
 
     /// `(inputs,)`: the mean square of each input.

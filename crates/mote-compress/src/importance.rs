@@ -8,7 +8,6 @@ use mote_runtime::{GRADIENT_PREFIX, Level, Loaded, Noise};
 
 use crate::{
     Error, Found, Sample, elements,
-    gram::Grams,
     prune::{
         eliminate::turns,
         groups::{Group, Place},
@@ -41,41 +40,43 @@ pub enum Importance {
 /// Samples whose gradients are looked at, at most.
 const SEEN: usize = 256;
 
-/// For each class and group how much is lost with it.
+/// For each class and group a score: of one class, the lowest is missed least. Those of different classes have no common
+/// unit.
 pub(crate) fn importance(
     program: &Verified,
-    tensors: &Found<'_>,
+    readers: &Readers<'_>,
     samples: &[Sample],
     classes: &[Vec<Group>],
     kind: Importance,
 ) -> Result<Vec<Vec<f64>>, Error> {
-    if samples.is_empty() {
-        return Err(Error::NoSamples);
-    }
+    let tensors = readers.tensors;
     match kind {
         Importance::Magnitude => {
             let squares = |w: &[f32]| w.iter().map(|w| f64::from(*w).powi(2)).collect();
             Ok(sums(program, classes, |name| squares(&elements(&tensors[name]))))
         }
-        Importance::Activation => {
-            let grams = Grams::observe(program, tensors, samples)?;
-            Ok(sums(program, classes, |name| {
-                let w = elements(&tensors[name]);
-                let read = grams.of(name).map(|gram| gram.mean_squares()).unwrap_or_default();
-                let square = |(i, w): (usize, &f32)| {
-                    // What is no weight of a layer counts as it is.
-                    let x = read.get(i % read.len().max(1)).copied().unwrap_or(1.0);
-                    f64::from(*w).powi(2) * x
-                };
-                w.iter().enumerate().map(square).collect()
-            }))
+        Importance::Activation => Ok(activation(program, readers, classes)),
+        Importance::Residual => {
+            // What no layer reads, as queries and keys, counts by what it is made of.
+            let others = activation(program, readers, classes);
+            let turns = turns(program, readers, classes).into_iter().zip(others);
+            Ok(turns.map(|(turns, other)| turns.unwrap_or(other)).collect())
         }
         Importance::Taylor => taylor(program, tensors, samples, classes),
-        Importance::Residual => {
-            let readers = Readers::new(program, tensors, samples)?;
-            Ok(turns(program, &readers, classes))
-        }
     }
+}
+
+fn activation(program: &Program, readers: &Readers<'_>, classes: &[Vec<Group>]) -> Vec<Vec<f64>> {
+    sums(program, classes, |name| {
+        let w = readers.numbers(name);
+        let read = readers.grams().of(name).map(|gram| gram.mean_squares()).unwrap_or_default();
+        let square = |(i, w): (usize, &f32)| {
+            // What is no weight of a layer counts as it is.
+            let x = read.get(i % read.len().max(1)).copied().unwrap_or(1.0);
+            f64::from(*w).powi(2) * x
+        };
+        w.iter().enumerate().map(square).collect()
+    })
 }
 
 /// For each group the sum of `of` over the places of tensors that it holds.

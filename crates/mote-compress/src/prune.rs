@@ -114,13 +114,16 @@ pub fn prune(
     }
     let how = Pruning { multiple: how.multiple.max(1), ..how };
     let classes = groups::classes(program);
-    let scores = importance(program, tensors, samples, &classes, how.importance)?;
+    if samples.is_empty() {
+        return Err(Error::NoSamples);
+    }
+    let readers = Readers::new(program, tensors, samples)?;
+    let scores = importance(program, &readers, samples, &classes, how.importance)?;
     let mut kept = Kept::all(program);
     let before = kept.parameters(program);
     let least = ((1.0 - how.share) * before as f64) as usize;
     let blocks = blocks(program, &classes, &scores, how.multiple);
-    let readers = how.making_up.then(|| Readers::new(program, tensors, samples)).transpose()?;
-    let weights = Weights::new(tensors, readers.as_ref());
+    let weights = Weights::new(tensors, how.making_up.then_some(&readers));
     match how.spread {
         Spread::Uniform => uniform(program, &classes, &blocks, least, &mut kept),
         Spread::Automatic => {

@@ -44,7 +44,8 @@ pub(crate) struct Vector {
     pub(crate) inputs: Vec<Sample>,
     pub(crate) outputs: Vec<Sample>,
     /// For each output how far real numbers may be off beside the tolerance: several times what they are where
-    /// inputs are off by a rounding or two. A flow may make much of that, far from what it was made for.
+    /// inputs are off by a rounding or two, and what becomes bytes by a few. A flow may make much of that, far from
+    /// what it was made for, and a byte that is rounded the other way is a whole step.
     pub(crate) slack: Vec<f32>,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct Vector {
 const ROUNDINGS: f32 = 16.0;
 
 impl Vector {
-    fn new(inputs: &[Sample], outputs: Vec<Sample>, nudged: &[Sample]) -> Self {
+    fn new(inputs: &[Sample], outputs: Vec<Sample>, nudged: &[Vec<Sample>]) -> Self {
         let apart = |(a, b): (&Sample, &Sample)| match (a, b) {
             (Sample::F32(a), Sample::F32(b)) => {
                 let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -60,7 +61,11 @@ impl Vector {
             }
             _ => 0.0,
         };
-        let slack = outputs.iter().zip(nudged).map(apart).map(|apart| ROUNDINGS * apart).collect();
+        let slack = |(i, output): (usize, &Sample)| {
+            let apart = nudged.iter().map(|nudged| apart((output, &nudged[i])));
+            ROUNDINGS * apart.fold(0.0, f32::max)
+        };
+        let slack = outputs.iter().enumerate().map(slack).collect();
         Self { inputs: inputs.to_vec(), outputs, slack }
     }
 }
@@ -82,13 +87,47 @@ pub(crate) fn compute(
     let count = GENERATED + rows.max().map_or(0, |rows| 2 * rows);
     let generated: Vec<_> = (0..count).map(|seed| generate(program, seed)).collect();
     let samples = if samples.is_empty() { &generated } else { samples };
-    let new = || Loaded::from_parts(Level::Plain, program, tensors).map(Loaded::instance);
-    let (mut steps, mut beside) = (Steps::new(new()?), Steps::new(new()?));
+    let stored = |name: &str| tensors.get(name).map(Tensor::stored);
+    let others = [ROUNDED, -ROUNDED].map(|by| Verified::new(nudged(program, by), stored));
+    let others = others.map(|program| program.expect("a sum more before what becomes bytes"));
+    let new = |program| Loaded::from_parts(Level::Plain, program, tensors).map(Loaded::instance);
+    let mut steps = Steps::new(new(program)?);
+    let [one, other] = &others;
+    let mut beside = [Steps::new(new(one)?), Steps::new(new(other)?)];
     let vector = |inputs: &Vec<Sample>| {
         let nudged: Vec<Sample> = inputs.iter().map(Sample::nudged).collect();
-        Vector::new(inputs, run(&mut steps, inputs), &run(&mut beside, &nudged))
+        let nudged: Vec<_> = beside.iter_mut().map(|steps| run(steps, &nudged)).collect();
+        Vector::new(inputs, run(&mut steps, inputs), &nudged)
     };
     Ok(Golden { tolerance: tolerance(program), vectors: samples.iter().map(vector).collect() })
+}
+
+/// How far real numbers that become bytes may be off, as a share of the largest that bytes hold.
+const ROUNDED: f32 = 1e-6;
+
+/// The same program, in which what becomes bytes is off `by` a share of what these hold, where it is not exact.
+fn nudged(program: &Program, by: f32) -> Program {
+    let mut made = program.clone();
+    let mut inexact = vec![false; program.values.len()];
+    made.ops.clear();
+    for op in &program.ops {
+        let mut op = op.clone();
+        let mut off = !is_exact(&op);
+        op.for_each_operand(|x| off |= inexact[x.index()]);
+        inexact[op.result().index()] = off;
+        if let Op::Quantize { x, y } = &mut op
+            && inexact[x.index()]
+            && let Some(q) = program.values[y.index()].quantization
+        {
+            made.values.push(made.values[x.index()].clone());
+            let nudged = ValueId(made.values.len() as u32 - 1);
+            let offset = by * q.scale * f32::from(i8::MAX);
+            made.ops.push(Op::Affine { x: *x, y: nudged, scale: 1.0 + by, offset });
+            *x = nudged;
+        }
+        made.ops.push(op);
+    }
+    made
 }
 
 /// The values that the caller fills, or reads: states are carried from one vector to the next.
@@ -175,9 +214,9 @@ fn generate(program: &Verified, seed: usize) -> Vec<Sample> {
     visible(program, &program.inputs).map(one).collect()
 }
 
-/// Exact where nothing is summed in `f32` and no function comes from a library.
-fn tolerance(program: &Verified) -> Tolerance {
-    let exact = |op: &Op| match op {
+/// Whether nothing is summed in `f32` and no function comes from a library.
+fn is_exact(op: &Op) -> bool {
+    match op {
         Op::Linear { .. }
         | Op::Conv1d { .. }
         | Op::ConvTranspose1d { .. }
@@ -191,6 +230,10 @@ fn tolerance(program: &Verified) -> Tolerance {
             matches!(f, Unary::Relu | Unary::Abs | Unary::Square | Unary::Sqrt | Unary::Recip)
         }
         _ => true,
-    };
-    if program.ops.iter().all(exact) { Tolerance::Exact } else { Tolerance::Near }
+    }
+}
+
+/// Exact where all operations are.
+fn tolerance(program: &Verified) -> Tolerance {
+    if program.ops.iter().all(is_exact) { Tolerance::Exact } else { Tolerance::Near }
 }

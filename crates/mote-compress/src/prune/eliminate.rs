@@ -1,13 +1,16 @@
 //! Which channels the others of their layer can make up for best: one goes after the other.
 //!
-//! Where `C` is how inputs of a layer spread together, what its results lose at least with input `i` is `w_i² / (C⁻¹)_ii`,
-//! and what is left of `C⁻¹` without it is one elimination away (Hassibi and Stork 1993, Optimal Brain Surgeon;
+//! Where `C` is how inputs of a layer spread together, what its results lose at least with its inputs `g` is
+//! `w_gᵀ ((C⁻¹)_gg)⁻¹ w_g`, and what is left of `C⁻¹` without one is an elimination away (Hassibi and Stork 1993, Optimal Brain Surgeon;
 //! Frantar and Alistarh 2022, arXiv 2208.11580, for layers). Two channels that say the same do not both go for
 //! nothing: with the first, the second becomes dear.
 
 use mote_format::Program;
 
 use super::{groups::Group, readers::Readers, solve::Factor};
+
+/// What is added to a diagonal so that roundings leave it above zero.
+const ROUNDING: f64 = 1e-12;
 
 /// A layer that reads channels of a class.
 struct Reader {
@@ -22,19 +25,25 @@ struct Reader {
     energy: f64,
 }
 
-/// For each class and group when it goes: from zero for the first one. A class that no layer reads keeps its order.
+/// For each class and group when it goes, from zero for the first one; nothing for a class that layers read of which
+/// nothing was seen, or none.
 pub(crate) fn turns(
     program: &Program,
     readers: &Readers<'_>,
     classes: &[Vec<Group>],
-) -> Vec<Vec<f64>> {
-    let of = |groups: &Vec<Group>| of_class(reading(program, readers, groups), groups.len());
+) -> Vec<Option<Vec<f64>>> {
+    let of = |groups: &Vec<Group>| {
+        let reading = reading(program, readers, groups)?;
+        (!reading.is_empty()).then(|| of_class(reading, groups.len()))
+    };
     classes.iter().map(of).collect()
 }
 
-/// The layers that read some of `groups`.
-fn reading(program: &Program, readers: &Readers<'_>, groups: &[Group]) -> Vec<Reader> {
-    let reader = |name: &String| {
+/// The layers that read some of `groups`, but those that are given nothing but the same; nothing if one of them was not
+/// seen.
+fn reading(program: &Program, readers: &Readers<'_>, groups: &[Group]) -> Option<Vec<Reader>> {
+    let mut reading = Vec::new();
+    for name in readers.layers.keys() {
         let layer = &readers.layers[name];
         let channels = program.values[layer.w].shape[layer.axis];
         let inputs = channels * layer.taps;
@@ -47,15 +56,18 @@ fn reading(program: &Program, readers: &Readers<'_>, groups: &[Group]) -> Vec<Re
         };
         let of_groups: Vec<Vec<usize>> = groups.iter().map(of_group).collect();
         if of_groups.iter().all(Vec::is_empty) {
-            return None;
+            continue;
         }
         let spread = readers.spread(name)?;
         let w: Vec<f64> = readers.numbers(name).iter().map(|w| f64::from(*w)).collect();
         let energy = energy(&w, &spread.products, inputs);
-        let inverse = Factor::new(spread.products, inputs).inverse();
-        Some(Reader { inputs, of_groups, w, inverse, energy })
-    };
-    readers.layers.keys().filter_map(reader).collect()
+        if energy <= spread.damping * w.iter().map(|w| w * w).sum::<f64>() {
+            continue;
+        }
+        let inverse = Factor::new(spread.products, inputs, spread.damping).inverse();
+        reading.push(Reader { inputs, of_groups, w, inverse, energy });
+    }
+    Some(reading)
 }
 
 /// The mean square of the results of weights `(outputs, inputs)`, all outputs together.
@@ -65,22 +77,16 @@ fn energy(w: &[f64], products: &[f64], inputs: usize) -> f64 {
         let along = |p: &[f64]| p.iter().zip(row).map(|(p, w)| p * w).sum::<f64>();
         products.zip(row).map(|(p, w)| w * along(p)).sum()
     };
-    w.chunks_exact(inputs).map(of_row).sum::<f64>().max(f64::MIN_POSITIVE)
+    w.chunks_exact(inputs).map(of_row).sum()
 }
 
 fn of_class(mut readers: Vec<Reader>, groups: usize) -> Vec<f64> {
     let mut turns = vec![groups as f64; groups];
     let mut left: Vec<usize> = (0..groups).collect();
     for turn in 0..groups {
-        let losses: Vec<Vec<f64>> = readers.iter().map(Reader::losses).collect();
-        let loss = |group: usize| -> f64 {
-            let of = |(reader, losses): (&Reader, &Vec<f64>)| -> f64 {
-                reader.of_groups[group].iter().map(|i| losses[*i]).sum()
-            };
-            readers.iter().zip(&losses).map(of).sum()
-        };
-        let Some(at) = (0..left.len()).min_by(|&a, &b| loss(left[a]).total_cmp(&loss(left[b])))
-        else {
+        let loss = |group: usize| readers.iter().map(|reader| reader.loss(group)).sum::<f64>();
+        let losses: Vec<f64> = left.iter().map(|group| loss(*group)).collect();
+        let Some(at) = (0..left.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])) else {
             break;
         };
         let group = left.remove(at);
@@ -95,14 +101,15 @@ fn of_class(mut readers: Vec<Reader>, groups: usize) -> Vec<f64> {
 }
 
 impl Reader {
-    /// What results lose with each input, in the mean square, as a share of what they are.
-    fn losses(&self) -> Vec<f64> {
-        let mut squares = vec![0.0; self.inputs];
-        for row in self.w.chunks_exact(self.inputs) {
-            squares.iter_mut().zip(row).for_each(|(sum, w)| *sum += w * w);
-        }
-        let own = |i: usize| self.inverse[i * self.inputs + i].max(f64::MIN_POSITIVE);
-        squares.iter().enumerate().map(|(i, square)| square / own(i) / self.energy).collect()
+    /// What results lose with all inputs of a group, in the mean square, as a share of what they are.
+    fn loss(&self, group: usize) -> f64 {
+        let (own, n) = (&self.of_groups[group], self.inputs);
+        let part = own.iter().flat_map(|&i| own.iter().map(move |&j| (i, j)));
+        let part: Vec<f64> = part.map(|(i, j)| self.inverse[i * n + j]).collect();
+        let largest = own.iter().map(|&i| self.inverse[i * n + i]).fold(0.0, f64::max);
+        let factor = Factor::new(part, own.len(), ROUNDING * largest + f64::MIN_POSITIVE);
+        let of_row = |w: &[f64]| factor.square(own.iter().map(|&i| w[i]).collect());
+        self.w.chunks_exact(n).map(of_row).sum::<f64>() / self.energy
     }
 
     /// Takes input `i` out: the others make up for it.

@@ -1,8 +1,7 @@
-//! What the outputs of a program lose with the channels of one class: the common measure of layers.
+//! How far the outputs of a program move without some channels: the common measure of all layers.
 //!
-//! Scores of channels compare those of one layer; a score of a layer in front says nothing of one behind. So
-//! some of the blocks of each class are taken out on trial, all other classes whole, and the outputs are
-//! compared with what they were, on samples.
+//! Scores of channels compare those of one layer; a score of a layer in front says nothing of one behind. So what may
+//! go is taken out on trial, beside what is gone already, and the outputs are compared with what they were, on samples.
 
 use mote_format::Verified;
 use mote_runtime::{Instance, Level, Loaded};

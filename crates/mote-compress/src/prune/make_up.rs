@@ -4,7 +4,11 @@
 //! biases, those are taken that come nearest to the results on the samples (least squares, as He et al. 2017,
 //! arXiv 1707.06168, do behind each layer).
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
 
 use super::{
     cut::Kept,
@@ -21,9 +25,15 @@ pub(super) struct Weights<'a> {
     tensors: &'a Found<'a>,
     /// The layers whose weights make up for what goes, if they do.
     readers: Option<&'a Readers<'a>>,
-    /// What was found already: for each layer and what stays of its inputs.
-    known: RefCell<BTreeMap<(String, Vec<bool>), Solution>>,
+    /// For each layer what was found last.
+    known: RefCell<BTreeMap<String, Known>>,
 }
+
+/// Solutions of a layer, each with what stays of its inputs.
+type Known = VecDeque<(Vec<bool>, Solution)>;
+
+/// Solutions of a layer that are kept: with what was tried and without it.
+const KNOWN: usize = 3;
 
 impl<'a> Weights<'a> {
     /// Weights of which those of `readers` make up for what goes.
@@ -41,7 +51,7 @@ impl<'a> Weights<'a> {
             if stays.iter().all(|stays| *stays) {
                 continue;
             }
-            let found = self.solution(readers, name, layer, stays);
+            let Some(found) = self.solution(readers, name, layer, stays) else { continue };
             made.insert(name.clone(), found.0.clone());
             if let (Some(name), Some(bias)) = (&layer.bias, &found.1) {
                 made.insert(name.clone(), bias.clone());
@@ -50,25 +60,30 @@ impl<'a> Weights<'a> {
         made
     }
 
+    /// Nothing where nothing was seen of a layer, or what was gives no answer.
     fn solution(
         &self,
         readers: &Readers<'_>,
         name: &str,
         layer: &Layer,
         stays: Vec<bool>,
-    ) -> Solution {
-        let key = (name.to_owned(), stays);
-        if let Some(known) = self.known.borrow().get(&key) {
-            return known.clone();
+    ) -> Option<Solution> {
+        let mut all = self.known.borrow_mut();
+        let known = all.entry(name.to_owned()).or_default();
+        if let Some((_, solution)) = known.iter().find(|(of, _)| *of == stays) {
+            return Some(solution.clone());
         }
+        let spread = readers.spread(name)?;
         let mut w = readers.numbers(name);
         let mut bias = layer.bias.as_ref().map(|name| readers.numbers(name));
-        if let Some(spread) = readers.spread(name) {
-            solve(&mut w, bias.as_deref_mut(), &spread, &key.1);
+        solve(&mut w, bias.as_deref_mut(), &spread, &stays);
+        if !w.iter().chain(bias.iter().flatten()).all(|w| w.is_finite()) {
+            return None;
         }
         let made = Rc::new((w, bias));
-        self.known.borrow_mut().insert(key, made.clone());
-        made
+        known.push_front((stays, made.clone()));
+        known.truncate(KNOWN);
+        Some(made)
     }
 }
 
@@ -78,7 +93,8 @@ fn solve(w: &mut [f32], mut bias: Option<&mut [f32]>, spread: &Spread, stays: &[
     let [kept, gone] =
         [true, false].map(|wanted| (0..n).filter(|i| stays[*i] == wanted).collect::<Vec<_>>());
     let part = |row: usize| kept.iter().map(move |&column| spread.products[row * n + column]);
-    let factor = Factor::new(kept.iter().flat_map(|&row| part(row)).collect(), kept.len());
+    let products = kept.iter().flat_map(|&row| part(row)).collect();
+    let factor = Factor::new(products, kept.len(), spread.damping);
     // For each input that goes, what each that stays takes of its weight.
     let taken: Vec<Vec<f64>> = gone.iter().map(|&row| factor.solve(part(row).collect())).collect();
     for (o, row) in w.chunks_exact_mut(n).enumerate() {

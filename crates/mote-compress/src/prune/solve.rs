@@ -1,9 +1,5 @@
 //! Systems of linear equations whose matrix is symmetric.
 
-/// The share of the mean of the diagonal that is added to it, so that inputs that are always the same have an answer
-/// too.
-const DAMPING: f64 = 0.01;
-
 /// `L` of `L Lᵀ = a + damping` (Cholesky).
 pub(super) struct Factor {
     n: usize,
@@ -12,10 +8,9 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    /// Of `a` `(n, n)`, which is symmetric and has no negative eigenvalues but for roundings.
-    pub(super) fn new(mut a: Vec<f64>, n: usize) -> Self {
-        let mean = (0..n).map(|i| a[i * n + i]).sum::<f64>() / n.max(1) as f64;
-        let damping = (DAMPING * mean).max(f64::MIN_POSITIVE.sqrt());
+    /// Of `a` `(n, n)`, which is symmetric and has no negative eigenvalues but for roundings; `damping`, more than
+    /// zero, is added to its diagonal.
+    pub(super) fn new(mut a: Vec<f64>, n: usize, damping: f64) -> Self {
         for i in 0..n {
             for j in 0..=i {
                 let (before, own) = a.split_at(i * n);
@@ -29,14 +24,25 @@ impl Factor {
         Self { n, lower: a }
     }
 
+    /// `bᵀ (a + damping)⁻¹ b`
+    pub(super) fn square(&self, mut b: Vec<f64>) -> f64 {
+        self.forward(&mut b);
+        b.iter().map(|x| x * x).sum()
+    }
+
+    /// `b` becomes `L⁻¹ b`.
+    fn forward(&self, b: &mut [f64]) {
+        for i in 0..self.n {
+            let row = &self.lower[i * self.n..][..=i];
+            let known: f64 = row[..i].iter().zip(&*b).map(|(l, x)| l * x).sum();
+            b[i] = (b[i] - known) / row[i];
+        }
+    }
+
     /// The `x` of `(a + damping) x = b`.
     pub(super) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
         let n = self.n;
-        for i in 0..n {
-            let row = &self.lower[i * n..][..=i];
-            let known: f64 = row[..i].iter().zip(&b).map(|(l, x)| l * x).sum();
-            b[i] = (b[i] - known) / row[i];
-        }
+        self.forward(&mut b);
         for i in (0..n).rev() {
             let row = &self.lower[i * n..][..=i];
             b[i] /= row[i];
@@ -60,15 +66,17 @@ mod tests {
     #[test]
     fn what_is_solved_is_the_answer() {
         let (a, n) = ([4.0, 1.0, 0.5, 1.0, 3.0, -0.2, 0.5, -0.2, 2.0], 3);
-        let damped = |i: usize| a[i] + if i.is_multiple_of(n + 1) { DAMPING * 3.0 } else { 0.0 };
+        let damped = |i: usize| a[i] + if i.is_multiple_of(n + 1) { 0.03 } else { 0.0 };
         let x = [1.0, -2.0, 0.5];
         let product = |x: &[f64]| -> Vec<f64> {
             (0..n).map(|i| (0..n).map(|j| damped(i * n + j) * x[j]).sum()).collect()
         };
-        let factor = Factor::new(a.to_vec(), n);
-        for (found, wanted) in factor.solve(product(&x)).iter().zip(x) {
+        let (factor, b) = (Factor::new(a.to_vec(), n, 0.03), product(&x));
+        for (found, wanted) in factor.solve(b.clone()).iter().zip(x) {
             assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
         }
+        let square: f64 = b.iter().zip(x).map(|(b, x)| b * x).sum();
+        assert!((factor.square(b) - square).abs() < 1e-12);
         for (i, row) in factor.inverse().chunks_exact(n).enumerate() {
             let unit = product(row);
             assert!((0..n).all(|j| (unit[j] - f64::from(u8::from(i == j))).abs() < 1e-12));
@@ -77,8 +85,9 @@ mod tests {
 
     #[test]
     fn what_has_no_inverse_has_an_answer() {
-        assert!(Factor::new(vec![0.0; 4], 2).solve(vec![0.0, 0.0]).iter().all(|x| *x == 0.0));
-        assert!(Factor::new(vec![1.0; 4], 2).inverse().iter().all(|x| x.is_finite()));
-        assert!(Factor::new(Vec::new(), 0).inverse().is_empty());
+        let nothing = Factor::new(vec![0.0; 4], 2, 1e-12);
+        assert!(nothing.solve(vec![0.0, 0.0]).iter().all(|x| *x == 0.0));
+        assert!(Factor::new(vec![1.0; 4], 2, 1e-9).inverse().iter().all(|x| x.is_finite()));
+        assert!(Factor::new(Vec::new(), 0, 1.0).inverse().is_empty());
     }
 }

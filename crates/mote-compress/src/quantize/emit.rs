@@ -322,7 +322,8 @@ impl<'a> Emitter<'a> {
         for (o, start) in layout.runs() {
             let run = start..start + layout.inputs;
             let lost = w[run.clone()].iter().zip(&rounded[run]).map(|(w, rounded)| w - rounded);
-            shifts[o] += meets * lost.zip(&means).map(|(lost, mean)| lost * mean).sum::<f32>();
+            shifts[o] +=
+                meets * lost.zip(&means).map(|(lost, mean)| lost * *mean as f32).sum::<f32>();
         }
         shifts
     }

@@ -1,6 +1,8 @@
 //! Channels that go: the right ones, everywhere at once, and no port with them.
 
-use mote_compress::{Importance, Ports, Pruned, Pruning, Spread, fidelity, join, prune, split};
+use mote_compress::{
+    Importance, Ports, Pruned, Pruning, Sample, Spread, fidelity, join, prune, split,
+};
 use mote_format::{
     Array, Op, ValueId, Verified,
     program::{Binary, Port, Unary, Value},
@@ -134,6 +136,68 @@ fn an_automatic_spread_finds_the_layer_that_has_too_many() {
     let automatic = Pruning { spread: Spread::Automatic, ..uniform };
     let [uniform, automatic] = [uniform, automatic].map(|how| near(&program, &tensors, how));
     assert!(automatic > uniform + 10.0, "{automatic} {uniform}");
+}
+
+/// Channels that hardly move, or not at all, leave weights that are numbers.
+#[test]
+fn inputs_that_do_not_move_are_no_trouble() {
+    let (program, tensors) = twins();
+    let still: Vec<Sample> = vec![samples(1, 24, 1)[0].clone(); 400];
+    let nearly: Vec<Sample> = still
+        .iter()
+        .zip(samples(400, 24, 3))
+        .map(|(x, noise)| vec![x[0].iter().zip(&noise[0]).map(|(x, n)| x + 1e-5 * n).collect()])
+        .collect();
+    for seen in [still, nearly] {
+        for importance in ALL {
+            let small = prune(&program, &found(&tensors), &seen, pruning(0.4, importance)).unwrap();
+            let numbers = |array: &Array| array.tensor().elements::<f32>().unwrap().to_vec();
+            let largest = small.tensors.values().flat_map(numbers).map(f32::abs);
+            let largest = largest.fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });
+            assert!(largest < 20.0, "{importance:?}: {largest}");
+        }
+    }
+}
+
+/// The taps of a channel that changes slowly say the same, but nothing says it when all of them go.
+#[test]
+fn taps_of_a_channel_do_not_stand_in_for_each_other() {
+    let mut net = Net::new(&[40, 2]);
+    let hidden = net.linear(ValueId(0), 2);
+    let y = net.conv(hidden, 3, 1, None);
+    // The first channel is slow and strong, the second quick and weak.
+    net.tensors.insert("t0".into(), Array::new([2, 2], &[1.0f32, 0.0, 0.0, 1.0]));
+    net.tensors.insert("t1".into(), Array::new([2], &[0.0f32; 2]));
+    net.tensors.insert("t2".into(), Array::new([3, 2, 2], &[0.5f32; 12]));
+    let (program, tensors) = net.finish(y);
+    let mut random = Random(5);
+    let series = |_| {
+        let mut slow = random.unit();
+        let row = |_| {
+            slow = 0.98 * slow + 0.2 * random.unit();
+            [slow, 0.1 * random.unit()]
+        };
+        vec![(0..40).flat_map(row).collect()]
+    };
+    let seen: Vec<Sample> = (0..100).map(series).collect();
+    let small = prune(&program, &found(&tensors), &seen, pruning(0.3, Importance::Residual));
+    let small = small.unwrap();
+    assert_eq!(small.tensors["t0"].tensor().elements::<f32>(), Some(&[1.0f32, 0.0][..]));
+}
+
+/// A bias that something else reads as well keeps what it is.
+#[test]
+fn what_others_read_stays_as_it_is() {
+    let mut net = Net::new(&[1, 24]);
+    let first = net.linear(ValueId(0), 16);
+    let second = net.linear(first, 3);
+    let Op::Linear { bias: Some(bias), .. } = net.program.ops[1] else { unreachable!() };
+    let y = net.push(|y| Op::Binary { a: second, b: bias, y, f: Binary::Mul });
+    let (program, tensors) = net.finish(y);
+    let name = program.values[bias.index()].tensor.clone().unwrap();
+    let how = pruning(0.4, Importance::Residual);
+    let small = prune(&program, &found(&tensors), &samples(100, 24, 1), how).unwrap();
+    assert_eq!(small.tensors[&name], tensors[&name]);
 }
 
 /// What is left comes in whole registers, and in halves of what is thinner than two of them.

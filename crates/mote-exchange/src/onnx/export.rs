@@ -28,6 +28,7 @@ use crate::{Error, Stored};
 /// # Errors
 ///
 /// [`Error::Port`] where a value has no elements: other runtimes disagree on what that means.
+/// [`Error::Limit`] where attention compares more than 2²⁴ pairs of a query and a key, of which it has a constant.
 /// [`Error::Program`] where there are operations that gradients are made of.
 ///
 /// # Panics
@@ -40,6 +41,7 @@ pub fn export(program: &Verified, tensors: &Stored<'_>) -> Result<Vec<u8>, Error
             return Err(Error::Port { port: format!("value {i}"), why });
         }
     }
+    attention::check(program)?;
     let names = program.values.iter().map(|_| Names::default()).collect();
     let mut exporter = Exporter { program, tensors, graph: Graph::default(), names };
     let inputs = exporter.inputs();

@@ -101,8 +101,11 @@ impl Ready {
 
     /// The bytes of an ONNX model.
     pub(crate) fn onnx(&self) -> Vec<u8> {
+        self.try_onnx().unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    pub(crate) fn try_onnx(&self) -> Result<Vec<u8>, mote_exchange::Error> {
         mote_exchange::onnx::export(&self.program, &self.tensors())
-            .unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Runs one sample; inputs and outputs in the order of the ports, bytes as whole numbers.

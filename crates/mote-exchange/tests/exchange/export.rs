@@ -1,6 +1,6 @@
 //! What ONNX Runtime computes with exported programs is what the runtime computes.
 
-use mote_format::Dtype;
+use mote_format::{Dtype, Op};
 
 use crate::{
     draft::{Draft, Ready},
@@ -40,4 +40,17 @@ fn equal_programs_give_equal_bytes() {
     for line in FLOATS.iter().chain(INTEGERS) {
         assert_eq!(Draft::line(line).onnx(), Draft::line(line).onnx(), "{}", line.0);
     }
+}
+
+#[test]
+fn attention_beyond_what_a_model_can_hold_is_refused() {
+    let mut draft = Draft::new("long");
+    let shape = [1 << 13, 1, 1];
+    let [q, k, v] = ["q", "k", "v"].map(|name| draft.input(name, &shape));
+    let bias = draft.tensor(&[1, 1], vec![0.0]);
+    let y = draft.push(|y| Op::Attention { q, k, v, bias, y, before: 0 });
+    draft.output("y", y);
+    let ready = draft.verify();
+    let error = ready.try_onnx().expect_err("2 to the power of 26 scores").to_string();
+    assert!(error.contains("scores of an attention") && error.contains("67108864"), "{error}");
 }

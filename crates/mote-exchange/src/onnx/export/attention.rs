@@ -2,12 +2,38 @@
 //!
 //! ONNX has no windows that slide. So every query meets every key, and what lies outside of its window
 //! gets a score of negative infinity, which weighs nothing: one matrix for each head, in which the bias
-//! of the window moves on by one key with each query.
+//! of the window moves on by one key with each query. A number that is not finite so spoils all rows, where in a program it
+//! spoils those that have it in their window.
 
-use mote_format::Op;
+use mote_format::{Op, Program};
 
 use super::{Exporter, Order};
-use crate::onnx::graph::{int, ints};
+use crate::{
+    Error,
+    onnx::graph::{int, ints},
+};
+
+/// Scores of one attention, at most: their biases are a constant of the model.
+const SCORES: usize = 1 << 24;
+
+/// Whether the scores of all attention fit into a model.
+///
+/// # Errors
+///
+/// [`Error::Limit`].
+pub(super) fn check(program: &Program) -> Result<(), Error> {
+    for op in &program.ops {
+        let Op::Attention { bias, y, .. } = *op else { continue };
+        let (rows, heads) = (program.shape(y)[0], program.shape(y)[1]);
+        let keys = rows + program.shape(bias)[1] - 1;
+        let found = heads.saturating_mul(rows).saturating_mul(keys);
+        if found > SCORES {
+            let (limit, found) = (SCORES as u64, found as u64);
+            return Err(Error::Limit { what: "scores of an attention", limit, found });
+        }
+    }
+    Ok(())
+}
 
 impl Exporter<'_> {
     /// [`Op::Attention`]; behind the batch, heads come before rows.

@@ -41,7 +41,7 @@ impl<'m> Importer<'m> {
                  {shape:?} do not meet"
             ));
         }
-        let window = (time + 1).checked_sub(rows).filter(|&window| window > 0);
+        let window = (time + 1).checked_sub(rows).filter(|&window| window > 0 && rows > 0);
         let window =
             window.ok_or("wanted a window that slides: at least as many keys as queries")?;
         let bias = by_place(&bias, rows, time, window).ok_or(
@@ -90,9 +90,14 @@ fn by_place(bias: &[f32], rows: usize, time: usize, window: usize) -> Option<Vec
     let mut places = Vec::new();
     for head in bias.chunks_exact(rows * time) {
         let first = &head[..window];
+        // Beside scores as low as itself a finite one would weigh something.
+        let nothing = match first.iter().any(|&score| score > 0.5 * NOTHING) {
+            true => NOTHING,
+            false => f32::NEG_INFINITY,
+        };
         let slides = head.chunks_exact(time).enumerate().all(|(t, row)| {
             let (inside, behind) = row[t..].split_at(window);
-            inside == first && row[..t].iter().chain(behind).all(|&score| score <= NOTHING)
+            inside == first && row[..t].iter().chain(behind).all(|&score| score <= nothing)
         });
         if !slides {
             return None;
@@ -100,4 +105,77 @@ fn by_place(bias: &[f32], rows: usize, time: usize, window: usize) -> Option<Vec
         places.extend_from_slice(first);
     }
     Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use prost::Message;
+
+    use crate::onnx::{
+        graph::{Graph, int},
+        import,
+        proto::{self, data_type},
+    };
+
+    const INF: f32 = f32::INFINITY;
+
+    /// The bytes of a model with attention of queries, keys and values of these shapes.
+    fn model(shapes: [[usize; 3]; 3], bias: [usize; 3]) -> Vec<u8> {
+        let mut graph = Graph::default();
+        let names = ["q", "k", "v"].map(|name| graph.fresh(name));
+        let numbers = vec![0.0; bias.iter().product()];
+        let bias = graph.floats("bias", &bias, &numbers);
+        let met = graph.node("MatMul", &[&names[0], &names[1]], Vec::new());
+        let scores = graph.node("Add", &[&met, &bias], Vec::new());
+        let weights = graph.node("Softmax", &[&scores], vec![int("axis", -1)]);
+        let y = graph.node("MatMul", &[&weights, &names[2]], Vec::new());
+        let port = |name: &str, shape: &[usize]| {
+            let fixed =
+                |&n: &usize| proto::Dimension { value: Some(n as i64), ..Default::default() };
+            let shape = Some(proto::Shape { dim: [1].iter().chain(shape).map(fixed).collect() });
+            let tensor = Some(proto::TensorType { element: data_type::FLOAT, shape });
+            proto::ValueInfo { name: name.into(), kind: Some(proto::Type { tensor }) }
+        };
+        let graph = proto::Graph {
+            node: graph.nodes,
+            name: "attention".into(),
+            initializer: graph.constants,
+            input: names.iter().zip(shapes).map(|(name, shape)| port(name, &shape)).collect(),
+            output: vec![port(&y, &[])],
+        };
+        let opset_import = vec![proto::OperatorSet { domain: String::new(), version: 17 }];
+        proto::Model { graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec()
+    }
+
+    #[test]
+    fn shapes_that_do_not_meet_are_refused() {
+        let good = [[1, 2, 3], [1, 3, 2], [1, 2, 4]];
+        assert!(import(&model(good, [1, 2, 2])).is_err(), "a bias that does not slide");
+        for (shapes, bias) in [
+            ([[1, 0, 2], [1, 2, 3], [1, 3, 2]], [1, 0, 3]),
+            ([[1, 3, 2], [1, 2, 2], [1, 2, 2]], [1, 3, 2]),
+            (good, [1, 2, 3]),
+        ] {
+            let error = import(&model(shapes, bias)).expect_err("nothing slides there").to_string();
+            assert!(error.contains("MatMul"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bias_by_place_is_the_same_in_each_row() {
+        let masked = |nothing: f32| [0.5, 0.25, nothing, nothing, 0.5, 0.25];
+        for nothing in [-INF, -1e9, -3e38] {
+            assert_eq!(by_place(&masked(nothing), 2, 3, 2), Some(vec![0.5, 0.25]), "{nothing}");
+        }
+        assert_eq!(by_place(&masked(-9.0), 2, 3, 2), None, "what is outside counts");
+        assert_eq!(by_place(&[0.5, 0.25, -INF, -INF, 0.5, 0.3], 2, 3, 2), None, "rows differ");
+    }
+
+    #[test]
+    fn a_mask_weighs_nothing_only_beside_what_is_not_masked() {
+        assert_eq!(by_place(&[-1e9; 4], 2, 2, 1), None, "all weigh the same");
+        assert_eq!(by_place(&[-1e9, -INF, -INF, -1e9], 2, 2, 1), Some(vec![-1e9]));
+    }
 }
