@@ -1,17 +1,14 @@
 //! A layer, packed: windows of its input are taken in place where kernels can, gathered where they
 //! cannot, and multiplied.
 
+mod kind;
 mod way;
 mod whole;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use mote_format::{
-    Dtype, Op, Quantization, ValueId,
-    dtype::multiplier,
-    program::{Unary, Weights},
-};
+use mote_format::{Op, ValueId, program::Unary};
 
 use super::{
     Level,
@@ -19,10 +16,11 @@ use super::{
     geometry::{Geometry, Phase},
     pack,
     threads::{self, Threads},
-    tile::{self, Integer, Numbers, ROWS, Real, Store},
+    tile::{self, Integer, Numbers, ROWS, Real},
     unary_in_place,
 };
 use crate::load::{Loaded, Prepared};
+use kind::Kind;
 use way::Way;
 use whole::Whole;
 
@@ -68,31 +66,6 @@ pub(crate) struct Beside<'a> {
     pub(crate) add: Option<&'a [f32]>,
 }
 
-#[derive(Clone, Debug)]
-enum Kind {
-    Real { phases: Vec<RealPhase>, activation: Option<Unary> },
-    Integer { phases: Vec<IntegerPhase>, numbers: Numbers, zero_point: i8, results: Results },
-}
-
-#[derive(Clone, Debug)]
-struct RealPhase {
-    w: Aligned<f32>,
-    bias: Vec<f32>,
-}
-
-#[derive(Clone, Debug)]
-struct IntegerPhase {
-    w: Aligned<u8>,
-    bias: Vec<i32>,
-}
-
-/// What becomes of exact sums.
-#[derive(Clone, Debug)]
-enum Results {
-    Bytes { multiplier: Vec<i32>, zero_point: i8, clamp: [i8; 2] },
-    Real { scale: Vec<f32> },
-}
-
 impl Product {
     /// Packs `op`, if it is a layer; `made` is what loading made of its weights so far.
     pub(crate) fn new(loaded: &Loaded<'_>, op: &Op, made: &Prepared) -> Option<Self> {
@@ -122,7 +95,7 @@ impl Product {
                     Prepared::Widened(w) => w,
                     _ => loaded.tensor(w),
                 };
-                real_kind(&geometry, group, w, bias, *activation)
+                Kind::real(&geometry, group, w, bias, *activation)
             }
             Op::QuantizedLinear { weights, y, clamp, .. }
             | Op::QuantizedConv1d { weights, y, clamp, .. }
@@ -131,7 +104,7 @@ impl Product {
                     Prepared::Unpacked(w) => Some(w.as_slice()),
                     _ => None,
                 };
-                integer_kind(loaded, (&geometry, group), (x, *y), weights, unpacked, *clamp)
+                Kind::integer(loaded, (&geometry, group), (x, *y), weights, unpacked, *clamp)
             }
             _ => return None,
         };
@@ -367,76 +340,6 @@ impl Product {
     }
 }
 
-fn real_kind(
-    g: &Geometry,
-    group: usize,
-    w: &[f32],
-    bias: Option<&[f32]>,
-    activation: Option<Unary>,
-) -> Kind {
-    let bias = |o| bias.map_or(0.0, |b| b[o]);
-    let phase = |phase| RealPhase {
-        w: Aligned::new(&pack::weights(g, phase, w, group)),
-        bias: pack::lanes((0..g.outputs).map(bias), g.outputs, 0.0),
-    };
-    Kind::Real { phases: g.phases.iter().map(phase).collect(), activation }
-}
-
-fn integer_kind(
-    loaded: &Loaded<'_>,
-    (g, group): (&Geometry, usize),
-    (x, y): (ValueId, ValueId),
-    weights: &Weights,
-    unpacked: Option<&[i16]>,
-    clamp: [i8; 2],
-) -> Kind {
-    let quantization = |id: ValueId| -> Quantization {
-        let quantization = loaded.program().values[id.index()].quantization;
-        quantization.expect("verified: activations in bytes say what they stand for")
-    };
-    let x = quantization(x);
-    let bias = weights.bias.map(|b| loaded.tensor::<i32>(b));
-    let scale: &[f32] = loaded.tensor(weights.scale);
-    let bytes: &[i8] = if unpacked.is_some() { &[] } else { loaded.tensor(weights.w) };
-    let widened: Option<Vec<i16>> = (unpacked.is_none()
-        && tile::widens(loaded.level(), g.out_time))
-    .then(|| bytes.iter().map(|w| i16::from(*w)).collect());
-    let unpacked = unpacked.or(widened.as_deref());
-    let numbers = if unpacked.is_some() { Numbers::Words } else { Numbers::Bytes };
-    // What is taken from every byte, with what the kernel adds to it.
-    let offset = i32::from(x.zero_point) + tile::shift(loaded.level(), numbers);
-    let phase = |phase| {
-        let folded = |o: usize| {
-            let sum = match unpacked {
-                Some(w) => pack::window_sum(g, phase, w, o),
-                None => pack::window_sum(g, phase, bytes, o),
-            };
-            bias.map_or(0, |b| b[o]).wrapping_sub(offset.wrapping_mul(sum))
-        };
-        IntegerPhase {
-            w: match unpacked {
-                Some(w) => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, w, group))),
-                None => Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes, group))),
-            },
-            bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
-        }
-    };
-    let results = match loaded.program().dtype(y) {
-        Dtype::F32 => {
-            let scale = scale.iter().map(|w| x.scale * w);
-            Results::Real { scale: pack::lanes(scale, g.outputs, 0.0) }
-        }
-        _ => {
-            let q = quantization(y);
-            let multiplier = scale.iter().map(|&w| multiplier(x.scale, w, q.scale));
-            let multiplier = pack::lanes(multiplier, g.outputs, 0);
-            Results::Bytes { multiplier, zero_point: q.zero_point, clamp }
-        }
-    };
-    let phases = g.phases.iter().map(phase).collect();
-    Kind::Integer { phases, numbers, zero_point: x.zero_point, results }
-}
-
 impl Short {
     /// All windows of `phase`, the only one, are inside.
     fn new(g: &Geometry, phase: &Phase) -> Self {
@@ -467,21 +370,5 @@ fn inside(level: Level, phase: &Phase, kind: &Kind, g: &Geometry) -> Range<usize
             0..0
         }
         _ => phase.inside(g.time),
-    }
-}
-
-impl Results {
-    fn store<'a>(&'a self, y: &'a mut [u8], at: usize) -> Store<'a> {
-        match self {
-            Self::Bytes { multiplier, zero_point, clamp } => Store::Bytes {
-                y: bytemuck::cast_slice_mut(&mut y[at..]),
-                multiplier,
-                zero_point: *zero_point,
-                clamp: *clamp,
-            },
-            Self::Real { scale } => {
-                Store::Real { y: &mut bytemuck::cast_slice_mut(y)[at..], scale }
-            }
-        }
     }
 }

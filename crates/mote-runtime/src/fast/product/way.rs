@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::{IntegerPhase, RealPhase, Results};
+use super::kind::{IntegerPhase, RealPhase, Results};
 use crate::fast::{
     Level,
     geometry::{Geometry, Phase},

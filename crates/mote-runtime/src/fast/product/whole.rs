@@ -1,7 +1,7 @@
 //! A small input in words, with what is outside of it around: then no window is at an end, and each phase is one
 //! product.
 
-use super::{IntegerPhase, Results};
+use super::kind::{IntegerPhase, Results};
 use crate::fast::{
     Level,
     geometry::{Geometry, Phase},
