@@ -101,7 +101,7 @@ fn call(what: &What) -> String {
                 Reduction::Max => folded(binary(Binary::Max)),
                 Reduction::Mean => {
                     let sum = folded(binary(Binary::Add));
-                    format!("{sum}\n            elements::divide(y, {length}.0);")
+                    format!("{sum}\n            elements::map_in_place(y, |y| y / {length}.0);")
                 }
             }
         }

@@ -2,10 +2,20 @@
 //!
 //! Loops over numbers are in flash once for each function that they apply, and not once for each use.
 
+/// Numbers that a loop takes at once: a vector where there are some, and fewer branches elsewhere.
+const STEP: usize = 4;
+
 /// `y = f(x)`
 #[inline(never)]
 pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
-    for (y, &x) in y.iter_mut().zip(x) {
+    let (x, last) = x.split_at(x.len() / STEP * STEP);
+    let (y, last_y) = y.split_at_mut(x.len());
+    for (y, x) in y.chunks_exact_mut(STEP).zip(x.chunks_exact(STEP)) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = f(x);
+        }
+    }
+    for (y, &x) in last_y.iter_mut().zip(last) {
         *y = f(x);
     }
 }
@@ -13,52 +23,54 @@ pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
 /// `y = f(y)`
 #[inline(never)]
 pub fn map_in_place(y: &mut [f32], f: impl Fn(f32) -> f32) {
-    for y in y {
+    let mut steps = y.chunks_exact_mut(STEP);
+    for y in &mut steps {
+        for y in y {
+            *y = f(*y);
+        }
+    }
+    for y in steps.into_remainder() {
         *y = f(*y);
     }
 }
 
 /// `y = x · scale + offset`
-#[inline(never)]
 pub fn affine(x: &[f32], scale: f32, offset: f32, y: &mut [f32]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = x * scale + offset;
-    }
+    map(x, y, |x| x * scale + offset);
 }
 
 /// `y = min(max(x, low), high)`; a NaN stays.
-#[inline(never)]
 pub fn clamp(x: &[f32], low: f32, high: f32, y: &mut [f32]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = if x < low {
+    map(x, y, |x| {
+        if x < low {
             low
         } else if x > high {
             high
         } else {
             x
-        };
-    }
-}
-
-/// `y = y / divisor`
-#[inline(never)]
-pub fn divide(y: &mut [f32], divisor: f32) {
-    for y in y {
-        *y /= divisor;
-    }
+        }
+    });
 }
 
 /// `y = f(a, b)`, all of one shape.
 #[inline(never)]
 pub fn zip(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+    let (a, last_a) = a.split_at(a.len() / STEP * STEP);
+    let (b, last_b) = b.split_at(a.len());
+    let (y, last_y) = y.split_at_mut(a.len());
+    let steps = a.chunks_exact(STEP).zip(b.chunks_exact(STEP));
+    for (y, (a, b)) in y.chunks_exact_mut(STEP).zip(steps) {
+        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+            *y = f(a, b);
+        }
+    }
+    for ((y, &a), &b) in last_y.iter_mut().zip(last_a).zip(last_b) {
         *y = f(a, b);
     }
 }
 
 /// `y = f(a, b)`, where the four axes of `y` have these lengths, and these steps in `a` and `b`:
 /// none along axes that repeat.
-#[inline(never)]
 pub fn broadcast(
     (a, of_a): (&[f32], [usize; 4]),
     (b, of_b): (&[f32], [usize; 4]),
