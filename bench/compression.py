@@ -34,7 +34,7 @@ PLAIN = ["--plain-biases", "--plain-channels"]
 SHARES = [0.3, 0.5, 0.7, 0.85]
 RAW = [*REAL, "--repair", "0"]
 percent = lambda share: f"{100 * share:.0f} %"
-# As channels were pruned before the rest made up for them.
+# Channels that go by their own weights and what these read, the same share of each layer, and the rest stays as it is.
 LEFT_ALONE = ["--spread", "uniform", "--plain-weights", "--importance"]
 PRUNED = {f"{percent(s)} pruned": ["--prune", str(s), *REAL] for s in SHARES}
 THINNED = {f"{percent(s)} by lower rank": ["--low-rank", str(s), *REAL] for s in SHARES}
@@ -51,7 +51,7 @@ WAYS = {
     **PRUNED,
     "50 % pruned, uniform": ["--prune", "0.5", "--spread", "uniform", *REAL],
     "50 % pruned, by gradients": ["--prune", "0.5", "--importance", "taylor", *REAL],
-    "50 % pruned, left alone": ["--prune", "0.5", *LEFT_ALONE, "activation", *REAL],
+    **{f"{percent(s)} pruned, left alone": ["--prune", str(s), *LEFT_ALONE, "activation", *REAL] for s in SHARES},
     "50 % pruned, left alone, by magnitude": ["--prune", "0.5", *LEFT_ALONE, "magnitude", *REAL],
     **THINNED,
     "50 % by lower rank, uniform": ["--low-rank", "0.5", "--ranks", "uniform", *REAL],
@@ -76,6 +76,7 @@ WAYS = {
     "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
     "85 % pruned, INT4, learned": ["--prune", "0.85", "--bits", "4", "--rounding", "learned"],
     "85 % pruned, left alone, INT8": ["--prune", "0.85", *LEFT_ALONE, "activation", "--bits", "8"],
+    "85 % pruned, left alone, INT4, learned": ["--prune", "0.85", *LEFT_ALONE, "activation", "--bits", "4", "--rounding", "learned"],
 }
 NAMES = {
     "vus_pr": "VUS-PR, planted", "nats": "density", "rare_nats": "density, rare", "forecast_crps": "CRPS, forecast",

@@ -98,7 +98,7 @@ impl Needs {
                 self.files.insert("elements.rs");
                 if body::is_from_library(*f) {
                     self.libm = true;
-                    self.files.insert("functions.rs");
+                    self.files.extend(["functions.rs", "root.rs", "root.s"]);
                 }
             }
             What::Affine { .. }
@@ -107,9 +107,11 @@ impl Needs {
             | What::Broadcast { .. } => {
                 self.files.insert("elements.rs");
             }
-            What::Fold { .. } => self.files.extend(["normalize.rs", "elements.rs"]),
+            What::Fold { .. } => {
+                self.files.extend(["normalize.rs", "root.rs", "root.s", "elements.rs"]);
+            }
             What::Softmax { .. } | What::LayerNorm { .. } => {
-                self.files.insert("normalize.rs");
+                self.files.extend(["normalize.rs", "root.rs", "root.s"]);
             }
             What::Attention(_) => {
                 self.libm = true;

@@ -23,6 +23,7 @@ pub mod nibbles;
 pub mod normalize;
 pub mod real;
 pub mod ring;
+pub mod root;
 pub mod rows;
 pub mod window;
 
@@ -70,6 +71,8 @@ pub const SOURCES: &[Source] = sources![
     "normalize.rs",
     "real.rs",
     "ring.rs",
+    "root.rs",
+    "root.s",
     "rows.rs",
     "window.rs",
 ];

@@ -261,7 +261,7 @@ fn unary(f: Unary) -> &'static str {
         Unary::Softplus => "functions::softplus",
         Unary::Exp => "libm::expf",
         Unary::Log => "libm::logf",
-        Unary::Sqrt => "libm::sqrtf",
+        Unary::Sqrt => "root::sqrt",
         Unary::Square => "elements::square",
         Unary::Abs => "f32::abs",
         Unary::Recip => "elements::recip",

@@ -1,5 +1,7 @@
 //! Folds along an axis, and what is normalized by them.
 
+use super::root::sqrt;
+
 /// `y = f(f(x[0], x[1]), ..)` along an axis of `length` with `inner` numbers behind it.
 pub fn fold(x: &[f32], length: usize, inner: usize, y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
@@ -34,7 +36,7 @@ pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], epsilon: f32, y: &mut [
     for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
         let mean = x.iter().sum::<f32>() / n as f32;
         let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / n as f32;
-        let scale = 1.0 / libm::sqrtf(variance + epsilon);
+        let scale = 1.0 / sqrt(variance + epsilon);
         for (((y, &x), &gain), &bias) in y.iter_mut().zip(x).zip(gain).zip(bias) {
             *y = (x - mean) * scale * gain + bias;
         }
