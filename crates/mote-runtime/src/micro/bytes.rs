@@ -1,6 +1,7 @@
 //! From real numbers to bytes and back, and what is done with bytes alone.
 
 /// `y = round(x / scale) + zero_point`, to even, held to a byte; a NaN becomes the zero point.
+#[inline(never)]
 pub fn quantize(x: &[f32], scale: f32, zero_point: i8, y: &mut [i8]) {
     // Adding and taking away 1.5 · 2²³ leaves no bits behind the point of what is below 2²².
     const SHIFT: f32 = 12_582_912.0;
@@ -12,6 +13,7 @@ pub fn quantize(x: &[f32], scale: f32, zero_point: i8, y: &mut [i8]) {
 }
 
 /// `y = (x - zero_point) · scale`
+#[inline(never)]
 pub fn dequantize(x: &[i8], scale: f32, zero_point: i8, y: &mut [f32]) {
     // LLVM 22 makes a wrong instruction for the vectors of a Cortex-M55 out of a constant that is a
     // power of two.
@@ -22,6 +24,7 @@ pub fn dequantize(x: &[i8], scale: f32, zero_point: i8, y: &mut [f32]) {
 }
 
 /// `y = table[x + 128]`
+#[inline(never)]
 pub fn lookup(x: &[i8], table: &[i8; 256], y: &mut [i8]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = table[usize::from((x as u8) ^ 0x80)];
@@ -38,6 +41,7 @@ pub struct Addend {
 }
 
 /// `y = clamp(zero_point + ((a · m_a + b · m_b + 2¹⁹) >> 20))`, with the zero points taken off.
+#[inline(never)]
 pub fn add(
     (a, of_a): (&[i8], Addend),
     (b, of_b): (&[i8], Addend),
