@@ -77,6 +77,20 @@ impl Mosquitto {
         }
     }
 
+    /// Waits until what the broker has confirmed so far is saved: it confirms first, and saves behind each round of its
+    /// loop.
+    #[track_caller]
+    pub(crate) fn wait_kept(&self) {
+        let (so_far, begun) = (log(&self.directory).len(), Instant::now());
+        until("the broker saved what it had confirmed", || {
+            let log = log(&self.directory);
+            let new = log.get(so_far..).unwrap_or_default();
+            // A save is over when something else is said; where nothing more is said, it was over before.
+            let saved = new.find("Saving").is_some_and(|at| new[at..].lines().count() > 1);
+            saved || begun.elapsed() > Duration::from_millis(500)
+        });
+    }
+
     /// Waits until the saved state holds `text`, such as the client id of a subscriber.
     #[track_caller]
     pub(crate) fn wait_saved(&self, text: &str) {
