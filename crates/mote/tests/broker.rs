@@ -19,19 +19,19 @@ use support::{mote, trained};
 
 const MESSAGES: usize = 300;
 
+/// What the model reads.
+fn columns() -> Vec<String> {
+    let facts = support::run(trained(), &["inspect", "pump.mote", "--json"]);
+    let facts: Value = serde_json::from_slice(&facts.stdout).expect("JSON");
+    let columns = facts["schema"]["columns"].as_array().expect("columns");
+    columns.iter().map(|c| c["name"].as_str().expect("a name").to_owned()).collect()
+}
+
 #[test]
 fn every_message_is_scored_though_the_broker_is_killed() {
     let mut broker = Mosquitto::start(&[], &[]);
     let model = trained().join("pump.mote");
-    let facts = support::run(trained(), &["inspect", "pump.mote", "--json"]);
-    let facts: Value = serde_json::from_slice(&facts.stdout).expect("JSON");
-    let columns: Vec<String> = facts["schema"]["columns"]
-        .as_array()
-        .expect("columns")
-        .iter()
-        .map(|c| c["name"].as_str().expect("a name").to_owned())
-        .collect();
-
+    let columns = columns();
     let open = |topic: &str| {
         let address = Broker::parse(&broker.address(topic)).expect("an address");
         Subscriber::open(&address, &[], Options::default()).expect("a connection")
