@@ -65,8 +65,7 @@ fn every_message_is_scored_though_the_broker_is_killed() {
         publisher.publish("plant", message.to_string(), false).expect("queued");
         if i == MESSAGES / 3 || i == 2 * MESSAGES / 3 {
             publisher.flush(Duration::from_secs(60)).expect("confirmed");
-            broker.wait_kept();
-            broker.kill();
+            broker.kill_saved();
             broker.restart();
         }
     }

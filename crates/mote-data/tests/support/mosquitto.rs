@@ -77,18 +77,28 @@ impl Mosquitto {
         }
     }
 
-    /// Waits until what the broker has confirmed so far is saved: it confirms first, and saves behind each round of its
-    /// loop.
+    /// Ends the broker as a crash would, at a moment at which it has saved all that it has confirmed: it confirms first
+    /// and saves behind each round of its loop, so what it confirmed in between is lost with it, whatever clients do.
     #[track_caller]
-    pub(crate) fn wait_kept(&self) {
-        let (so_far, begun) = (log(&self.directory).len(), Instant::now());
-        until("the broker saved what it had confirmed", || {
-            let log = log(&self.directory);
-            let new = log.get(so_far..).unwrap_or_default();
-            // A save is over when something else is said; where nothing more is said, it was over before.
-            let saved = new.find("Saving").is_some_and(|at| new[at..].lines().count() > 1);
-            saved || begun.elapsed() > Duration::from_millis(500)
+    pub(crate) fn kill_saved(&mut self) {
+        let id = self.child.id().to_string();
+        let signal = |name: &str| {
+            let status = Command::new("kill").args([name, &id]).status();
+            assert!(status.is_ok_and(|status| status.success()), "cannot send {name}");
+        };
+        until("the broker had saved what it confirmed", || {
+            signal("-STOP");
+            let state = || fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            until("the broker stopped", || state().contains(") T "));
+            // A save is the last thing said, and its file has taken the place of the old one.
+            let saves = log(&self.directory).lines().last().is_some_and(|l| l.contains("Saving"));
+            let saved = saves && !self.directory.path().join("mosquitto.db.new").exists();
+            if !saved {
+                signal("-CONT");
+            }
+            saved
         });
+        self.kill();
     }
 
     /// Waits until the saved state holds `text`, such as the client id of a subscriber.
