@@ -162,6 +162,15 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
             })
 
 
+def brief(x):
+    """The same with six digits of each number, more than any run repeats."""
+    if isinstance(x, float):
+        return float(f"{x:.6g}")
+    if isinstance(x, dict):
+        return {key: brief(value) for key, value in x.items()}
+    return [brief(value) for value in x] if isinstance(x, list) else x
+
+
 def interval(values: list, digits: int = 1) -> str:
     """The mean with its 95 % interval by Student's t, where there are several."""
     mean = f"{statistics.mean(values):.{digits}f}"
@@ -341,7 +350,7 @@ def main() -> None:
         with lock:
             results[:] = [r for r in results if not same(r)] + [result]
             results.sort(key=order)
-            STORE.write_text("[\n" + ",\n".join(json.dumps(r) for r in results) + "\n]\n")
+            STORE.write_text("[\n" + ",\n".join(json.dumps(brief(r)) for r in results) + "\n]\n")
             write()
         lost = {m: round(100 * q[2], 1) for m, q in result["quality"].items() if q[2] is not None}
         print(result["family"], result["set"], result["seed"], result["way"], lost, file=sys.stderr)

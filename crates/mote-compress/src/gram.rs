@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use mote_format::{Op, Program, Verified};
 use mote_runtime::Instance;
 
-use crate::{Error, Found, Sample, ranges::replay};
+use crate::{Error, Found, Sample, cholesky::Factor, ranges::replay};
 
 /// Inputs of a layer, at most; a larger one is rounded weight by weight.
 const MOST_INPUTS: usize = 1024;
@@ -125,62 +125,19 @@ impl Gram {
         (0..self.inputs).map(|i| self.sum[i * self.inputs + i] / rows).collect()
     }
 
-    /// `L` of `L Lᵀ = mean x xᵀ + damping`, row by row.
+    /// `L` of `L Lᵀ = mean x xᵀ + damping`: what an error `e` of a row of weights costs is `‖Lᵀ e‖²`, the mean square of
+    /// what it changes in the result.
     pub(crate) fn factor(&self) -> Factor {
         let n = self.inputs;
-        let rows = self.rows.max(1) as f64;
-        let mean = (0..n).map(|i| self.sum[i * n + i]).sum::<f64>() / (n as f64 * rows);
+        let mean = self.mean_squares().iter().sum::<f64>() / n.max(1) as f64;
         // So that inputs that never move, or always together, have a place too.
         let damping = (DAMPING * mean).max(f64::MIN_POSITIVE.sqrt());
-        let mut lower = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let (a, b) = (&lower[i * n..][..j], &lower[j * n..][..j]);
-                let known: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-                let rest = self.sum[i * n + j] / rows - known;
-                lower[i * n + j] = if i == j {
-                    (rest + damping).max(damping).sqrt()
-                } else {
-                    rest / lower[j * n + j]
-                };
-            }
-        }
-        Factor { inputs: n, lower }
+        Factor::new(self.mean(), n, damping)
     }
 }
 
 /// The share of the mean square of inputs that is added to each (Frantar et al. 2023).
 const DAMPING: f64 = 0.01;
-
-/// What an error `e` of a row of weights costs is `‖Lᵀ e‖²`: the mean square of what it changes in the
-/// result.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Factor {
-    inputs: usize,
-    lower: Vec<f64>,
-}
-
-impl Factor {
-    /// What an error of weight `i` costs at least, for its square: where all before it make up for it.
-    pub(crate) fn own(&self, i: usize) -> f64 {
-        self.lower[i * self.inputs + i].powi(2)
-    }
-
-    /// What weight `i` should be, beside what it is, given the errors of those behind it: they are known
-    /// and those before it will be chosen in the same way.
-    pub(crate) fn correction(&self, i: usize, errors: &[f64]) -> f64 {
-        let n = self.inputs;
-        let sum: f64 = (i + 1..n).map(|j| self.lower[j * n + i] * errors[j]).sum();
-        sum / self.lower[i * n + i]
-    }
-
-    #[cfg(test)]
-    pub(crate) fn cost(&self, errors: &[f64]) -> f64 {
-        let n = self.inputs;
-        let part = |i: usize| (i..n).map(|j| self.lower[j * n + i] * errors[j]).sum::<f64>();
-        (0..n).map(|i| part(i).powi(2)).sum()
-    }
-}
 
 /// How a layer reads its inputs: `count` rows of as many numbers as an output has weights.
 struct Rows {

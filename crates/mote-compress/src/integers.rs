@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mote_format::{Op, Program, ValueId, dtype::GROUP};
 
-use crate::gram::Factor;
+use crate::cholesky::Factor;
 
 /// The width of weights; activations have eight bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod cholesky;
 mod clip;
 mod equalize;
 mod error;

@@ -1,7 +1,8 @@
 //! Structured pruning: whole channels, units and heads go, so that memory and time fall on any machine.
 //!
 //! [`groups`] finds what has to go together, [`importance`](crate::importance) says which channels of a layer
-//! are missed least, [`harm`] how much those of each layer are missed, and [`cut`] takes them out. Nothing here knows a family: channels are found in the program.
+//! are missed least, [`harm`] how much those of each layer are missed, and [`cut`] takes them out, while
+//! [`make_up`] lets the others stand in for them. Nothing here knows a family: channels are found in the program.
 
 pub(crate) mod cut;
 pub(crate) mod eliminate;
@@ -9,7 +10,6 @@ pub(crate) mod groups;
 mod harm;
 mod make_up;
 pub(crate) mod readers;
-mod solve;
 
 use mote_format::{Program, Tensors, ValueId, Verified, program::Port};
 
@@ -123,7 +123,7 @@ pub fn prune(
     let before = kept.parameters(program);
     let least = ((1.0 - how.share) * before as f64) as usize;
     let blocks = blocks(program, &classes, &scores, how.multiple);
-    let weights = Weights::new(tensors, how.making_up.then_some(&readers));
+    let weights = Weights::new(&readers, how.making_up);
     match how.spread {
         Spread::Uniform => uniform(program, &classes, &blocks, least, &mut kept),
         Spread::Automatic => {
@@ -205,8 +205,8 @@ fn uniform(
 /// Takes blocks out until so many weights are left: next is the one whose loss moves the outputs least for each weight
 /// that goes with it, on top of what is gone already.
 ///
-/// That is found without a trial of each block each time: prices hardly ever fall when something else goes, so that
-/// the cheapest by prices of old is tried again, and taken if it is still the cheapest.
+/// That is found without a trial of each block each time: prices mostly rise when something else goes. So the cheapest by
+/// prices of old is tried again, and taken if it is the cheapest still; one that fell meanwhile waits for its turn.
 fn automatic(
     program: &Verified,
     harm: &Harm<'_>,

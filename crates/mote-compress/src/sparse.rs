@@ -7,8 +7,10 @@
 use mote_format::{Array, Tensors, Verified};
 
 use crate::{
-    Error, Found, Sample, elements,
-    gram::{Factor, Gram, Grams},
+    Error, Found, Sample,
+    cholesky::Factor,
+    elements,
+    gram::{Gram, Grams},
     integers::layers,
 };
 

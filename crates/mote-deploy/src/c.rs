@@ -155,7 +155,8 @@ fn readme(name: &str, firmware: &Firmware, names: &Names) -> String {
          `{prefix}.h` declares `{prefix}_{}`.\n\n## Build\n\nCompile all `.c` and `.S` files, and link \
          `-lm`:\n\n```sh\ncc -std=c99 -O2 -c *.c kernels/*.[cS]\n```\n\nThe compiler's target chooses the \
          kernels: `-mcpu=cortex-m4` (also M7, M33) those with DSP instructions, `-mcpu=cortex-m55` (also M85) \
-         those with vectors, all others plain ones, with the same results bit for bit, but for sums of real numbers, which vectors round less often.\n\n## Self-test\n\n`{prefix}_self_test.c` holds vectors whose results the runtime \
+         those with vectors, all others plain ones, with the same results bit for bit, but for sums of real \
+         numbers, which vectors round less often.\n\n## Self-test\n\n`{prefix}_self_test.c` holds vectors whose results the runtime \
          on the host computed before. It is needed by nothing else and may be left out.\n\n\
          ## Several models\n\nAll names of this one begin with `{prefix}_`. What is in `kernels` is the same for all \
          models and is compiled once.\n",

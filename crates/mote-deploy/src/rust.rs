@@ -373,9 +373,11 @@ fn readme(name: &str, firmware: &Firmware, needs: &Needs) -> String {
     if needs.native || needs.native4 || needs.real || needs.half {
         text.push_str(
             "\n## Processors\n\nWithout features it runs anywhere. Exactly one of these makes it faster, \
-             with the same results bit for bit, but for sums of real numbers, which `mve` rounds less often:\n\n| feature | for | how to build |\n|---|---|---|\n\
+             with the same results bit for bit, but for sums of real numbers, which `mve` rounds less \
+             often:\n\n| feature | for | how to build |\n|---|---|---|\n\
              | `dsp` | Cortex-M4, M7, M33 | `--target thumbv7em-none-eabihf --features dsp` |\n\
-             | `mve` | Cortex-M55, M85, with floating point in vectors | `--target thumbv8m.main-none-eabihf --features mve`, and \
+             | `mve` | Cortex-M55, M85, with floating point in vectors | \
+             `--target thumbv8m.main-none-eabihf --features mve`, and \
              `-Ctarget-cpu=cortex-m55` in `RUSTFLAGS` |\n",
         );
     }

@@ -1,13 +1,14 @@
 //! Which channels the others of their layer can make up for best: one goes after the other.
 //!
 //! Where `C` is how inputs of a layer spread together, what its results lose at least with its inputs `g` is
-//! `w_gᵀ ((C⁻¹)_gg)⁻¹ w_g`, and what is left of `C⁻¹` without one is an elimination away (Hassibi and Stork 1993, Optimal Brain Surgeon;
-//! Frantar and Alistarh 2022, arXiv 2208.11580, for layers). Two channels that say the same do not both go for
-//! nothing: with the first, the second becomes dear.
+//! `w_gᵀ ((C⁻¹)_gg)⁻¹ w_g`, and what is left of `C⁻¹` without one is an elimination away (Hassibi and Stork 1993,
+//! Optimal Brain Surgeon; Frantar and Alistarh 2022, arXiv 2208.11580, for layers). Two channels that say the same do
+//! not both go for nothing: with the first, the second becomes dear.
 
 use mote_format::Program;
 
-use super::{groups::Group, readers::Readers, solve::Factor};
+use super::{groups::Group, readers::Readers};
+use crate::cholesky::Factor;
 
 /// What is added to a diagonal so that roundings leave it above zero.
 const ROUNDING: f64 = 1e-12;
@@ -43,8 +44,7 @@ pub(crate) fn turns(
 /// seen.
 fn reading(program: &Program, readers: &Readers<'_>, groups: &[Group]) -> Option<Vec<Reader>> {
     let mut reading = Vec::new();
-    for name in readers.layers.keys() {
-        let layer = &readers.layers[name];
+    for (name, layer) in &readers.layers {
         let channels = program.values[layer.w].shape[layer.axis];
         let inputs = channels * layer.taps;
         let of_group = |group: &Group| {

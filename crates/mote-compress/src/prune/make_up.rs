@@ -13,18 +13,16 @@ use std::{
 use super::{
     cut::Kept,
     readers::{Layer, Readers, Spread},
-    solve::Factor,
 };
-use crate::{Found, elements};
+use crate::{cholesky::Factor, elements};
 
 /// Weights and bias of a layer.
 type Solution = Rc<(Vec<f32>, Option<Vec<f32>>)>;
 
 /// The weights of a program, and how they make up for each other.
 pub(super) struct Weights<'a> {
-    tensors: &'a Found<'a>,
-    /// The layers whose weights make up for what goes, if they do.
-    readers: Option<&'a Readers<'a>>,
+    readers: &'a Readers<'a>,
+    making_up: bool,
     /// For each layer what was found last.
     known: RefCell<BTreeMap<String, Known>>,
 }
@@ -36,22 +34,22 @@ type Known = VecDeque<(Vec<bool>, Solution)>;
 const KNOWN: usize = 3;
 
 impl<'a> Weights<'a> {
-    /// Weights of which those of `readers` make up for what goes.
-    pub(super) fn new(tensors: &'a Found<'a>, readers: Option<&'a Readers<'a>>) -> Self {
-        Self { tensors, readers, known: RefCell::default() }
+    /// Weights that make up for what goes, or stay as they are.
+    pub(super) fn new(readers: &'a Readers<'a>, making_up: bool) -> Self {
+        Self { readers, making_up, known: RefCell::default() }
     }
 
     /// The numbers of all tensors, whole, with weights that make up for what does not stay.
     pub(super) fn with(&self, kept: &Kept) -> BTreeMap<String, Vec<f32>> {
+        let tensors = self.readers.tensors.iter();
         let mut made: BTreeMap<_, _> =
-            self.tensors.iter().map(|(name, tensor)| (name.clone(), elements(tensor))).collect();
-        let Some(readers) = self.readers else { return made };
-        for (name, layer) in &readers.layers {
+            tensors.map(|(name, tensor)| (name.clone(), elements(tensor))).collect();
+        for (name, layer) in self.readers.layers.iter().filter(|_| self.making_up) {
             let stays = kept.along(layer.w, layer.axis).repeat(layer.taps);
             if stays.iter().all(|stays| *stays) {
                 continue;
             }
-            let Some(found) = self.solution(readers, name, layer, stays) else { continue };
+            let Some(found) = self.solution(name, layer, stays) else { continue };
             made.insert(name.clone(), found.0.clone());
             if let (Some(name), Some(bias)) = (&layer.bias, &found.1) {
                 made.insert(name.clone(), bias.clone());
@@ -61,21 +59,15 @@ impl<'a> Weights<'a> {
     }
 
     /// Nothing where nothing was seen of a layer, or what was gives no answer.
-    fn solution(
-        &self,
-        readers: &Readers<'_>,
-        name: &str,
-        layer: &Layer,
-        stays: Vec<bool>,
-    ) -> Option<Solution> {
+    fn solution(&self, name: &str, layer: &Layer, stays: Vec<bool>) -> Option<Solution> {
         let mut all = self.known.borrow_mut();
         let known = all.entry(name.to_owned()).or_default();
         if let Some((_, solution)) = known.iter().find(|(of, _)| *of == stays) {
             return Some(solution.clone());
         }
-        let spread = readers.spread(name)?;
-        let mut w = readers.numbers(name);
-        let mut bias = layer.bias.as_ref().map(|name| readers.numbers(name));
+        let spread = self.readers.spread(name)?;
+        let mut w = self.readers.numbers(name);
+        let mut bias = layer.bias.as_ref().map(|name| self.readers.numbers(name));
         solve(&mut w, bias.as_deref_mut(), &spread, &stays);
         if !w.iter().chain(bias.iter().flatten()).all(|w| w.is_finite()) {
             return None;

@@ -1,7 +1,9 @@
-//! Systems of linear equations whose matrix is symmetric.
+//! Symmetric matrices as a triangle times itself, turned over: systems of linear equations, and errors that make up for
+//! each other.
 
-/// `L` of `L Lᵀ = a + damping` (Cholesky).
-pub(super) struct Factor {
+/// `L` of `L Lᵀ = a + damping`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Factor {
     n: usize,
     /// `(n, n)`, the lower triangle.
     lower: Vec<f64>,
@@ -10,7 +12,7 @@ pub(super) struct Factor {
 impl Factor {
     /// Of `a` `(n, n)`, which is symmetric and has no negative eigenvalues but for roundings; `damping`, more than
     /// zero, is added to its diagonal.
-    pub(super) fn new(mut a: Vec<f64>, n: usize, damping: f64) -> Self {
+    pub(crate) fn new(mut a: Vec<f64>, n: usize, damping: f64) -> Self {
         for i in 0..n {
             for j in 0..=i {
                 let (before, own) = a.split_at(i * n);
@@ -25,7 +27,7 @@ impl Factor {
     }
 
     /// `bᵀ (a + damping)⁻¹ b`
-    pub(super) fn square(&self, mut b: Vec<f64>) -> f64 {
+    pub(crate) fn square(&self, mut b: Vec<f64>) -> f64 {
         self.forward(&mut b);
         b.iter().map(|x| x * x).sum()
     }
@@ -40,7 +42,7 @@ impl Factor {
     }
 
     /// The `x` of `(a + damping) x = b`.
-    pub(super) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
+    pub(crate) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
         let n = self.n;
         self.forward(&mut b);
         for i in (0..n).rev() {
@@ -52,8 +54,28 @@ impl Factor {
         b
     }
 
+    /// What an error of weight `i` costs at least, for its square: where all before it make up for it.
+    pub(crate) fn own(&self, i: usize) -> f64 {
+        self.lower[i * self.n + i].powi(2)
+    }
+
+    /// What weight `i` should be, beside what it is, given the errors of those behind it: they are known
+    /// and those before it will be chosen in the same way.
+    pub(crate) fn correction(&self, i: usize, errors: &[f64]) -> f64 {
+        let n = self.n;
+        let sum: f64 = (i + 1..n).map(|j| self.lower[j * n + i] * errors[j]).sum();
+        sum / self.lower[i * n + i]
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cost(&self, errors: &[f64]) -> f64 {
+        let n = self.n;
+        let part = |i: usize| (i..n).map(|j| self.lower[j * n + i] * errors[j]).sum::<f64>();
+        (0..n).map(|i| part(i).powi(2)).sum()
+    }
+
     /// `(n, n)`: the inverse of `a + damping`.
-    pub(super) fn inverse(&self) -> Vec<f64> {
+    pub(crate) fn inverse(&self) -> Vec<f64> {
         let unit = |i: usize| (0..self.n).map(move |j| if i == j { 1.0 } else { 0.0 }).collect();
         (0..self.n).flat_map(|i| self.solve(unit(i))).collect()
     }
