@@ -109,9 +109,9 @@ fn programs(folder: &Path, file: &str) -> Vec<String> {
     programs.map(|(name, _)| name.clone()).collect()
 }
 
-/// Trains `family` for a few steps and compares all of its programs; `part` as in [`check`].
+/// Trains `family` for a few steps, compares all of its programs, and writes each as firmware.
 #[track_caller]
-fn crosses_over(family: &str, part: f64) {
+fn crosses_over(family: &str) {
     let folder = trained();
     let file = format!("{family}.mote");
     let train = ["train", "normal.csv", "--window", "16", "--steps", "20", "--model", family];
@@ -119,7 +119,7 @@ fn crosses_over(family: &str, part: f64) {
     let programs = programs(folder, &file);
     assert!(!programs.is_empty());
     for program in programs {
-        check(folder, &file, &program, part);
+        check(folder, &file, &program, 1e-4);
         let crate_folder = format!("{family}-{program}");
         let export = ["export", &file, "--target", "rust", "--program", &program, "--out"];
         succeeds(&run(folder, &[&export[..], &[&crate_folder]].concat()));
@@ -141,52 +141,52 @@ mod families {
 
     #[test]
     fn vae() {
-        crosses_over("vae", 1e-4);
+        crosses_over("vae");
     }
 
     #[test]
     fn vq_vae() {
-        crosses_over("vq-vae", 1e-4);
+        crosses_over("vq-vae");
     }
 
     #[test]
     fn flow() {
-        crosses_over("flow", 1e-4);
+        crosses_over("flow");
     }
 
     #[test]
     fn spline_flow() {
-        crosses_over("spline-flow", 1e-4);
+        crosses_over("spline-flow");
     }
 
     #[test]
     fn autoregressive() {
-        crosses_over("autoregressive", 1e-4);
+        crosses_over("autoregressive");
     }
 
     #[test]
     fn transformer() {
-        crosses_over("transformer", 1e-4);
+        crosses_over("transformer");
     }
 
     #[test]
     fn diffusion() {
-        crosses_over("diffusion", 1e-4);
+        crosses_over("diffusion");
     }
 
     #[test]
     fn latent_diffusion() {
-        crosses_over("latent-diffusion", 1e-4);
+        crosses_over("latent-diffusion");
     }
 
     #[test]
     fn gan() {
-        crosses_over("gan", 1e-4);
+        crosses_over("gan");
     }
 
     #[test]
     fn energy() {
-        crosses_over("energy", 1e-4);
+        crosses_over("energy");
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! ONNX has no windows that slide. So every query meets every key, and what lies outside of its window
 //! gets a score of negative infinity, which weighs nothing: one matrix for each head, in which the bias
-//! of the window moves on by one key with each query. A number that is not finite so spoils all rows, where in a program it
-//! spoils those that have it in their window.
+//! of the window moves on by one key with each query. A number that is not finite so spoils all rows, where
+//! in a program it spoils those that have it in their window.
 
 use mote_format::{Op, Program};
 
