@@ -14,9 +14,11 @@ mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod panels;
 pub mod peak;
 mod product;
 mod registers;
+mod rows;
 mod threads;
 mod tile;
 mod unary;
@@ -25,8 +27,9 @@ mod x86;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use attention::attention;
-pub(crate) use elements::{Blocks, layer_norm, product, reduce};
+pub(crate) use elements::{Blocks, product};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};
+pub(crate) use rows::{layer_norm, reduce, softmax};
 pub use threads::{Part, Threads};
 pub(crate) use unary::{slope, unary_in_place};

@@ -132,7 +132,7 @@ fn real_step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [f32]) {
             let (level, bias) = (at.loaded.level(), bias.map(|b| at.read(b)));
             fast::layer_norm(level, at.read(*x), at.read(*gain), bias, *epsilon, y);
         }
-        Op::Softmax { x, .. } => kernels::softmax(at.read(*x), at.width(*x), y),
+        Op::Softmax { x, .. } => fast::softmax(at.loaded.level(), at.read(*x), at.width(*x), y),
         Op::Attention { q, k, v, bias, before, .. } => {
             let attention = kernels::Attention {
                 keys: at.read(*k),

@@ -1,17 +1,136 @@
-//! Attention to a window of rows, in one pass: blocks of scores become weights together, and what was
-//! summed is scaled down when a greater score comes (Milakov and Gimelshein 2018, arXiv 1805.02867).
+//! Attention to a window of rows. Rows that follow each other meet nearly the same keys and values, so these are
+//! laid along time first, where a register takes several of one number; or, where there are few rows or much is
+//! attended to, in one pass: blocks of scores become weights together, and what was summed is scaled down when
+//! a greater score comes (Milakov and Gimelshein 2018, arXiv 1805.02867).
 
-use super::{Level, registers::on_registers, unary::exponentials};
+use mote_format::program::Unary;
+
+use super::{
+    Level,
+    registers::on_registers,
+    rows::{dot_lanes, fold_lanes, greater as more},
+    unary::exponentials,
+    unary_in_place,
+};
 use crate::kernels::{Attention, greater};
 
 /// Scores that become weights together: a few vector registers of the widest machine.
 const BLOCK: usize = 64;
+/// Numbers of keys and values, and as many scores, that are laid along time at once.
+const NEAR: usize = 2048;
+/// Scores that are computed together.
+const LANES: usize = 8;
+/// So few rows are not worth it.
+const FEW: usize = 4;
 
 /// As [`Attention::run`]; the plain level is that.
 pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
+    let rows = y.len() / (a.outputs * a.heads).max(1);
+    let most = (NEAR / (a.width + a.outputs).max(1) + 1).saturating_sub(a.window());
+    let most = most.min(NEAR / a.window().max(1));
     match level {
         Level::Plain => a.run(queries, y),
-        _ => on_level(level, a, queries, y),
+        _ if rows.min(most) <= FEW || a.window() == 0 => on_level(level, a, queries, y),
+        _ => {
+            let mut near = Near { along: [0.0; NEAR], weights: [0.0; NEAR] };
+            for head in 0..a.heads {
+                for first in (0..rows).step_by(most) {
+                    let part = Part { head, first, rows: most.min(rows - first) };
+                    score(level, a, part, queries, &mut near);
+                    let weights = &mut near.weights[..part.rows * a.window()];
+                    unary_in_place(level, Unary::Exp, weights);
+                    weigh(level, a, part, &near, y);
+                }
+            }
+        }
+    }
+}
+
+/// Rows of one head.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    head: usize,
+    first: usize,
+    rows: usize,
+}
+
+/// What a part needs.
+pub(crate) struct Near {
+    /// `(width + outputs, places)`: keys and values of the places that a row of the part attends to.
+    along: [f32; NEAR],
+    /// `(rows, window)`
+    weights: [f32; NEAR],
+}
+
+impl Part {
+    /// Places that any row attends to.
+    #[inline(always)]
+    fn places(self, a: &Attention<'_>) -> usize {
+        self.rows + a.window() - 1
+    }
+}
+
+on_registers!(
+    /// Lays keys and values of a part along time, and writes its scores less the greatest of each row.
+    score(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) = scored
+);
+
+on_registers!(
+    /// The rows of a part: values by their weights, which become shares.
+    weigh(a: &Attention<'_>, part: Part, near: &Near, y: &mut [f32]) = weighed
+);
+
+#[inline(always)]
+fn scored(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) {
+    let (head, places, window) = (part.head, part.places(a), a.window());
+    let (keys, values) = near.along.split_at_mut(a.width * places);
+    let values = &mut values[..a.outputs * places];
+    keys.fill(0.0);
+    values.fill(0.0);
+    for place in 0..places {
+        let put = |along: &mut [f32], row: Option<&[f32]>| {
+            let along = along.chunks_exact_mut(places);
+            along.zip(row.into_iter().flatten()).for_each(|(along, v)| along[place] = *v);
+        };
+        put(keys, a.key(part.first, head, place));
+        put(values, a.value(part.first, head, place));
+    }
+    let bias = &a.bias[head * window..][..window];
+    for (row, scores) in near.weights.chunks_exact_mut(window).take(part.rows).enumerate() {
+        let query = &queries[((part.first + row) * a.heads + head) * a.width..][..a.width];
+        let (blocks, rest) = scores.as_chunks_mut::<LANES>();
+        for (i, scores) in blocks.iter_mut().enumerate() {
+            let first = i * LANES;
+            let mut met = [0.0; LANES];
+            met.copy_from_slice(&bias[first..][..LANES]);
+            for (keys, q) in keys.chunks_exact(places).zip(query) {
+                let keys = &keys[row + first..][..LANES];
+                for i in 0..LANES {
+                    met[i] += q * keys[i];
+                }
+            }
+            *scores = met;
+        }
+        let first = window - rest.len();
+        for (i, score) in rest.iter_mut().enumerate() {
+            let keys = keys.chunks_exact(places).map(|keys| keys[row + first + i]);
+            *score = bias[first + i] + keys.zip(query).map(|(key, q)| key * q).sum::<f32>();
+        }
+        let top = fold_lanes(scores, f32::NEG_INFINITY, more);
+        scores.iter_mut().for_each(|score| *score -= top);
+    }
+}
+
+#[inline(always)]
+fn weighed(a: &Attention<'_>, part: Part, near: &Near, y: &mut [f32]) {
+    let (places, window) = (part.places(a), a.window());
+    let values = &near.along[a.width * places..];
+    for (row, weights) in near.weights.chunks_exact(window).take(part.rows).enumerate() {
+        let share = 1.0 / fold_lanes(weights, 0.0, |a, b| a + b);
+        let y = &mut y[((part.first + row) * a.heads + part.head) * a.outputs..][..a.outputs];
+        for (y, values) in y.iter_mut().zip(values.chunks_exact(places)) {
+            *y = dot_lanes(weights, &values[row..][..window]) * share;
+        }
     }
 }
 
@@ -20,7 +139,7 @@ on_registers!(
     on_level(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) = attended
 );
 
-/// Compiled once for each set of instructions.
+/// In one pass.
 #[inline(always)]
 fn attended(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
     let mut block = [0.0f32; BLOCK];

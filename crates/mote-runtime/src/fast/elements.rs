@@ -1,10 +1,7 @@
 //! Operations on elements in loops that fill vector registers, also where rows are short. Each result
 //! is that of the plain kernel, bit for bit.
 
-use mote_format::{
-    Quantization,
-    program::{Binary, Reduction},
-};
+use mote_format::{Quantization, program::Binary};
 
 use super::{Level, registers::on_registers};
 use crate::kernels::quantized::Sum;
@@ -205,18 +202,6 @@ on_registers!(
 on_registers!(
     /// As [`kernels::clamp`](crate::kernels::clamp).
     clamp(low: f32, high: f32, x: &[f32], y: &mut [f32]) = clamp_each
-);
-
-on_registers!(
-    /// As [`kernels::layer_norm`](crate::kernels::layer_norm): its sums run in lanes already.
-    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
-        = crate::kernels::layer_norm
-);
-
-on_registers!(
-    /// As [`kernels::reduce`](crate::kernels::reduce).
-    reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32])
-        = crate::kernels::reduce
 );
 
 on_registers!(

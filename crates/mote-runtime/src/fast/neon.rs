@@ -20,7 +20,10 @@ use core::arch::{
     asm,
 };
 
-use super::tile::{Integer, LANES, Numbers, Real, STEP_BYTES, Store};
+use super::{
+    panels::{LANES, STEP_BYTES},
+    tile::{Integer, Numbers, Real, Store},
+};
 use crate::kernels::quantized::requantize;
 
 /// Numbers in a register.
@@ -35,7 +38,7 @@ const TILE_ROWS: usize = 4;
 /// The machine has NEON, and the slices are as long as the job says.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
-    for panel in 0..job.outputs.div_ceil(LANES) {
+    for panel in 0..job.panels().count() {
         for row in (0..job.rows).step_by(TILE_ROWS) {
             // SAFETY: every tile stays within the rows and panels; the caller vouches for the rest.
             unsafe {
@@ -66,7 +69,7 @@ unsafe fn real_tile<const M: usize, const U: usize>(
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = job.place(panel);
+        let (first, stride) = job.panels().place(panel);
         let (mut w, stride) = (job.w.as_ptr().byte_add(first), stride / size_of::<f32>());
         for p in 0..PARTS {
             let bias = vld1q_f32(job.bias.as_ptr().add(panel * LANES + p * WIDTH));
@@ -126,7 +129,7 @@ fn put_real(job: &Real<'_>, sum: [float32x4_t; PARTS], row: usize, panel: usize,
 /// The machine has NEON, and the slices are as long as the job says.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) {
-    for panel in 0..job.outputs.div_ceil(LANES) {
+    for panel in 0..job.panels().count() {
         for row in 0..job.rows {
             // SAFETY: rows and panels exist; the caller vouches for the rest.
             unsafe {
@@ -149,7 +152,7 @@ pub(super) unsafe fn integer_dot(job: &Integer<'_>, store: &mut Store<'_>) {
         // SAFETY: the caller vouches for the same.
         return unsafe { integer(job, store) };
     }
-    for panel in 0..job.outputs.div_ceil(LANES) {
+    for panel in 0..job.panels().count() {
         for row in (0..job.rows).step_by(TILE_ROWS) {
             // SAFETY: every tile stays within the rows and panels; the caller vouches for the rest.
             unsafe {
@@ -196,7 +199,7 @@ unsafe fn step(job: &Integer<'_>, row: usize, i: usize) -> i32 {
 unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut halves = [[vdupq_n_s32(0); 2]; PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = job.place(panel);
+    let (first, stride) = job.panels().place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
@@ -221,7 +224,7 @@ unsafe fn bytes_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; 
 unsafe fn words_row(job: &Integer<'_>, row: usize, panel: usize) -> [int32x4_t; PARTS] {
     let mut sums = [vdupq_n_s32(0); PARTS];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = job.place(panel);
+    let (first, stride) = job.panels().place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the row, and its weights lie within the panel.
         unsafe {
@@ -251,7 +254,7 @@ unsafe fn dot_tile<const M: usize>(
 ) {
     let mut sums = [[vdupq_n_s32(0); PARTS]; M];
     let steps = job.bytes.div_ceil(STEP_BYTES);
-    let (first, stride) = job.place(panel);
+    let (first, stride) = job.panels().place(panel);
     for i in 0..steps {
         // SAFETY: the step is one of the rows, and its weights lie within the panel.
         unsafe {

@@ -4,7 +4,8 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     geometry::{Geometry, Phase},
-    tile::{LANES, Numbers, PANEL_BYTES, STEP_BYTES, panel_place},
+    panels::{LANES, PANEL_BYTES, Panels, STEP_BYTES},
+    tile::Numbers,
 };
 
 /// Where weight `i` of a window lies for output `o`, counted in weights of the layer.
@@ -12,8 +13,8 @@ fn place(g: &Geometry, phase: &Phase, o: usize, i: usize) -> usize {
     phase.taps[i / g.channels] * g.tap_stride + o * g.output_stride + i % g.channels
 }
 
-/// Weights of one number, two words or four bytes in a step, `group` panels side by side, as [`super::tile`]
-/// wants them.
+/// Weights of one number, two words or four bytes in a step, `group` panels side by side, as [`super::panels`]
+/// says.
 pub(crate) fn weights<T: bytemuck::Pod>(
     g: &Geometry,
     phase: &Phase,
@@ -22,10 +23,10 @@ pub(crate) fn weights<T: bytemuck::Pod>(
 ) -> Vec<T> {
     let inputs = phase.taps.len() * g.channels;
     let per_step = STEP_BYTES / size_of::<T>();
-    let (steps, panels) = (inputs.div_ceil(per_step), g.outputs.div_ceil(LANES));
-    let mut packed = vec![T::zeroed(); panels * steps * LANES * per_step];
+    let panels = Panels { outputs: g.outputs, group, steps: inputs.div_ceil(per_step) };
+    let mut packed = vec![T::zeroed(); panels.bytes() / size_of::<T>()];
     for o in 0..g.outputs {
-        let (first, stride) = panel_place(group, panels, o / LANES, steps);
+        let (first, stride) = panels.place(o / LANES);
         for i in 0..inputs {
             let step = (first + i / per_step * stride) / size_of::<T>();
             packed[step + o % LANES * per_step + i % per_step] = w[place(g, phase, o, i)];
@@ -34,18 +35,13 @@ pub(crate) fn weights<T: bytemuck::Pod>(
     packed
 }
 
-/// Packed weights of `panels` panels, in groups of another size.
-pub(crate) fn regrouped<T: bytemuck::Pod>(
-    w: &[T],
-    panels: usize,
-    from: usize,
-    to: usize,
-) -> Vec<T> {
+/// Packed weights in groups of another size: from the first of two to the second.
+pub(crate) fn regrouped<T: bytemuck::Pod>(w: &[T], outputs: usize, groups: [usize; 2]) -> Vec<T> {
     let length = PANEL_BYTES / size_of::<T>();
-    let steps = w.len() / (panels * length);
+    let steps = w.len() / (outputs.div_ceil(LANES) * length);
     let mut packed = vec![T::zeroed(); w.len()];
-    for panel in 0..panels {
-        let [old, new] = [from, to].map(|group| panel_place(group, panels, panel, steps));
+    for panel in 0..outputs.div_ceil(LANES) {
+        let [old, new] = groups.map(|group| Panels { outputs, group, steps }.place(panel));
         for step in 0..steps {
             let [old, new] =
                 [old, new].map(|(first, stride)| (first + step * stride) / size_of::<T>());

@@ -14,7 +14,7 @@ use super::{
     Level,
     aligned::Aligned,
     geometry::{Geometry, Phase},
-    pack,
+    pack, panels,
     threads::{self, Threads},
     tile::{self, Integer, Numbers, ROWS, Real},
     unary_in_place,
@@ -85,7 +85,7 @@ impl Product {
         }
         let shape = |id| program.shape(id);
         let geometry = Geometry::new(op, shape(x), shape(w), shape(op.result()))?;
-        let group = tile::group(loaded.level(), geometry.out_time);
+        let group = panels::group(loaded.level(), geometry.out_time);
         let kind = match op {
             Op::Linear { bias, activation, .. }
             | Op::Conv1d { bias, activation, .. }
@@ -132,18 +132,17 @@ impl Product {
     /// Packs weights for batches of this size.
     pub(crate) fn regroup(&mut self, level: Level, batch: usize) {
         let rows = self.geometry.out_time * if self.joined { batch } else { 1 };
-        let group = tile::group(level, rows);
+        let group = panels::group(level, rows);
         if group == self.group {
             return;
         }
-        let panels = self.geometry.outputs.div_ceil(tile::LANES);
-        let old = self.group;
+        let (outputs, old) = (self.geometry.outputs, self.group);
         match &mut self.kind {
             Kind::Real { phases, .. } => phases.iter_mut().for_each(|phase| {
-                phase.w = Aligned::new(&pack::regrouped(&phase.w, panels, old, group));
+                phase.w = Aligned::new(&pack::regrouped(&phase.w, outputs, [old, group]));
             }),
             Kind::Integer { phases, .. } => phases.iter_mut().for_each(|phase| {
-                phase.w = Aligned::new(&pack::regrouped(&phase.w, panels, old, group));
+                phase.w = Aligned::new(&pack::regrouped(&phase.w, outputs, [old, group]));
             }),
         }
         self.group = group;

@@ -4,7 +4,8 @@ use core::array;
 
 use super::{
     Level,
-    tile::{self, Integer, LANES, ROWS, Real, Store},
+    panels::LANES,
+    tile::{self, Integer, ROWS, Real, Store},
 };
 
 /// Threads that parts of large layers run on.
@@ -106,7 +107,7 @@ pub(super) fn real(threads: Option<&dyn Threads>, level: Level, job: &Real<'_>, 
             let add = job.add.map(|add| &add[at..]);
             (Real { x, rows: n, add, ..*job }, n * job.y_stride)
         } else {
-            let w = &job.w[job.place(first / LANES).0 / size_of::<f32>()..];
+            let w = &job.w[job.panels().place(first / LANES).0 / size_of::<f32>()..];
             let (bias, add) = (&job.bias[first..], job.add.map(|add| &add[first..]));
             (Real { outputs: n, w, bias, add, ..*job }, n)
         };
@@ -134,7 +135,7 @@ pub(super) fn integer(
             let x = &job.x[first * job.x_stride..];
             (Integer { x, rows: n, ..*job }, n * job.y_stride, 0)
         } else {
-            let w = &job.w[job.place(first / LANES).0..];
+            let w = &job.w[job.panels().place(first / LANES).0..];
             (Integer { outputs: n, w, bias: &job.bias[first..], ..*job }, n, n)
         };
         let (own, rest) = store.split(length, outputs);

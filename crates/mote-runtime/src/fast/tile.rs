@@ -1,44 +1,13 @@
 //! One product of a packed matrix with rows that lie at equal distances: what fast kernels compute.
-//!
-//! Weights are packed in *panels* of [`LANES`] outputs. A panel holds, for each step along the window,
-//! the weights of its outputs side by side, so that a vector register takes them as they lie. Outputs
-//! beyond the last one are zeros. The panels of a group lie side by side too: step by step, and in
-//! each step panel by panel. A group is what a kernel takes at once, so that it reads one stream.
 
 #![allow(unsafe_code, reason = "kernels are called that need instructions which the level proves")]
 
-use super::{Level, registers::on_registers};
+use super::{
+    Level,
+    panels::{Panels, STEP_BYTES},
+    registers::on_registers,
+};
 
-/// Outputs in a panel: a register of AVX-512, two of AVX2, four of NEON.
-pub(crate) const LANES: usize = 16;
-/// Bytes of a panel in one step, whatever its numbers are.
-pub(crate) const PANEL_BYTES: usize = 64;
-
-/// Panels that lie side by side for products of this many rows, a power of two: for a single one as many as
-/// can be in flight at once, for more those of a tile.
-pub(crate) fn group(level: Level, rows: usize) -> usize {
-    match level {
-        _ if rows == 1 => 8,
-        Level::Avx512(_) => 2,
-        _ => 1,
-    }
-}
-
-/// Where a panel lies among others in groups of `group`: its first byte, and how far apart two of its steps are.
-#[inline(always)]
-pub(crate) fn panel_place(
-    group: usize,
-    panels: usize,
-    panel: usize,
-    steps: usize,
-) -> (usize, usize) {
-    let first = panel & !(group - 1);
-    let stride = group.min(panels - first) * PANEL_BYTES;
-    (first * steps * PANEL_BYTES + (panel - first) * PANEL_BYTES, stride)
-}
-
-/// Bytes along a window that one step of a product of integers takes: four bytes or two words.
-pub(crate) const STEP_BYTES: usize = 4;
 /// Rows that are computed together; callers gain nothing from more.
 pub(crate) const ROWS: usize = 8;
 
@@ -71,18 +40,9 @@ pub(crate) struct Real<'a> {
 }
 
 impl Real<'_> {
-    /// [`panel_place`] among its weights.
     #[inline(always)]
-    pub(crate) fn place(&self, panel: usize) -> (usize, usize) {
-        let panels = self.outputs.div_ceil(LANES);
-        panel_place(self.group, panels, panel, self.taps * self.inputs)
-    }
-
-    /// Panels of the group from `panel` on.
-    #[inline(always)]
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn beside(&self, panel: usize) -> usize {
-        (self.outputs.div_ceil(LANES) - panel).min(self.group - (panel & (self.group - 1)))
+    pub(crate) fn panels(&self) -> Panels {
+        Panels { outputs: self.outputs, group: self.group, steps: self.taps * self.inputs }
     }
 
     /// Where the run behind the one at `x` begins; nowhere, behind the last one.
@@ -129,18 +89,10 @@ pub(crate) struct Integer<'a> {
 }
 
 impl Integer<'_> {
-    /// [`panel_place`] among its weights.
     #[inline(always)]
-    pub(crate) fn place(&self, panel: usize) -> (usize, usize) {
+    pub(crate) fn panels(&self) -> Panels {
         let steps = self.taps * self.bytes.div_ceil(STEP_BYTES);
-        panel_place(self.group, self.outputs.div_ceil(LANES), panel, steps)
-    }
-
-    /// Panels of the group from `panel` on.
-    #[inline(always)]
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn beside(&self, panel: usize) -> usize {
-        (self.outputs.div_ceil(LANES) - panel).min(self.group - (panel & (self.group - 1)))
+        Panels { outputs: self.outputs, group: self.group, steps }
     }
 }
 
@@ -235,7 +187,7 @@ fn within(rows: usize, stride: usize, length: usize, size: usize) -> bool {
 /// If a slice is shorter than the job says, or the level is `Plain`, which has no packed products.
 #[inline]
 pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels();
     let length = match job.second {
         Some(second) => {
             assert!(job.taps == 2 && job.rows == 1, "two runs of one row");
@@ -248,8 +200,8 @@ pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
     assert!(within(job.rows, job.y_stride, job.outputs, y.len()), "rows of y");
     let add = job.add.is_none_or(|add| within(job.rows, job.y_stride, job.outputs, add.len()));
     assert!(add, "rows of what is added");
-    assert!(job.w.len() >= panels * job.taps * job.inputs * LANES, "panels");
-    assert!(job.bias.len() >= panels * LANES, "bias");
+    assert!(size_of_val(job.w) >= panels.bytes(), "panels");
+    assert!(job.bias.len() >= panels.lanes(), "bias");
     #[cfg(target_arch = "x86_64")]
     match level {
         // SAFETY: the level proves the instructions, and the lengths were just asserted.
@@ -273,7 +225,7 @@ pub(crate) fn real(level: Level, job: &Real<'_>, y: &mut [f32]) {
 /// As [`real`].
 #[inline]
 pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels();
     let (y, parameters) = match store {
         Store::Bytes { y, multiplier, .. } => (y.len(), multiplier.len()),
         Store::Real { y, scale } => (y.len(), scale.len()),
@@ -283,9 +235,9 @@ pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
     let length = (job.taps - 1) * job.tap_stride + job.bytes;
     assert!(within(job.rows, job.x_stride, length, job.x.len()), "rows of x");
     assert!(within(job.rows, job.y_stride, job.outputs, y), "rows of y");
-    let steps = job.taps * job.bytes.div_ceil(STEP_BYTES);
-    assert!(job.w.len() >= panels * steps * LANES * STEP_BYTES, "panels");
-    assert!(job.bias.len() >= panels * LANES && parameters >= panels * LANES, "bias and scale");
+    assert!(job.w.len() >= panels.bytes(), "panels");
+    let lanes = panels.lanes();
+    assert!(job.bias.len() >= lanes && parameters >= lanes, "bias and scale");
     #[cfg(target_arch = "x86_64")]
     match level {
         // SAFETY: the level proves the instructions, and the lengths were just asserted.

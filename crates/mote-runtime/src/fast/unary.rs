@@ -4,10 +4,51 @@
 //! keep them in vector registers. All keep a NaN, and are right at
 //! infinities and at both zeros.
 
+#![allow(
+    unsafe_code,
+    reason = "functions are called that need instructions which the level proves"
+)]
+
 use mote_format::program::Unary;
 
 use super::{Level, elements, registers::on_registers};
 use crate::kernels;
+
+/// `ln 2` in two parts, the first with zeros at its end, so that whole numbers times it are exact.
+pub(super) const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// Taylor series of `e^r`, the highest power first.
+pub(super) const EXP: [f32; 8] =
+    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+/// Where `e^x` is the least normal number, about.
+pub(super) const EXP_LEAST: f32 = -87.3;
+/// `(tanh(x) / x - 1) / x²` in `x²` below [`TANH_NEAR`] (coefficients of Moshier's Cephes library, 1989).
+pub(super) const TANH: [f32; 5] =
+    [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1];
+pub(super) const TANH_NEAR: f32 = 0.625;
+/// Of the tail of a normal distribution, see [`gelu`].
+pub(super) const GELU: [f32; 9] = [
+    -0.029_725_345,
+    0.146_753_07,
+    -0.261_353_1,
+    0.165_452_69,
+    -0.027_288_426,
+    0.107_201_084,
+    0.119_427_25,
+    0.139_914_14,
+    0.139_618_64,
+];
+/// `(ln(1 + m) - m + m²/2) / m³` in `m` (coefficients of Moshier's Cephes library, 1989).
+pub(super) const LOG: [f32; 9] = [
+    7.037_683_6e-2,
+    -1.151_461e-1,
+    1.167_699_9e-1,
+    -1.242_014_1e-1,
+    1.424_932_3e-1,
+    -1.666_805_8e-1,
+    2.000_071_5e-1,
+    -2.499_999_4e-1,
+    3.333_333e-1,
+];
 
 /// Does something with the function of one number that a name stands for.
 macro_rules! on_function {
@@ -15,7 +56,7 @@ macro_rules! on_function {
         on_function!(
             $name, $f, $work,
             Exp = exp, Tanh = tanh, Sigmoid = sigmoid, Silu = |x: f32| x * sigmoid(x), Gelu = gelu,
-            Softplus = softplus, Log = log, Sqrt = libm::sqrtf,
+            Softplus = softplus, Log = log, Sqrt = kernels::sqrt,
             Relu = |x: f32| if x < 0.0 { 0.0 } else { x },
             Square = |x: f32| x * x, Abs = f32::abs, Recip = |x: f32| 1.0 / x
         )
@@ -31,7 +72,20 @@ macro_rules! on_function {
 pub(crate) fn unary_in_place(level: Level, f: Unary, y: &mut [f32]) {
     match level {
         Level::Plain => kernels::unary_in_place(f, y),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level proves the instructions.
+        Level::Avx512(_) if unsafe { super::x86::functions_avx512(f, None, y) } => {}
         _ => on_level(level, f, y),
+    }
+}
+
+/// `y[i] = f(x[i])`
+pub(crate) fn unary(level: Level, f: Unary, x: &[f32], y: &mut [f32]) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: likewise.
+        Level::Avx512(_) if unsafe { super::x86::functions_avx512(f, Some(x), y) } => {}
+        _ => copied_on_level(level, f, x, y),
     }
 }
 
@@ -41,8 +95,8 @@ on_registers!(
 );
 
 on_registers!(
-    /// `y[i] = f(x[i])`
-    unary(f: Unary, x: &[f32], y: &mut [f32]) = copied
+    /// As [`copied`].
+    copied_on_level(f: Unary, x: &[f32], y: &mut [f32]) = copied
 );
 
 /// Compiled once for each set of instructions. Not a copy that is worked on in its place: of a rectifier the
@@ -119,25 +173,24 @@ pub(super) fn exponentials(y: &mut [f32]) {
 fn exp(x: f32) -> f32 {
     /// Adding it rounds to a whole number, which the low bits then hold.
     const ROUND: f32 = 12_582_912.0;
-    /// Where the result is the least normal number, about.
-    const LEAST: f32 = -87.3;
-    /// `ln 2` in two parts, the first with zeros at its end, so that `n` times it is exact.
-    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     // Beyond these the result is infinite, or less than any normal number, which takes processors long.
-    let held = x.clamp(LEAST, 89.0);
+    let held = x.clamp(EXP_LEAST, 89.0);
     let shifted = held * core::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = (held - n * LN2[0]) - n * LN2[1];
-    let mut series = 1.0 / 5040.0;
-    for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        series = series * r + term;
-    }
+    let series = series(r, EXP);
     // In two halves, because 2^n itself may be beyond the range of normal numbers.
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
     let y = series * power_of_two(half) * power_of_two(n.wrapping_sub(half));
     // In this order a NaN stays.
-    if x < LEAST { 0.0 } else { y }
+    if x < EXP_LEAST { 0.0 } else { y }
+}
+
+/// `first · xⁿ + … + last`
+#[inline(always)]
+fn series<const N: usize>(x: f32, terms: [f32; N]) -> f32 {
+    terms[1..].iter().fold(terms[0], |sum, term| sum * x + term)
 }
 
 /// `2^n` for `n` from -126 to 127.
@@ -157,46 +210,26 @@ fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.35 * x.abs());
-    let mut series = -0.029_725_345;
-    for term in [
-        0.146_753_07,
-        -0.261_353_1,
-        0.165_452_69,
-        -0.027_288_426,
-        0.107_201_084,
-        0.119_427_25,
-        0.139_914_14,
-        0.139_618_64,
-    ] {
-        series = series * t + term;
-    }
-    let tail = exp(-0.5 * x * x) * (series * t);
+    let tail = exp(-0.5 * x * x) * (series(t, GELU) * t);
     // A NaN goes the second way, and stays.
     x * if x < 0.0 { tail } else { 1.0 - tail }
 }
 
-/// Near zero a polynomial in `x²` (coefficients of Moshier's Cephes library, 1989), elsewhere
+/// Near zero a polynomial in `x²`, elsewhere
 /// `1 - 2 / (e^2|x| + 1)` with the sign of `x`.
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let square = x * x;
-    let mut series = -5.704_988_7e-3;
-    for term in [2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
-        series = series * square + term;
-    }
-    let near = x + x * square * series;
+    let near = x + x * square * series(square, TANH);
     let far = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
     // A NaN goes the second way, and stays.
-    select(size < 0.625, near, far)
+    select(size < TANH_NEAR, near, far)
 }
 
-/// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1` (coefficients of
-/// Moshier's Cephes library, 1989).
+/// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1` .
 #[inline(always)]
 fn log(x: f32) -> f32 {
-    /// `ln 2` in two parts, the first with zeros at its end, so that `n` times it is exact.
-    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     /// Half of the bits of the root of two: what is above it is halved.
     const ROOT: u32 = 0x3F35_04F3;
     // Numbers below the least normal one are made larger first.
@@ -206,20 +239,7 @@ fn log(x: f32) -> f32 {
     let n = (bits as i32 >> 23) as f32 - select(small, 23.0, 0.0);
     let m = f32::from_bits((bits & 0x007F_FFFF).wrapping_add(ROOT)) - 1.0;
     let square = m * m;
-    let mut series = 7.037_683_6e-2;
-    for term in [
-        -1.151_461e-1,
-        1.167_699_9e-1,
-        -1.242_014_1e-1,
-        1.424_932_3e-1,
-        -1.666_805_8e-1,
-        2.000_071_5e-1,
-        -2.499_999_4e-1,
-        3.333_333e-1,
-    ] {
-        series = series * m + term;
-    }
-    let tail = (m * square * series + n * LN2[1]) - 0.5 * square;
+    let tail = (m * square * series(m, LOG) + n * LN2[1]) - 0.5 * square;
     let y = (m + tail) + n * LN2[0];
     // Infinity, zeros, what has no logarithm, and NaN.
     let y = select(x < f32::INFINITY, y, x);

@@ -190,7 +190,7 @@ impl<'m> Learner<'m> {
                 let (m, v) = (&mut self.firsts[i], &mut self.seconds[i]);
                 *m += (1.0 - adam.first) * (g - *m);
                 *v += (1.0 - adam.second) * (g * g - *v);
-                let slope = *m / first / (libm::sqrtf(*v / second) + adam.epsilon);
+                let slope = *m / first / (crate::kernels::sqrt(*v / second) + adam.epsilon);
                 if !self.held.get(i).is_some_and(|held| *held) {
                     *w -= rate * (slope + adam.decay * *w);
                 }

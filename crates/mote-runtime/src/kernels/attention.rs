@@ -33,8 +33,14 @@ impl<'a> Attention<'a> {
     /// counts.
     #[inline]
     pub(crate) fn score(&self, query: &[f32], t: usize, h: usize, j: usize) -> f32 {
-        let met = self.row(self.keys, self.width, t, h, j).map_or(0.0, |key| dot(query, key));
+        let met = self.key(t, h, j).map_or(0.0, |key| dot(query, key));
         met + self.bias[h * self.window() + j]
+    }
+
+    /// The key at place `j` of a window, if it is not outside.
+    #[inline]
+    pub(crate) fn key(&self, t: usize, h: usize, j: usize) -> Option<&'a [f32]> {
+        self.row(self.keys, self.width, t, h, j)
     }
 
     /// The value at place `j` of a window, if it is not outside.

@@ -46,7 +46,7 @@ pub fn layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y
     for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
         let mean = sum(x, |x| x) / n as f32;
         let variance = sum(x, |x| (x - mean) * (x - mean)) / n as f32;
-        let scale = 1.0 / libm::sqrtf(variance + epsilon);
+        let scale = 1.0 / super::sqrt(variance + epsilon);
         let normal = y.iter_mut().zip(x.iter().zip(gain));
         match bias {
             Some(bias) => normal

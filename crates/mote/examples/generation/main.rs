@@ -1,27 +1,40 @@
 //! Generated windows beside published ones: makes `docs/results/generation.md`.
 //!
 //! `cargo run --release -p mote --example generation -- [--data FOLDER] [--sets sines,stocks,energy,etth,etth-64]
-//! [--models diffusion,vae] [--seeds 5]` trains and judges what is not judged yet (each result is a file under
-//! `target/generation`, so it can be interrupted and run in several processes), then writes the table.
+//! [--models diffusion,vae] [--seeds 5]` trains and judges what `docs/results/generation.json` does not hold yet
+//! (what is found is kept at once, so it can be interrupted), then writes the table.
 //! The data is not part of this repository: FOLDER holds `timegan/` and `ett/`.
 
 mod measure;
 mod sets;
+mod store;
 mod table;
 
 use std::path::{Path, PathBuf};
 
 use mote::{Error, files};
 
+use store::{Outcome, Store, Values};
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, unless less is asked for.
 const SETS: [&str; 7] = ["sines", "stocks", "energy", "etth", "etth-64", "etth-128", "etth-256"];
-const MODELS: [&str; 4] = ["diffusion", "vae", "autoregressive", "spline-flow"];
+const MODELS: [&str; 9] = [
+    "diffusion",
+    "vae",
+    "autoregressive",
+    "spline-flow",
+    "transformer",
+    "latent-diffusion",
+    "vq-vae",
+    "gan",
+    "energy",
+];
 
 /// What is found out about a set.
-type Measure<'m> = dyn Fn(&sets::Set) -> Result<measure::Outcome, Error> + 'm;
+type Measure<'m> = dyn Fn(&sets::Set) -> Result<Values, Error> + 'm;
 
 struct Options {
     data: PathBuf,
@@ -32,15 +45,13 @@ struct Options {
 
 fn main() -> Result<(), Error> {
     let options = options();
-    let store = Path::new("target/generation");
-    std::fs::create_dir_all(store).map_err(|e| Error::io("create", store, e))?;
+    let mut store = Store::open(Path::new("docs/results/generation.json"))?;
     for seed in 0..options.seeds {
         for name in &options.sets {
             let mut set = None;
             for model in &options.models {
                 let mut found = |what: &str, measure: &Measure<'_>| -> Result<(), Error> {
-                    let path = store.join(format!("{name}-{model}-{what}.json"));
-                    if path.exists() {
+                    if store.holds(name, model, what) {
                         return Ok(());
                     }
                     eprintln!("{name} {model} {what}");
@@ -48,22 +59,22 @@ fn main() -> Result<(), Error> {
                         Some(set) => set,
                         None => set.insert(sets::read(name, &options.data)?),
                     };
-                    let outcome = measure(set)?;
-                    eprintln!("  {:?}", outcome.values);
-                    let text = serde_json::to_string_pretty(&outcome).expect("plain data");
-                    files::write(&path, text.as_bytes())
+                    let values = measure(set)?;
+                    eprintln!("  {values:?}");
+                    let (set, model, what) = (name.clone(), model.clone(), what.into());
+                    store.keep(Outcome { set, model, what, values })
                 };
                 found(&seed.to_string(), &|set| measure::measure(set, model, seed))?;
                 if seed == 0 {
                     found("memory", &|set| measure::memorizing(set, model, seed))?;
                     if model == "diffusion" {
-                        found("undistilled", &|set| measure::undistilled(set))?;
+                        found("undistilled", &measure::undistilled)?;
                     }
                 }
             }
         }
     }
-    let table = table::table(store)?;
+    let table = table::table(&store.outcomes);
     let target = Path::new("docs/results/generation.md");
     files::write(target, table.as_bytes())?;
     print!("{table}");

@@ -1,6 +1,6 @@
 //! One model of one seed: trained, drawn from, judged.
 
-use std::{collections::BTreeMap, ops::ControlFlow, time::Instant};
+use std::{ops::ControlFlow, time::Instant};
 
 use mote::{
     Error,
@@ -17,22 +17,15 @@ use mote_eval::{
 };
 use mote_learn::{
     device::Device,
-    families::{AutoregressiveConfig, DiffusionConfig, SplineFlowConfig, TimeVaeConfig},
+    families::DiffusionConfig,
     judge::{ContextConfig, context_fid},
     train::Progress,
 };
-use serde::{Deserialize, Serialize};
 
-use crate::sets::{Scaled, Set};
-
-/// What one model of one seed reached on one set.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Outcome {
-    pub(crate) set: String,
-    pub(crate) model: String,
-    pub(crate) seed: u64,
-    pub(crate) values: BTreeMap<String, f64>,
-}
+use crate::{
+    sets::{Scaled, Set},
+    store::Values,
+};
 
 /// Steps of the diffusion model, and half as many of its student: some three minutes of a processor
 /// for windows of 24 samples.
@@ -43,9 +36,10 @@ const TIMED: usize = 64;
 /// Windows whose neighbourhoods are compared, of each kind.
 const NEIGHBOURS: usize = 2000;
 
-pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Outcome, Error> {
+/// Scores of one model of one seed.
+pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Values, Error> {
     let features = set.source.runs.schema().features();
-    let mut values = BTreeMap::new();
+    let mut values = Values::new();
     let mut tell = |name: &str, value: f64| values.insert(name.to_owned(), value);
 
     let cpu = cpu_seconds();
@@ -86,7 +80,7 @@ pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Outcome, Erro
     let support = support(both[0], both[1], 5).map_err(wrong)?;
     tell("precision", support.precision);
     tell("coverage", support.coverage);
-    Ok(Outcome { set: set.name.clone(), model: model.into(), seed, values })
+    Ok(values)
 }
 
 fn train(
@@ -96,15 +90,12 @@ fn train(
     model: &str,
     seed: u64,
 ) -> Result<Vec<u8>, Error> {
-    let family = match model {
-        "diffusion" => Model::Diffusion(DiffusionConfig::default()),
-        "vae" => Model::Vae(TimeVaeConfig::default()),
-        "autoregressive" => Model::Autoregressive(AutoregressiveConfig::default()),
-        "spline-flow" => Model::SplineFlow(SplineFlowConfig::default()),
-        other => panic!("wanted diffusion, vae, autoregressive or spline-flow, found {other}"),
-    };
+    let (_, family) = Model::all()
+        .into_iter()
+        .find(|(name, family)| *name == model && family.completes())
+        .unwrap_or_else(|| panic!("wanted a model that draws windows, found {model}"));
     let mut reading = reading;
-    // Whoever has scores needs data to choose a threshold by: there, the last twentieth is not learned.
+    // Scores choose their threshold by data that is not learned, and a game its best moment: the last twentieth.
     if model != "diffusion" && reading.dataset.split.validation == 0.0 {
         reading.dataset.split.validation = 0.05;
     }
@@ -113,8 +104,8 @@ fn train(
     recipe.train.seed = seed;
     recipe.train.hide = 0.0;
     recipe.train.hide_future = 0.0;
-    // Nothing is known of what is drawn; a VAE learns from whole windows.
-    recipe.train.hide_all = if model == "vae" || model == "autoregressive" { 0.0 } else { 1.0 };
+    // Nothing is known of what is drawn; some learn from whole windows at any rate.
+    recipe.train.hide_all = if recipe.train.hide_all > 0.0 { 1.0 } else { 0.0 };
     if model == "diffusion" {
         recipe.train.steps = STEPS;
         recipe.train.evaluate_every = STEPS / 4;
@@ -139,7 +130,7 @@ fn draw(file: &[u8], count: usize, seed: u64, scale: &Scaled) -> Result<Vec<f32>
 
 /// Whether a model that was trained without some blocks of each run draws windows that are nearer to what
 /// it has seen than those blocks are: the chance, and the share of copies.
-pub(crate) fn memorizing(set: &Set, model: &str, seed: u64) -> Result<Outcome, Error> {
+pub(crate) fn memorizing(set: &Set, model: &str, seed: u64) -> Result<Values, Error> {
     let features = set.source.runs.schema().features();
     let (source, unseen) = set.parts();
     let file = train(&source, set.reading.clone(), set.length, model, seed)?;
@@ -159,16 +150,15 @@ pub(crate) fn memorizing(set: &Set, model: &str, seed: u64) -> Result<Outcome, E
     if found.verdict == Closeness::Copies {
         eprintln!("  {}", found.explanation());
     }
-    let values = BTreeMap::from([
+    Ok(Values::from([
         ("nearer than unseen windows, chance".into(), found.nearer_chance),
         ("copies, share".into(), found.close_share),
-    ]);
-    Ok(Outcome { set: set.name.clone(), model: model.into(), seed, values })
+    ]))
 }
 
 /// How many windows a second the diffusion model draws where nothing shortens its way: with as many
 /// evaluations as the published ones take.
-pub(crate) fn undistilled(set: &Set) -> Result<Outcome, Error> {
+pub(crate) fn undistilled(set: &Set) -> Result<Values, Error> {
     let mut recipe = Recipe::new(
         set.reading.clone(),
         &set.source,
@@ -184,8 +174,7 @@ pub(crate) fn undistilled(set: &Set) -> Result<Outcome, Error> {
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
     generate(&model, TIMED, &[], asking, |_| ControlFlow::Continue(()))?;
     let speed = TIMED as f64 / began.elapsed().as_secs_f64();
-    let values = BTreeMap::from([("windows drawn a second in 500 evaluations".into(), speed)]);
-    Ok(Outcome { set: set.name.clone(), model: "diffusion".into(), seed: 0, values })
+    Ok(Values::from([("windows drawn a second in 500 evaluations".into(), speed)]))
 }
 
 /// An even choice of windows of so many values.

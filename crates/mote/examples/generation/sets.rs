@@ -23,7 +23,6 @@ const BLOCKS: usize = 5;
 
 /// A set, and what of it is judged.
 pub(crate) struct Set {
-    pub(crate) name: String,
     pub(crate) length: usize,
     pub(crate) source: Source,
     pub(crate) reading: Reading,
@@ -100,7 +99,7 @@ pub(crate) fn read(name: &str, data: &Path) -> Result<Set, Error> {
         _ => extremes(&source.runs),
     };
     let real = scaled(&source.runs, length, extremes)?;
-    Ok(Set { name: name.into(), length, source, reading, real })
+    Ok(Set { length, source, reading, real })
 }
 
 /// The lowest and the highest value of each column.

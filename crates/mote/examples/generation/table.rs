@@ -1,11 +1,10 @@
 //! The outcomes as Markdown, beside what was published.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
-use mote::Error;
 use mote_eval::mean_interval;
 
-use crate::{MODELS, SETS, measure::Outcome};
+use crate::{MODELS, store::Outcome};
 
 /// A model and its values.
 type Published = (&'static str, [Option<f64>; 3]);
@@ -90,8 +89,7 @@ const OTHERS: [&str; 9] = [
 ];
 const MEMORY: [&str; 2] = ["nearer than unseen windows, chance", "copies, share"];
 
-pub(crate) fn table(store: &Path) -> Result<String, Error> {
-    let outcomes = outcomes(store)?;
+pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
         "# Generated windows\n\n\
          Made by `cargo run --release -p mote --example generation`. All windows of a set train, as many are \
@@ -116,21 +114,7 @@ pub(crate) fn table(store: &Path) -> Result<String, Error> {
         judged(&of, published, &mut text);
         others(&of, &mut text);
     }
-    Ok(text)
-}
-
-fn outcomes(store: &Path) -> Result<Vec<Outcome>, Error> {
-    let mut outcomes = Vec::new();
-    for entry in std::fs::read_dir(store).map_err(|e| Error::io("read", store, e))? {
-        let path = entry.map_err(|e| Error::io("read", store, e))?.path();
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-        let outcome: Outcome = serde_json::from_str(&text)
-            .map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-        if SETS.contains(&outcome.set.as_str()) {
-            outcomes.push(outcome);
-        }
-    }
-    Ok(outcomes)
+    text
 }
 
 fn title(set: &str) -> String {

@@ -2,15 +2,17 @@
 
 #![allow(unsafe_code, reason = "vector instructions that store what the caller vouches for")]
 
+mod functions;
 mod integer;
 mod real;
 
 use core::arch::x86_64::{__m512, _mm512_mask_storeu_ps, _mm512_storeu_ps};
 
+pub(in crate::fast) use functions::functions;
 pub(in crate::fast) use integer::integer;
 pub(in crate::fast) use real::real;
 
-use crate::fast::tile::LANES;
+use crate::fast::panels::LANES;
 
 /// Calls a tile function for the number of rows that are left.
 macro_rules! by_rows {

@@ -18,7 +18,10 @@ use core::arch::x86_64::{
 };
 
 use super::{WIDTH, narrowed};
-use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, STEP_BYTES, Store};
+use crate::fast::{
+    panels::{LANES, PANEL_BYTES, STEP_BYTES},
+    tile::{Integer, Numbers, Store},
+};
 
 /// Rows of a tile of bytes: what more there are do not fit the registers.
 const BYTE_ROWS: usize = 3;
@@ -32,7 +35,7 @@ const WORD_ROWS: usize = 6;
 pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) {
     // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
     unsafe {
-        for panel in 0..job.outputs.div_ceil(LANES) {
+        for panel in 0..job.panels().count() {
             match job.outputs - panel * LANES {
                 ..=WIDTH => rows::<1, 2>(job, panel, store),
                 _ => rows::<2, 4>(job, panel, store),
@@ -92,7 +95,7 @@ unsafe fn bytes_tile<const M: usize, const R: usize, const Q: usize>(
     let (whole, rest) = (job.bytes / STEP_BYTES, job.bytes % STEP_BYTES);
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let (first, stride) = job.place(panel);
+        let (first, stride) = job.panels().place(panel);
         let mut w = job.w.as_ptr().add(first);
         let mut x = job.x.as_ptr().add(row * job.x_stride);
         for _ in 0..job.taps {
@@ -172,7 +175,7 @@ unsafe fn words_tile<const M: usize, const R: usize>(
     let steps = job.bytes / STEP_BYTES;
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let (first, stride) = job.place(panel);
+        let (first, stride) = job.panels().place(panel);
         let mut w = job.w.as_ptr().add(first);
         let mut x = job.x.as_ptr().add(row * job.x_stride);
         for _ in 0..job.taps {

@@ -15,7 +15,11 @@ use core::arch::x86_64::{
 };
 
 use super::WIDTH;
-use crate::fast::tile::{LANES, Real};
+use crate::fast::{
+    panels::LANES,
+    tile::Real,
+    x86::{FAR, ask_ahead},
+};
 
 /// Rows of a tile of real numbers: twelve sums, two weights and one input fill the registers.
 const REAL_ROWS: usize = 6;
@@ -25,16 +29,18 @@ const REAL_ROWS: usize = 6;
 /// The machine has AVX2 and FMA, and the slices are as long as the job says.
 #[target_feature(enable = "avx2,fma")]
 pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels().count();
     // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
     unsafe {
         if job.rows == 1 {
+            let far = size_of_val(job.w) >= FAR;
             let mut panel = 0;
             while panel < panels {
-                panel += match job.beside(panel) {
-                    4.. => real_row::<4, 1>(job, panel, y),
-                    2.. => real_row::<2, 2>(job, panel, y),
-                    _ => real_row::<1, 4>(job, panel, y),
+                panel += match job.panels().beside(panel) {
+                    4.. if far => real_row::<4, 1, true>(job, panel, y),
+                    4.. => real_row::<4, 1, false>(job, panel, y),
+                    2.. => real_row::<2, 2, false>(job, panel, y),
+                    _ => real_row::<1, 4, false>(job, panel, y),
                 };
             }
             return;
@@ -81,18 +87,18 @@ unsafe fn real_tiles<const R: usize>(job: &Real<'_>, panel: usize, y: &mut [f32]
 /// As [`real`], and the panel exists.
 #[inline(always)]
 unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
-    let (first, stride) = job.place(panel);
+    let (first, stride) = job.panels().place(panel);
     // SAFETY: the panel lies within the weights.
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
 
-/// One row, `P` panels, `U` steps in flight. Returns `P`.
+/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`real`], and the panels exist.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn real_row<const P: usize, const U: usize>(
+unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
     job: &Real<'_>,
     panel: usize,
     y: &mut [f32],
@@ -109,6 +115,9 @@ unsafe fn real_row<const P: usize, const U: usize>(
                     let x = _mm256_set1_ps(*x.add(i + u));
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * LANES);
+                        if ASKS {
+                            ask_ahead(w);
+                        }
                         accumulate(&mut sums[u][p], x, w);
                     }
                 }

@@ -19,7 +19,11 @@ use core::arch::x86_64::{
 };
 
 use super::{by_rows, lanes, store_real};
-use crate::fast::tile::{Integer, LANES, Numbers, PANEL_BYTES, ROWS, STEP_BYTES, Store};
+use crate::fast::{
+    panels::{LANES, PANEL_BYTES, STEP_BYTES},
+    tile::{Integer, Numbers, ROWS, Store},
+    x86::{FAR, ask_ahead},
+};
 
 /// Words.
 const WORDS: u8 = 0;
@@ -47,17 +51,19 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
 /// As [`integer`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn products<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels().count();
     if job.rows == 1 {
+        let far = job.w.len() >= FAR;
         let mut panel = 0;
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
-                panel += match job.beside(panel) {
-                    8.. => integer_row::<8, 1, KIND>(job, panel, store),
-                    4.. => integer_row::<4, 2, KIND>(job, panel, store),
-                    2.. => integer_row::<2, 4, KIND>(job, panel, store),
-                    _ => integer_row::<1, 4, KIND>(job, panel, store),
+                panel += match job.panels().beside(panel) {
+                    8.. if far => integer_row::<8, 1, KIND, true>(job, panel, store),
+                    8.. => integer_row::<8, 1, KIND, false>(job, panel, store),
+                    4.. => integer_row::<4, 2, KIND, false>(job, panel, store),
+                    2.. => integer_row::<2, 4, KIND, false>(job, panel, store),
+                    _ => integer_row::<1, 4, KIND, false>(job, panel, store),
                 };
             }
         }
@@ -75,7 +81,7 @@ unsafe fn products<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn rows<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
-    let (panels, window) = (job.outputs.div_ceil(LANES), job.taps * job.bytes);
+    let (panels, window) = (job.panels().count(), job.taps * job.bytes);
     if KIND == BYTES && window * panels >= WORTH {
         // SAFETY: the caller vouches for the same.
         unsafe {
@@ -115,7 +121,7 @@ struct Windows<const N: usize>([[u8; N]; ROWS]);
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn shifted<const N: usize>(job: &Integer<'_>, store: &mut Store<'_>) {
     let mut windows = Windows([[0; N]; ROWS]);
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels().count();
     let bytes = (job.taps * job.bytes).next_multiple_of(STEP_BYTES);
     let pairs = (NEAR / (2 * bytes / STEP_BYTES * PANEL_BYTES)).max(1);
     for first in (0..panels).step_by(2 * pairs) {
@@ -163,7 +169,7 @@ unsafe fn integer_tiles<const KIND: u8>(
 ) {
     // SAFETY: the caller vouches for the same.
     unsafe {
-        if panel + 1 < job.outputs.div_ceil(LANES) {
+        if panel + 1 < job.panels().count() {
             by_rows!(job.rows - row, integer_tile::<2, KIND>, job, row, panel, store);
         } else {
             by_rows!(job.rows - row, integer_tile::<1, KIND>, job, row, panel, store);
@@ -171,13 +177,13 @@ unsafe fn integer_tiles<const KIND: u8>(
     }
 }
 
-/// One row, `P` panels, `U` steps in flight. Returns `P`.
+/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`integer`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
+unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8, const ASKS: bool>(
     job: &Integer<'_>,
     panel: usize,
     store: &mut Store<'_>,
@@ -188,7 +194,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
     // STEP_BYTES bytes of the row, and what is left is read byte by byte.
     unsafe {
         let mut x = job.x.as_ptr();
-        let (first, stride) = job.place(panel);
+        let (first, stride) = job.panels().place(panel);
         let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = job.bias.as_ptr().add((panel + p) * LANES);
@@ -202,6 +208,9 @@ unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
                     let x = broadcast::<KIND>(x);
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * PANEL_BYTES);
+                        if ASKS {
+                            ask_ahead(w);
+                        }
                         sums[u][p] = multiply::<KIND>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
                     }
                 }
@@ -266,7 +275,7 @@ unsafe fn integer_tile<const M: usize, const P: usize, const KIND: u8>(
     // step reads STEP_BYTES bytes of a row, and what is left is read byte by byte.
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride);
-        let (first, stride) = job.place(panel);
+        let (first, stride) = job.panels().place(panel);
         let mut w = job.w.as_ptr().add(first);
         for p in 0..P {
             let bias = _mm512_loadu_si512(job.bias.as_ptr().add((panel + p) * LANES).cast());

@@ -15,24 +15,30 @@ use core::arch::x86_64::{
 };
 
 use super::{by_rows, lanes, store_real};
-use crate::fast::tile::{LANES, ROWS, Real};
+use crate::fast::{
+    panels::LANES,
+    tile::{ROWS, Real},
+    x86::{FAR, ask_ahead},
+};
 
 /// # Safety
 ///
 /// The machine has AVX-512 F, and the slices are as long as the job says.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
-    let panels = job.outputs.div_ceil(LANES);
+    let panels = job.panels().count();
     if job.rows == 1 {
+        let far = size_of_val(job.w) >= FAR;
         let mut panel = 0;
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
-                panel += match job.beside(panel) {
-                    8.. => real_row::<8, 1>(job, panel, y),
-                    4.. => real_row::<4, 2>(job, panel, y),
-                    2.. => real_row::<2, 4>(job, panel, y),
-                    _ => real_row::<1, 8>(job, panel, y),
+                panel += match job.panels().beside(panel) {
+                    8.. if far => real_row::<8, 1, true>(job, panel, y),
+                    8.. => real_row::<8, 1, false>(job, panel, y),
+                    4.. => real_row::<4, 2, false>(job, panel, y),
+                    2.. => real_row::<2, 4, false>(job, panel, y),
+                    _ => real_row::<1, 8, false>(job, panel, y),
                 };
             }
         }
@@ -59,18 +65,18 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
 /// As [`real`], and the panel exists.
 #[inline(always)]
 unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
-    let (first, stride) = job.place(panel);
+    let (first, stride) = job.panels().place(panel);
     // SAFETY: the panel lies within the weights.
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
 
-/// One row, `P` panels, `U` steps in flight. Returns `P`.
+/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`real`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn real_row<const P: usize, const U: usize>(
+unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
     job: &Real<'_>,
     panel: usize,
     y: &mut [f32],
@@ -91,8 +97,11 @@ unsafe fn real_row<const P: usize, const U: usize>(
                 for u in 0..U {
                     let x = _mm512_set1_ps(*x.add(i + u));
                     for p in 0..P {
-                        let w = _mm512_loadu_ps(w.add((i + u) * stride + p * LANES));
-                        sums[u][p] = _mm512_fmadd_ps(x, w, sums[u][p]);
+                        let w = w.add((i + u) * stride + p * LANES);
+                        if ASKS {
+                            ask_ahead(w);
+                        }
+                        sums[u][p] = _mm512_fmadd_ps(x, _mm512_loadu_ps(w), sums[u][p]);
                     }
                 }
                 i += U;

@@ -1,0 +1,217 @@
+//! Folds of rows and what is normalized by them: several short rows at a time, so that none waits for its own
+//! last sum, and exponentials across the ends of rows.
+
+use core::{array, hint::black_box};
+
+use mote_format::program::{Reduction, Unary};
+
+use super::{Level, registers::on_registers, unary_in_place};
+use crate::kernels;
+
+/// Rows that are folded at a time.
+const ROWS: usize = 8;
+/// Numbers that stay in the nearest memory while they are read several times.
+const NEAR: usize = 1024;
+/// Lanes of a sum or a maximum.
+const LANES: usize = 8;
+
+on_registers!(
+    /// As [`kernels::reduce`], bit for bit.
+    reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) = reduced
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    if inner != 1 || length == 0 {
+        return kernels::reduce(f, x, length, inner, y);
+    }
+    let (together, rest) = y.as_chunks_mut::<ROWS>();
+    let (x, x_rest) = x.split_at(together.len() * ROWS * length);
+    for (x, y) in x.chunks_exact(ROWS * length).zip(together) {
+        match f {
+            Reduction::Sum => *y = fold(x, length, |a, b| a + b),
+            Reduction::Mean => *y = fold(x, length, |a, b| a + b).map(|sum| sum / length as f32),
+            Reduction::Max => *y = fold(x, length, |a, b| if a < b || b.is_nan() { b } else { a }),
+        }
+    }
+    kernels::reduce(f, x_rest, length, inner, rest);
+}
+
+/// Each of [`ROWS`] rows of `length`, in order.
+#[inline(always)]
+fn fold(x: &[f32], length: usize, f: impl Fn(f32, f32) -> f32) -> [f32; ROWS] {
+    let rows: [&[f32]; ROWS] = array::from_fn(|r| &x[r * length..][..length]);
+    let mut folded = rows.map(|row| row[0]);
+    for i in 1..length {
+        for r in 0..ROWS {
+            folded[r] = f(folded[r], rows[r][i]);
+        }
+    }
+    folded
+}
+
+/// As [`kernels::softmax`].
+pub(crate) fn softmax(level: Level, x: &[f32], n: usize, y: &mut [f32]) {
+    let n = n.max(1);
+    if level == Level::Plain {
+        return kernels::softmax(x, n, y);
+    }
+    let near = NEAR / n * n;
+    let near = near.max(n);
+    for (x, y) in x.chunks(near).zip(y.chunks_mut(near)) {
+        lower(level, x, n, y);
+        unary_in_place(level, Unary::Exp, y);
+        share(level, n, y);
+    }
+}
+
+on_registers!(
+    /// As [`kernels::layer_norm`], bit for bit.
+    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
+        = normalized
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn normalized(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
+    let n = gain.len().max(1);
+    for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+        let mean = sum_lanes(x, |x| x) / n as f32;
+        let variance = sum_lanes(x, |x| (x - mean) * (x - mean)) / n as f32;
+        let scale = 1.0 / kernels::sqrt(variance + epsilon);
+        let normal = y.iter_mut().zip(x.iter().zip(gain));
+        match bias {
+            Some(bias) => normal
+                .zip(bias)
+                .for_each(|((y, (&x, &gain)), &bias)| *y = (x - mean) * scale * gain + bias),
+            None => normal.for_each(|(y, (&x, &gain))| *y = (x - mean) * scale * gain),
+        }
+    }
+}
+
+/// `Σ f(x[i])` in the order of the plain kernel.
+#[inline(always)]
+fn sum_lanes(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let (x, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for x in x {
+        for i in 0..LANES {
+            lanes[i] += f(x[i]);
+        }
+    }
+    halved(whole(lanes), |a, b| a + b) + rest.iter().map(|x| f(*x)).sum::<f32>()
+}
+
+on_registers!(
+    /// `y` is `x` less the greatest number of its row.
+    lower(x: &[f32], n: usize, y: &mut [f32]) = lowered
+);
+
+on_registers!(
+    /// Divides each row by its sum.
+    share(n: usize, y: &mut [f32]) = shared
+);
+
+#[inline(always)]
+fn lowered(x: &[f32], n: usize, y: &mut [f32]) {
+    match n {
+        4 => lowered_rows::<4>(x, y),
+        8 => lowered_rows::<8>(x, y),
+        16 => lowered_rows::<16>(x, y),
+        _ => {
+            for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+                let top = fold_lanes(x, f32::NEG_INFINITY, greater);
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = x - top);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn lowered_rows<const N: usize>(x: &[f32], y: &mut [f32]) {
+    for (x, y) in x.as_chunks::<N>().0.iter().zip(y.as_chunks_mut::<N>().0) {
+        let top = halved(*x, greater);
+        for i in 0..N {
+            y[i] = x[i] - top;
+        }
+    }
+}
+
+#[inline(always)]
+fn shared(n: usize, y: &mut [f32]) {
+    match n {
+        4 => shared_rows::<4>(y),
+        8 => shared_rows::<8>(y),
+        16 => shared_rows::<16>(y),
+        _ => {
+            for y in y.chunks_exact_mut(n) {
+                let sum = fold_lanes(y, 0.0, |a, b| a + b);
+                y.iter_mut().for_each(|y| *y /= sum);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn shared_rows<const N: usize>(y: &mut [f32]) {
+    for y in y.as_chunks_mut::<N>().0 {
+        let sum = halved(*y, |a, b| a + b);
+        for i in 0..N {
+            y[i] /= sum;
+        }
+    }
+}
+
+/// The greater of both. What is not a number is none, and makes the whole row so later.
+#[inline(always)]
+pub(super) fn greater(a: f32, b: f32) -> f32 {
+    if a < b { b } else { a }
+}
+
+/// A fold in any order: of halves, quarters and so on. `N` is a power of two.
+#[inline(always)]
+fn halved<const N: usize>(mut x: [f32; N], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = N / 2;
+    while half > 0 {
+        for i in 0..half {
+            x[i] = f(x[i], x[i + half]);
+        }
+        half /= 2;
+    }
+    x[0]
+}
+
+/// `Σ a[i] · b[i]`, in any order.
+#[inline(always)]
+pub(super) fn dot_lanes(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    halved(whole(lanes), |a, b| a + b) + rest
+}
+
+/// The same, through memory: else the compiler takes the pairs that are added last for its vectors, and these
+/// are short.
+#[inline(always)]
+fn whole(lanes: [f32; LANES]) -> [f32; LANES] {
+    black_box(lanes)
+}
+
+/// A fold in any order, beginning with `first` in every lane.
+#[inline(always)]
+pub(super) fn fold_lanes(x: &[f32], first: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let (x, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [first; LANES];
+    for x in x {
+        for i in 0..LANES {
+            lanes[i] = f(lanes[i], x[i]);
+        }
+    }
+    rest.iter().fold(halved(whole(lanes), &f), |folded, x| f(folded, *x))
+}
