@@ -25,6 +25,8 @@ pub enum Level {
 pub struct Proof {
     /// Whether there are also shuffles of bytes from two whole registers (AVX-512 VBMI).
     pub(super) shuffles: bool,
+    /// Whether there are also tiles (AMX for bytes), and this process may use them.
+    pub(super) tiles: bool,
 }
 
 impl Level {
@@ -37,11 +39,12 @@ impl Level {
     /// All that this machine has, the slowest first. Without `std` only what the compiler was told.
     pub fn available() -> impl Iterator<Item = Self> {
         let found = found();
-        let proof = Proof { shuffles: found.avx512_vbmi };
+        let proof = Proof { shuffles: found.avx512_vbmi, tiles: false };
         [
             (true, Self::Plain),
             (found.avx2, Self::Avx2(proof)),
             (found.avx512, Self::Avx512(proof)),
+            (found.amx, Self::Avx512(Proof { tiles: true, ..proof })),
             (found.neon, Self::Neon(proof)),
             (found.neon_dot, Self::NeonDot(proof)),
         ]
@@ -49,12 +52,19 @@ impl Level {
         .filter_map(|(has, level)| has.then_some(level))
     }
 
-    /// Its name: `plain`, `avx2`, `avx512`, `neon`, `neon-dot`.
+    /// Whether products of bytes have tiles.
+    #[inline]
+    pub(crate) fn tiles(self) -> bool {
+        matches!(self, Self::Avx512(Proof { tiles: true, .. }))
+    }
+
+    /// Its name: `plain`, `avx2`, `avx512`, `amx`, `neon`, `neon-dot`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Avx2(_) => "avx2",
+            Self::Avx512(Proof { tiles: true, .. }) => "amx",
             Self::Avx512(_) => "avx512",
             Self::Neon(_) => "neon",
             Self::NeonDot(_) => "neon-dot",
@@ -97,7 +107,43 @@ fn found() -> Found {
     let avx2 = has!("avx2", "fma");
     let avx512 = has!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni");
     let avx512_vbmi = has!("avx512vbmi");
-    Found { avx2, avx512: avx2 && avx512, avx512_vbmi, ..Found::default() }
+    let avx512 = avx2 && avx512;
+    Found { avx2, avx512, avx512_vbmi, amx: avx512 && tiles_are_granted(), ..Found::default() }
+}
+
+/// Whether there is AMX for bytes, and Linux lets this process use it, which it has to be asked for: each thread
+/// then keeps 8 KiB more when it waits.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std", not(miri)))]
+#[allow(unsafe_code, reason = "a question to the processor, and one to the system")]
+fn tiles_are_granted() -> bool {
+    use core::arch::{asm, x86_64::__cpuid_count};
+    /// `AMX-TILE` and `AMX-INT8` in leaf 7.
+    const TILES: u32 = 0b11 << 24;
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
+    const XFEATURE_XTILEDATA: i64 = 18;
+    if __cpuid_count(7, 0).edx & TILES != TILES {
+        return false;
+    }
+    let mut result = ARCH_PRCTL;
+    // SAFETY: the system changes nothing but what it keeps of this process.
+    unsafe {
+        asm!(
+            "syscall",
+            inout("rax") result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    result == 0
+}
+
+#[cfg(all(target_arch = "x86_64", not(all(target_os = "linux", feature = "std", not(miri)))))]
+fn tiles_are_granted() -> bool {
+    false
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -116,6 +162,7 @@ struct Found {
     avx2: bool,
     avx512: bool,
     avx512_vbmi: bool,
+    amx: bool,
     neon: bool,
     neon_dot: bool,
 }

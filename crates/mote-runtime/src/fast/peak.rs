@@ -22,6 +22,9 @@ pub fn multiply_adds(level: Level, bytes: bool, rounds: u64) -> u64 {
     match (level, bytes) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level proves the instructions.
+        (Level::Avx512(_), true) if level.tiles() => unsafe { super::x86::tiles_peak(rounds) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: likewise.
         (Level::Avx512(_), true) => unsafe { avx512_bytes(rounds) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: likewise.

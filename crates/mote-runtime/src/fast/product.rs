@@ -20,7 +20,7 @@ use super::{
     unary_in_place,
 };
 use crate::load::{Loaded, Prepared};
-use kind::Kind;
+use kind::{IntegerPhase, Kind};
 use way::Way;
 use whole::Whole;
 
@@ -165,7 +165,9 @@ impl Product {
                 phases.iter().map(|p| size_of_val(&p.w[..]) + size_of_val(&p.bias[..])).sum()
             }
             Kind::Integer { phases, .. } => {
-                phases.iter().map(|p| p.w.len() + size_of_val(&p.bias[..])).sum()
+                let biases =
+                    |p: &IntegerPhase| size_of_val(&p.bias[..]) + size_of_val(&p.signed[..]);
+                phases.iter().map(|p| p.w.len() + biases(p)).sum()
             }
         }
     }
@@ -281,6 +283,7 @@ impl Product {
                     w: &phases[0].w,
                     group: self.group,
                     bias: &phases[0].bias,
+                    signed: &phases[0].signed,
                     y_stride: outputs,
                 };
                 threads::integer(threads, level, &job, &mut results.store(y, 0));

@@ -1,6 +1,11 @@
 //! Folds of rows and what is normalized by them: several short rows at a time, so that none waits for its own
 //! last sum, and exponentials across the ends of rows.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "lanes are picked by counters of fixed length, so that they become vectors"
+)]
+
 use core::{array, hint::black_box};
 
 use mote_format::program::{Reduction, Unary};

@@ -136,7 +136,8 @@ pub(super) fn integer(
             (Integer { x, rows: n, ..*job }, n * job.y_stride, 0)
         } else {
             let w = &job.w[job.panels().place(first / LANES).0..];
-            (Integer { outputs: n, w, bias: &job.bias[first..], ..*job }, n, n)
+            let (bias, signed) = (&job.bias[first..], job.signed.get(first..).unwrap_or(&[]));
+            (Integer { outputs: n, w, bias, signed, ..*job }, n, n)
         };
         let (own, rest) = store.split(length, outputs);
         (Work::Integer(level, job, own), rest)

@@ -84,6 +84,8 @@ pub(crate) struct Integer<'a> {
     pub(crate) group: usize,
     /// `(panels, LANES)`, with everything that the level of the kernel wants in it.
     pub(crate) bias: &'a [i32],
+    /// The same for bytes that nothing is [added](shift) to, where the level has [tiles](Level::tiles).
+    pub(crate) signed: &'a [i32],
     /// Row `r` is `y[r · y_stride..][..outputs]`.
     pub(crate) y_stride: usize,
 }
@@ -238,10 +240,12 @@ pub(crate) fn integer(level: Level, job: &Integer<'_>, store: &mut Store<'_>) {
     assert!(job.w.len() >= panels.bytes(), "panels");
     let lanes = panels.lanes();
     assert!(job.bias.len() >= lanes && parameters >= lanes, "bias and scale");
+    let signed = level.tiles() && job.numbers == Numbers::Bytes;
+    assert!(!signed || job.signed.len() >= lanes, "bias of signed rows");
     #[cfg(target_arch = "x86_64")]
     match level {
         // SAFETY: the level proves the instructions, and the lengths were just asserted.
-        Level::Avx512(_) => return unsafe { super::x86::integer_avx512(job, store) },
+        Level::Avx512(proof) => return unsafe { super::x86::integer_avx512(job, store, proof) },
         // SAFETY: likewise.
         Level::Avx2(_) => return unsafe { super::x86::integer_avx2(job, store) },
         _ => {}

@@ -254,6 +254,30 @@ fn large_layers_are_their_formula_on_either_side_of_every_size_of_a_tile() {
     convolution((21, 36, 130), (4, 2, 1), [3, 2], style, 4);
 }
 
+/// Enough products for tiles of a matrix unit, where there is one.
+#[test]
+fn layers_in_tiles_are_their_formula_on_either_side_of_every_size_of_a_tile() {
+    let style = Style { four_bits: false, bias: true, real: false };
+    for (rows, inputs, outputs) in [
+        (8, 640, 128),
+        (16, 512, 33),
+        (17, 1000, 48),
+        (31, 515, 17),
+        (32, 1024, 16),
+        (33, 257, 70),
+        (47, 1087, 40),
+        (64, 96, 130),
+        (100, 2500, 10),
+    ] {
+        linear(rows, inputs, outputs, style, 7);
+    }
+    linear(40, 320, 30, Style { bias: false, real: true, ..style }, 8);
+    // Runs of one tile and some bytes, of less than a tile, and several in one.
+    convolution((70, 68, 40), (3, 1, 2), [4, 0], style, 9);
+    convolution((90, 36, 36), (4, 2, 3), [9, 3], style, 10);
+    convolution((120, 64, 48), (2, 1, 1), [1, 0], style, 11);
+}
+
 proptest! {
     #[test]
     fn quantized_linear_is_its_formula(

@@ -32,7 +32,7 @@ pub(super) struct Bench {
     /// Samples in a call
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
-    /// Vector instructions: plain, avx2, avx512, neon, neon-dot [default: the best here]
+    /// Vector instructions: plain, avx2, avx512, amx, neon, neon-dot [default: the best here]
     #[arg(long)]
     level: Option<String>,
     /// Threads that parts of large layers run on

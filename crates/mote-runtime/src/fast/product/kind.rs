@@ -35,6 +35,8 @@ pub(super) struct RealPhase {
 pub(super) struct IntegerPhase {
     pub(super) w: Aligned<u8>,
     pub(super) bias: Vec<i32>,
+    /// See [`Integer::signed`](tile::Integer::signed).
+    pub(super) signed: Vec<i32>,
 }
 
 /// What becomes of exact sums.
@@ -83,15 +85,20 @@ impl Kind {
         .then(|| bytes.iter().map(|w| i16::from(*w)).collect());
         let unpacked = unpacked.or(widened.as_deref());
         let numbers = if unpacked.is_some() { Numbers::Words } else { Numbers::Bytes };
-        // What is taken from every byte, with what the kernel adds to it.
-        let offset = i32::from(x.zero_point) + tile::shift(loaded.level(), numbers);
+        let zero_point = i32::from(x.zero_point);
+        let shift = tile::shift(loaded.level(), numbers);
+        let tiles = loaded.level().tiles() && numbers == Numbers::Bytes;
         let phase = |phase| {
-            let folded = |o: usize| {
-                let sum = match unpacked {
-                    Some(w) => pack::window_sum(g, phase, w, o),
-                    None => pack::window_sum(g, phase, bytes, o),
+            // What is taken from every byte, with what the kernel adds to it.
+            let folded = |offset: i32| {
+                let one = move |o: usize| {
+                    let sum = match unpacked {
+                        Some(w) => pack::window_sum(g, phase, w, o),
+                        None => pack::window_sum(g, phase, bytes, o),
+                    };
+                    bias.map_or(0, |b| b[o]).wrapping_sub(offset.wrapping_mul(sum))
                 };
-                bias.map_or(0, |b| b[o]).wrapping_sub(offset.wrapping_mul(sum))
+                pack::lanes((0..g.outputs).map(one), g.outputs, 0)
             };
             IntegerPhase {
                 w: match unpacked {
@@ -102,7 +109,8 @@ impl Kind {
                         Aligned::new(bytemuck::cast_slice(&pack::weights(g, phase, bytes, group)))
                     }
                 },
-                bias: pack::lanes((0..g.outputs).map(folded), g.outputs, 0),
+                bias: folded(zero_point + shift),
+                signed: if tiles { folded(zero_point) } else { Vec::new() },
             }
         };
         let results = match loaded.program().dtype(y) {

@@ -144,6 +144,7 @@ impl Way<'_> {
             w: &part.w,
             group: self.group,
             bias: &part.bias,
+            signed: &part.signed,
             y_stride: self.y_stride(),
         };
         match numbers {

@@ -82,6 +82,7 @@ impl Whole {
                 w: &part.w,
                 group,
                 bias: &part.bias,
+                signed: &part.signed,
                 y_stride: phase.out_step * g.outputs,
             };
             tile::integer(level, &job, &mut results.store(y, phase.out_first * g.outputs));

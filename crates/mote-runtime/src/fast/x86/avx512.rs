@@ -5,12 +5,14 @@
 mod functions;
 mod integer;
 mod real;
+mod tiles;
 
 use core::arch::x86_64::{__m512, _mm512_mask_storeu_ps, _mm512_storeu_ps};
 
 pub(in crate::fast) use functions::functions;
 pub(in crate::fast) use integer::integer;
 pub(in crate::fast) use real::real;
+pub(in crate::fast) use tiles::peak as tiles_peak;
 
 use crate::fast::panels::LANES;
 

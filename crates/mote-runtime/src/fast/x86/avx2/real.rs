@@ -15,11 +15,7 @@ use core::arch::x86_64::{
 };
 
 use super::WIDTH;
-use crate::fast::{
-    panels::LANES,
-    tile::Real,
-    x86::{FAR, ask_ahead},
-};
+use crate::fast::{panels::LANES, tile::Real};
 
 /// Rows of a tile of real numbers: twelve sums, two weights and one input fill the registers.
 const REAL_ROWS: usize = 6;
@@ -33,14 +29,12 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     // SAFETY: every tile stays within the rows and panels; the caller vouches for the lengths.
     unsafe {
         if job.rows == 1 {
-            let far = size_of_val(job.w) >= FAR;
             let mut panel = 0;
             while panel < panels {
                 panel += match job.panels().beside(panel) {
-                    4.. if far => real_row::<4, 1, true>(job, panel, y),
-                    4.. => real_row::<4, 1, false>(job, panel, y),
-                    2.. => real_row::<2, 2, false>(job, panel, y),
-                    _ => real_row::<1, 4, false>(job, panel, y),
+                    4.. => real_row::<4, 1>(job, panel, y),
+                    2.. => real_row::<2, 2>(job, panel, y),
+                    _ => real_row::<1, 4>(job, panel, y),
                 };
             }
             return;
@@ -92,13 +86,13 @@ unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
 
-/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`real`], and the panels exist.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
+unsafe fn real_row<const P: usize, const U: usize>(
     job: &Real<'_>,
     panel: usize,
     y: &mut [f32],
@@ -115,9 +109,6 @@ unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
                     let x = _mm256_set1_ps(*x.add(i + u));
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * LANES);
-                        if ASKS {
-                            ask_ahead(w);
-                        }
                         accumulate(&mut sums[u][p], x, w);
                     }
                 }

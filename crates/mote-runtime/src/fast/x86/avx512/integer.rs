@@ -18,11 +18,11 @@ use core::arch::x86_64::{
     _mm512_xor_si512,
 };
 
-use super::{by_rows, lanes, store_real};
+use super::{by_rows, lanes, store_real, tiles};
 use crate::fast::{
+    level::Proof,
     panels::{LANES, PANEL_BYTES, STEP_BYTES},
     tile::{Integer, Numbers, ROWS, Store},
-    x86::{FAR, ask_ahead},
 };
 
 /// Words.
@@ -34,12 +34,13 @@ const SHIFTED: u8 = 2;
 
 /// # Safety
 ///
-/// The machine has AVX-512 with VNNI, and the slices are as long as the job says.
+/// The machine has AVX-512 with VNNI and what else `proof` says, and the slices are as long as the job says.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) {
+pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>, proof: Proof) {
     // SAFETY: the caller vouches for what `products` needs.
     unsafe {
         match job.numbers {
+            Numbers::Bytes if proof.tiles && tiles::suit(job) => tiles::rows(job, store),
             Numbers::Bytes => products::<BYTES>(job, store),
             Numbers::Words => products::<WORDS>(job, store),
         }
@@ -53,17 +54,15 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>) 
 unsafe fn products<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
     let panels = job.panels().count();
     if job.rows == 1 {
-        let far = job.w.len() >= FAR;
         let mut panel = 0;
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
                 panel += match job.panels().beside(panel) {
-                    8.. if far => integer_row::<8, 1, KIND, true>(job, panel, store),
-                    8.. => integer_row::<8, 1, KIND, false>(job, panel, store),
-                    4.. => integer_row::<4, 2, KIND, false>(job, panel, store),
-                    2.. => integer_row::<2, 4, KIND, false>(job, panel, store),
-                    _ => integer_row::<1, 4, KIND, false>(job, panel, store),
+                    8.. => integer_row::<8, 1, KIND>(job, panel, store),
+                    4.. => integer_row::<4, 2, KIND>(job, panel, store),
+                    2.. => integer_row::<2, 4, KIND>(job, panel, store),
+                    _ => integer_row::<1, 4, KIND>(job, panel, store),
                 };
             }
         }
@@ -106,7 +105,7 @@ const APART: usize = 64;
 /// Bytes of a window times panels that it meets, from which on a copy saves more than it takes.
 const WORTH: usize = 1024;
 /// Bytes of weights that all rows meet one after the other: a quarter of the second memory, about.
-const NEAR: usize = 1 << 18;
+pub(super) const NEAR: usize = 1 << 18;
 
 /// The windows of a tile, with their signs moved away.
 #[repr(align(64))]
@@ -177,13 +176,13 @@ unsafe fn integer_tiles<const KIND: u8>(
     }
 }
 
-/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`integer`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8, const ASKS: bool>(
+unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
     job: &Integer<'_>,
     panel: usize,
     store: &mut Store<'_>,
@@ -208,9 +207,6 @@ unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8, const ASKS
                     let x = broadcast::<KIND>(x);
                     for p in 0..P {
                         let w = w.add((i + u) * stride + p * PANEL_BYTES);
-                        if ASKS {
-                            ask_ahead(w);
-                        }
                         sums[u][p] = multiply::<KIND>(sums[u][p], x, _mm512_loadu_si512(w.cast()));
                     }
                 }
@@ -359,7 +355,7 @@ fn multiply<const KIND: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
 /// The lanes of `mask` lie within the output from `at` on, and the panel has its parameters.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Store<'_>) {
+pub(super) unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Store<'_>) {
     match store {
         Store::Real { y, scale } => {
             // SAFETY: the caller vouches for both.

@@ -18,7 +18,6 @@ use super::{by_rows, lanes, store_real};
 use crate::fast::{
     panels::LANES,
     tile::{ROWS, Real},
-    x86::{FAR, ask_ahead},
 };
 
 /// # Safety
@@ -28,17 +27,15 @@ use crate::fast::{
 pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     let panels = job.panels().count();
     if job.rows == 1 {
-        let far = size_of_val(job.w) >= FAR;
         let mut panel = 0;
         // SAFETY: every tile stays within the panels, and the caller vouches for the lengths.
         unsafe {
             while panel < panels {
                 panel += match job.panels().beside(panel) {
-                    8.. if far => real_row::<8, 1, true>(job, panel, y),
-                    8.. => real_row::<8, 1, false>(job, panel, y),
-                    4.. => real_row::<4, 2, false>(job, panel, y),
-                    2.. => real_row::<2, 4, false>(job, panel, y),
-                    _ => real_row::<1, 8, false>(job, panel, y),
+                    8.. => real_row::<8, 1>(job, panel, y),
+                    4.. => real_row::<4, 2>(job, panel, y),
+                    2.. => real_row::<2, 4>(job, panel, y),
+                    _ => real_row::<1, 8>(job, panel, y),
                 };
             }
         }
@@ -70,13 +67,13 @@ unsafe fn panels_of(job: &Real<'_>, panel: usize) -> (*const f32, usize) {
     (unsafe { job.w.as_ptr().byte_add(first) }, stride / size_of::<f32>())
 }
 
-/// One row, `P` panels, `U` steps in flight, of weights that may be [`FAR`]. Returns `P`.
+/// One row, `P` panels, `U` steps in flight. Returns `P`.
 ///
 /// # Safety
 ///
 /// As [`real`], and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
+unsafe fn real_row<const P: usize, const U: usize>(
     job: &Real<'_>,
     panel: usize,
     y: &mut [f32],
@@ -97,11 +94,8 @@ unsafe fn real_row<const P: usize, const U: usize, const ASKS: bool>(
                 for u in 0..U {
                     let x = _mm512_set1_ps(*x.add(i + u));
                     for p in 0..P {
-                        let w = w.add((i + u) * stride + p * LANES);
-                        if ASKS {
-                            ask_ahead(w);
-                        }
-                        sums[u][p] = _mm512_fmadd_ps(x, _mm512_loadu_ps(w), sums[u][p]);
+                        let w = _mm512_loadu_ps(w.add((i + u) * stride + p * LANES));
+                        sums[u][p] = _mm512_fmadd_ps(x, w, sums[u][p]);
                     }
                 }
                 i += U;
