@@ -1,10 +1,11 @@
 //! Linear layers and convolutions on shapes of every kind, against the formula.
 
 use mote_format::{Op, program::Unary};
+use mote_runtime::Level;
 use proptest::prelude::*;
 
 use crate::{
-    draft::Draft,
+    draft::{Draft, Ready, run},
     oracle::check,
     random::{Random, length, some},
 };
@@ -84,6 +85,42 @@ proptest! {
         let y = draft.push(|y| Op::ConvTranspose1d { x, w, bias, y, stride, trim, activation });
         draft.output("y", y);
         check(&draft.verify(), &[random.fill(&[time, inputs], 3.0)]);
+    }
+}
+
+/// More weights than stay near: rows meet them in parts, whose sums are taken up again. The plain kernels, which
+/// are checked against the formula on less, say what is right.
+#[test]
+fn layers_larger_than_a_cache_are_those_of_the_plain_kernels() {
+    let mut random = Random(4);
+    let (mut draft, shape) = (Draft::new("linear"), [9, 605]);
+    let x = draft.input("x", &shape);
+    let w = draft.tensor(&[1751, 605], random.fill(&[1751, 605], 1.0));
+    let bias = bias(&mut draft, &mut random, 1751, true);
+    let activation = Some(Unary::Relu);
+    let y = draft.push(|y| Op::Linear { x, w, bias, y, activation });
+    draft.output("y", y);
+    as_plain(&draft.verify(), &[random.fill(&shape, 1.0)]);
+
+    let (mut draft, shape) = (Draft::new("conv1d"), [1031, 3, 341]);
+    let x = draft.input("x", &[14, 341]);
+    let w = draft.tensor(&shape, random.fill(&shape, 1.0));
+    let (stride, dilation, padding, activation) = (1, 2, [0, 0], None);
+    let y =
+        draft.push(|y| Op::Conv1d { x, w, bias: None, y, stride, dilation, padding, activation });
+    draft.output("y", y);
+    as_plain(&draft.verify(), &[random.fill(&[14, 341], 1.0)]);
+}
+
+/// Sums of numbers up to one in another order.
+#[track_caller]
+fn as_plain(ready: &Ready, inputs: &[Vec<f32>]) {
+    let wanted = &run(&mut ready.instance_at(Level::Plain), inputs)[0];
+    for level in Level::available() {
+        let found = &run(&mut ready.instance_at(level), inputs)[0];
+        for (i, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+            assert!((found - wanted).abs() < 1e-4, "{} at {i}: {found}, {wanted}", level.name());
+        }
     }
 }
 

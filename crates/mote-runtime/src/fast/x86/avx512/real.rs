@@ -10,8 +10,8 @@
 )]
 
 use core::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use super::{by_rows, lanes, store_real};
@@ -42,17 +42,73 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
         return;
     }
     for panel in (0..panels).step_by(2) {
-        for row in (0..job.rows).step_by(ROWS) {
-            // SAFETY: likewise for the rows.
-            unsafe {
-                if panel + 1 < panels {
-                    by_rows!(job.rows - row, real_tile::<2>, job, row, panel, y);
-                } else {
-                    by_rows!(job.rows - row, real_tile::<1>, job, row, panel, y);
+        for part in parts(job) {
+            for row in (0..job.rows).step_by(ROWS) {
+                // SAFETY: likewise for the rows and the parts of their windows.
+                unsafe {
+                    if !(part.first && part.last) {
+                        ask(job, part, row, panel);
+                    }
+                    if panel + 1 < panels {
+                        by_rows!(job.rows - row, real_tile::<2>, job, part, row, panel, y);
+                    } else {
+                        by_rows!(job.rows - row, real_tile::<1>, job, part, row, panel, y);
+                    }
                 }
             }
         }
     }
+}
+
+/// Asks for the share of a tile of the weights behind those of a part.
+///
+/// # Safety
+///
+/// As [`real`], and the part, the row and the panel exist.
+unsafe fn ask(job: &Real<'_>, part: Part, row: usize, panel: usize) {
+    let tiles = job.rows.div_ceil(ROWS);
+    let lines = (part.inputs[1] - part.inputs[0]) * 2;
+    // SAFETY: the panel lies within the weights, and asking is allowed for any address.
+    unsafe {
+        let (w, stride) = panels_of(job, panel);
+        let next = w.wrapping_add((part.taps[0] * job.inputs + part.inputs[1]) * stride);
+        let share = lines.div_ceil(tiles);
+        for line in row / ROWS * share..(row / ROWS + 1) * share {
+            _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(line * LANES).cast());
+        }
+    }
+}
+
+/// Part of the windows: whose weights stay in the nearest memory while all rows meet them.
+#[derive(Clone, Copy)]
+struct Part {
+    taps: [usize; 2],
+    inputs: [usize; 2],
+    /// It begins with the biases, and not with the results of the part before.
+    first: bool,
+    last: bool,
+}
+
+/// Weights of so many bytes come from memory, or from a cache that others use too: while rows meet a part of them,
+/// the next one is asked for.
+const FAR: usize = 1 << 22;
+/// Steps of a part: 32 KiB of two panels.
+const PART: usize = 256;
+
+/// The parts that windows are multiplied in: one of everything, or some inputs of a tap each.
+fn parts(job: &Real<'_>) -> impl Iterator<Item = Part> {
+    let (taps, inputs) = (job.taps, job.inputs);
+    let whole = size_of_val(job.w) < FAR || taps * inputs <= 2 * PART || job.rows <= ROWS;
+    let (each, length) = if whole { (taps.max(1), inputs.max(1)) } else { (1, PART) };
+    let (taps, inputs) = (taps.max(1), inputs.max(1));
+    (0..taps).step_by(each).flat_map(move |tap| {
+        (0..inputs).step_by(length).map(move |from| Part {
+            taps: [tap, (tap + each).min(job.taps)],
+            inputs: [from, (from + length).min(job.inputs)],
+            first: tap == 0 && from == 0,
+            last: tap + each >= taps && from + length >= inputs,
+        })
+    })
 }
 
 /// The first weight of a panel, and how far apart two of its steps are.
@@ -132,31 +188,43 @@ unsafe fn real_row<const P: usize, const U: usize>(
     P
 }
 
-/// `M` rows, `P` panels.
+/// `M` rows, `P` panels, a part of the windows.
 ///
 /// # Safety
 ///
-/// As [`real`], and the rows and panels exist.
+/// As [`real`], and the part, the rows and the panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn real_tile<const M: usize, const P: usize>(
     job: &Real<'_>,
+    part: Part,
     row: usize,
     panel: usize,
     y: &mut [f32],
 ) {
     let mut sums = [[_mm512_setzero_ps(); P]; M];
+    let Part { taps: [tap, last_tap], inputs: [from, to], first, last } = part;
     // SAFETY: all offsets are of rows and panels that exist, below the lengths of the job.
     unsafe {
-        let mut x = job.x.as_ptr().add(row * job.x_stride);
-        let (mut w, stride) = panels_of(job, panel);
+        let mut x = job.x.as_ptr().add(row * job.x_stride + tap * job.tap_stride + from);
+        let (w, stride) = panels_of(job, panel);
+        let mut w = w.add((tap * job.inputs + from) * stride);
         for p in 0..P {
             let bias = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
             for m in 0..M {
                 sums[m][p] = bias;
             }
         }
-        for _ in 0..job.taps {
-            for i in 0..job.inputs {
+        if !first {
+            for m in 0..M {
+                for p in 0..P {
+                    let at = (row + m) * job.y_stride + (panel + p) * LANES;
+                    let mask = lanes(job.outputs, panel + p);
+                    sums[m][p] = _mm512_maskz_loadu_ps(mask, y.as_ptr().add(at));
+                }
+            }
+        }
+        for _ in tap..last_tap {
+            for i in 0..to - from {
                 let mut weights = [_mm512_setzero_ps(); P];
                 for p in 0..P {
                     weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
@@ -173,7 +241,13 @@ unsafe fn real_tile<const M: usize, const P: usize>(
         }
         for m in 0..M {
             for p in 0..P {
-                finish(job, sums[m][p], (row + m) * job.y_stride, panel + p, y);
+                let (start, panel) = ((row + m) * job.y_stride, panel + p);
+                if last {
+                    finish(job, sums[m][p], start, panel, y);
+                } else {
+                    let to = y.as_mut_ptr().add(start + panel * LANES);
+                    store_real(to, lanes(job.outputs, panel), sums[m][p]);
+                }
             }
         }
     }
