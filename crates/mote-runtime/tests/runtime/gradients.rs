@@ -102,12 +102,12 @@ fn agrees(ready: &Ready, inputs: &[Vec<f32>], random: &mut Random) -> bool {
                 g.iter().zip(&directions[name]).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum()
             };
             let found: f64 = gradients.iter().map(met).sum();
-            let (near, far) = (rise(-0.004, 0.004), rise(-0.008, 0.008));
+            let [nearest, near, far] = [0.001, 0.004, 0.008].map(|step| rise(-step, step));
             let tolerance = 4e-3 * (1.0 + near.abs() + f64::from(loss.abs()));
-            // A corner here shows in the slopes at both sides, a corner nearby in a longer step.
+            // A corner here shows in the slopes at both sides, a corner nearby in a longer step or a shorter one.
             let corner = rise(-0.004, 0.0) - rise(0.0, 0.004);
-            if (near - far).abs() > tolerance || corner.abs() > 2.0 * tolerance || !near.is_finite()
-            {
+            let bends = (near - far).abs().max((near - nearest).abs()) > tolerance;
+            if bends || corner.abs() > 2.0 * tolerance || !near.is_finite() {
                 continue;
             }
             told = true;
