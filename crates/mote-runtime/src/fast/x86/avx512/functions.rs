@@ -134,7 +134,8 @@ fn gelu(x: __m512) -> __m512 {
 fn log(x: __m512) -> __m512 {
     let zero = _mm512_setzero_ps();
     // The power of two of what is no less than the root of a half and less than that of two.
-    let n = _mm512_getexp_ps(_mm512_mul_ps(x, _mm512_set1_ps(core::f32::consts::SQRT_2)));
+    let half = _mm512_getexp_ps(_mm512_mul_ps(x, _mm512_set1_ps(core::f32::consts::FRAC_1_SQRT_2)));
+    let n = _mm512_add_ps(half, _mm512_set1_ps(1.0));
     let m = _mm512_scalef_ps(x, _mm512_sub_ps(zero, n));
     let m = _mm512_sub_ps(m, _mm512_set1_ps(1.0));
     let square = _mm512_mul_ps(m, m);
