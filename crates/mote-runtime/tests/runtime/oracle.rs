@@ -10,8 +10,8 @@ use crate::draft::{Ready, run};
 
 /// The relative size of one rounding, twice over.
 const ROUNDING: f64 = f32::EPSILON as f64;
-/// Below it `f32` has fewer digits, and functions may flush to zero.
-const TINY: f64 = f32::MIN_POSITIVE as f64;
+/// Below it `f32` has fewer digits, and fast exponentials are zero: those of less than -87.3.
+const TINY: f64 = 1.3e-38;
 /// Roundings of a formula beside those of its sum.
 const FEW: f64 = 8.0;
 
