@@ -137,9 +137,7 @@ def case_times(case: dict, rounds: int, threads: int) -> dict:
     for _ in range(rounds):
         for name, peer in list(running.items()):
             try:
-                # What an empty call takes may have been measured in a slower moment than the calls.
-                if (measured := peer.measure()) > 0:
-                    times[name].append(measured)
+                times[name].append(peer.measure())
             except subprocess.CalledProcessError as e:
                 failed[name] = e.stderr.strip()
                 del running[name], times[name]
@@ -170,7 +168,7 @@ def ratio(row: dict) -> tuple[str, str]:
 
 
 def at_best(row: dict) -> str:
-    """Our fastest round over the fastest of any peer: others on this machine only ever slow a round down."""
+    """Our fastest round over the fastest of any peer, because others on this machine slow rounds down."""
     peers = [min(t) for n, t in row["times"].items() if n != "Mote"]
     return f"{min(row['times']['Mote']) / max(min(peers), 1e-9):.2f}" if peers and "Mote" in row["times"] else "–"
 
@@ -180,7 +178,7 @@ def report(rows: list[dict], versions: dict, rounds: int, threads: int) -> str:
     lines = ["# Inference speed", "",
              f"One call of one model, one thread{'' if threads == 1 else f' (Mote: {threads}, for large layers)'}, everything warm, all runtimes in turns in one run: medians of "
              f"{rounds} rounds with the least and the greatest, the ratio Mote / best peer round by round (below 1 Mote is "
-             "faster), and that of the fastest rounds of both, which others on the machine can only slow down. The integers are the same everywhere: weights with one scale a channel, bytes at the border for the "
+             "faster), and that of the fastest rounds of both, because others on the machine slow rounds down. The integers are the same everywhere: weights with one scale a channel, bytes at the border for the "
              "built models, f32 at the border for the trained ones; ONNX Runtime has its activations in uint8, its best case "
              "on x86. What an empty call through Python costs is taken off ONNX Runtime and LiteRT.", "",
              "Made by `python3 bench/inference.py`.", ""]

@@ -8,7 +8,7 @@ use mote_format::program::Unary;
 use super::{
     Level,
     registers::on_registers,
-    rows::{dot_lanes, fold_lanes, greater as more},
+    rows::{dot_lanes, fold_lanes, larger},
     unary::exponentials,
     unary_in_place,
 };
@@ -31,17 +31,23 @@ pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mu
     match level {
         Level::Plain => a.run(queries, y),
         _ if rows.min(most) <= FEW || a.window() == 0 => on_level(level, a, queries, y),
-        _ => {
-            let mut near = Near { along: [0.0; NEAR], weights: [0.0; NEAR] };
-            for head in 0..a.heads {
-                for first in (0..rows).step_by(most) {
-                    let part = Part { head, first, rows: most.min(rows - first) };
-                    score(level, a, part, queries, &mut near);
-                    let weights = &mut near.weights[..part.rows * a.window()];
-                    unary_in_place(level, Unary::Exp, weights);
-                    weigh(level, a, part, &near, y);
-                }
-            }
+        _ => along_time(level, a, queries, most, y),
+    }
+}
+
+/// In parts of at most so many rows. By itself, because it needs much of the stack, which others should not pay
+/// for.
+#[inline(never)]
+fn along_time(level: Level, a: &Attention<'_>, queries: &[f32], most: usize, y: &mut [f32]) {
+    let rows = y.len() / (a.outputs * a.heads);
+    let mut near = Near { along: [0.0; NEAR], weights: [0.0; NEAR] };
+    for head in 0..a.heads {
+        for first in (0..rows).step_by(most) {
+            let part = Part { head, first, rows: most.min(rows - first) };
+            score(level, a, part, queries, &mut near);
+            let weights = &mut near.weights[..part.rows * a.window()];
+            unary_in_place(level, Unary::Exp, weights);
+            weigh(level, a, part, &near, y);
         }
     }
 }
@@ -102,21 +108,25 @@ fn scored(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) {
         for (i, scores) in blocks.iter_mut().enumerate() {
             let first = i * LANES;
             let mut met = [0.0; LANES];
-            met.copy_from_slice(&bias[first..][..LANES]);
             for (keys, q) in keys.chunks_exact(places).zip(query) {
                 let keys = &keys[row + first..][..LANES];
                 for i in 0..LANES {
                     met[i] += q * keys[i];
                 }
             }
-            *scores = met;
+            for i in 0..LANES {
+                scores[i] = met[i] + bias[first + i];
+            }
         }
         let first = window - rest.len();
         for (i, score) in rest.iter_mut().enumerate() {
             let keys = keys.chunks_exact(places).map(|keys| keys[row + first + i]);
             *score = bias[first + i] + keys.zip(query).map(|(key, q)| key * q).sum::<f32>();
         }
-        let top = fold_lanes(scores, f32::NEG_INFINITY, more);
+        // Before the first row only the bias counts, whatever the query is.
+        let outside = a.before.saturating_sub(part.first + row).min(window);
+        scores[..outside].copy_from_slice(&bias[..outside]);
+        let top = fold_lanes(scores, f32::NEG_INFINITY, larger);
         scores.iter_mut().for_each(|score| *score -= top);
     }
 }

@@ -12,7 +12,7 @@ pub enum Level {
     Plain,
     /// x86-64 with AVX2 and FMA.
     Avx2(Proof),
-    /// x86-64 with AVX-512 F, BW, VL and VNNI.
+    /// x86-64 with AVX-512 F, BW, DQ, VL and VNNI, and with what else was found.
     Avx512(Proof),
     /// 64-bit Arm: NEON.
     Neon(Proof),
@@ -37,6 +37,9 @@ impl Level {
     }
 
     /// All that this machine has, the slowest first. Without `std` only what the compiler was told.
+    ///
+    /// On a processor with AMX, the first call asks Linux to let this process use it, which cannot be taken back:
+    /// from then on, stacks for signals must have room for 8 KiB more.
     pub fn available() -> impl Iterator<Item = Self> {
         let found = found();
         let proof = Proof { shuffles: found.avx512_vbmi, tiles: false };
@@ -122,23 +125,27 @@ fn tiles_are_granted() -> bool {
     const ARCH_PRCTL: i64 = 158;
     const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
     const XFEATURE_XTILEDATA: i64 = 18;
-    if __cpuid_count(7, 0).edx & TILES != TILES {
-        return false;
-    }
-    let mut result = ARCH_PRCTL;
-    // SAFETY: the system changes nothing but what it keeps of this process.
-    unsafe {
-        asm!(
-            "syscall",
-            inout("rax") result,
-            in("rdi") ARCH_REQ_XCOMP_PERM,
-            in("rsi") XFEATURE_XTILEDATA,
-            out("rcx") _,
-            out("r11") _,
-            options(nostack),
-        );
-    }
-    result == 0
+    static GRANTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let ask = || {
+        if __cpuid_count(7, 0).edx & TILES != TILES {
+            return false;
+        }
+        let mut result = ARCH_PRCTL;
+        // SAFETY: the system changes nothing but what it keeps of this process.
+        unsafe {
+            asm!(
+                "syscall",
+                inout("rax") result,
+                in("rdi") ARCH_REQ_XCOMP_PERM,
+                in("rsi") XFEATURE_XTILEDATA,
+                out("rcx") _,
+                out("r11") _,
+                options(nostack),
+            );
+        }
+        result == 0
+    };
+    *GRANTED.get_or_init(ask)
 }
 
 #[cfg(all(target_arch = "x86_64", not(all(target_os = "linux", feature = "std", not(miri)))))]

@@ -20,9 +20,24 @@ const NEAR: usize = 1024;
 /// Lanes of a sum or a maximum.
 const LANES: usize = 8;
 
+/// As [`kernels::reduce`], bit for bit.
+pub(crate) fn reduce(
+    level: Level,
+    f: Reduction,
+    x: &[f32],
+    length: usize,
+    inner: usize,
+    y: &mut [f32],
+) {
+    match level {
+        Level::Plain => kernels::reduce(f, x, length, inner, y),
+        _ => reduce_on_level(level, f, x, length, inner, y),
+    }
+}
+
 on_registers!(
-    /// As [`kernels::reduce`], bit for bit.
-    reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) = reduced
+    /// As [`reduced`].
+    reduce_on_level(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) = reduced
 );
 
 /// Compiled once for each set of instructions.
@@ -71,9 +86,24 @@ pub(crate) fn softmax(level: Level, x: &[f32], n: usize, y: &mut [f32]) {
     }
 }
 
+/// As [`kernels::layer_norm`], bit for bit.
+pub(crate) fn layer_norm(
+    level: Level,
+    x: &[f32],
+    gain: &[f32],
+    bias: Option<&[f32]>,
+    epsilon: f32,
+    y: &mut [f32],
+) {
+    match level {
+        Level::Plain => kernels::layer_norm(x, gain, bias, epsilon, y),
+        _ => layer_norm_on_level(level, x, gain, bias, epsilon, y),
+    }
+}
+
 on_registers!(
-    /// As [`kernels::layer_norm`], bit for bit.
-    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
+    /// As [`normalized`].
+    layer_norm_on_level(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
         = normalized
 );
 
@@ -126,7 +156,7 @@ fn lowered(x: &[f32], n: usize, y: &mut [f32]) {
         16 => lowered_rows::<16>(x, y),
         _ => {
             for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-                let top = fold_lanes(x, f32::NEG_INFINITY, greater);
+                let top = fold_lanes(x, f32::NEG_INFINITY, larger);
                 y.iter_mut().zip(x).for_each(|(y, x)| *y = x - top);
             }
         }
@@ -136,7 +166,7 @@ fn lowered(x: &[f32], n: usize, y: &mut [f32]) {
 #[inline(always)]
 fn lowered_rows<const N: usize>(x: &[f32], y: &mut [f32]) {
     for (x, y) in x.as_chunks::<N>().0.iter().zip(y.as_chunks_mut::<N>().0) {
-        let top = halved(*x, greater);
+        let top = halved(*x, larger);
         for i in 0..N {
             y[i] = x[i] - top;
         }
@@ -168,9 +198,9 @@ fn shared_rows<const N: usize>(y: &mut [f32]) {
     }
 }
 
-/// The greater of both. What is not a number is none, and makes the whole row so later.
+/// The larger of both. What is not a number counts as less, and makes the whole row so later.
 #[inline(always)]
-pub(super) fn greater(a: f32, b: f32) -> f32 {
+pub(super) fn larger(a: f32, b: f32) -> f32 {
     if a < b { b } else { a }
 }
 

@@ -5,7 +5,7 @@ use core::array;
 use super::{
     Level,
     panels::LANES,
-    tile::{self, Integer, ROWS, Real, Store},
+    tile::{self, Integer, Numbers, ROWS, Real, Store},
 };
 
 /// Threads that parts of large layers run on.
@@ -42,6 +42,9 @@ const MOST: usize = 64;
 /// Multiply-adds of a part at least: some 35 microseconds, in which threads can be woken.
 const REALS: usize = 1 << 21;
 const INTEGERS: usize = 1 << 23;
+/// The same of products by tiles of a matrix unit, which take twice sixteen rows at a time.
+const TILED: usize = 1 << 26;
+const TILED_ROWS: usize = 32;
 
 /// How a product is cut: along its rows, or along the outputs of its only row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +55,13 @@ struct Cut {
 }
 
 impl Cut {
-    /// That of a product of `size` multiply-adds, of which a part has `least`; nothing where it would be one.
+    /// That of a product of `size` multiply-adds, of which a part has `least`, in tiles of so many rows; nothing
+    /// where it would be one.
     fn new(
         count: usize,
         (rows, outputs, group): (usize, usize, usize),
         size: usize,
-        least: usize,
+        (least, tile): (usize, usize),
     ) -> Option<Self> {
         let count = count.min(size / least).min(MOST);
         if count < 2 {
@@ -65,7 +69,7 @@ impl Cut {
         }
         // Tiles of rows stay whole, and so do groups of panels.
         let along_rows = rows > 1;
-        let (all, whole) = if along_rows { (rows, ROWS) } else { (outputs, group * LANES) };
+        let (all, whole) = if along_rows { (rows, tile) } else { (outputs, group * LANES) };
         // Never more parts than there are threads.
         let mut part = all.div_ceil(count).next_multiple_of(whole);
         // A row by itself would be summed in another order.
@@ -99,7 +103,7 @@ impl Cut {
 pub(super) fn real(threads: Option<&dyn Threads>, level: Level, job: &Real<'_>, y: &mut [f32]) {
     let size = job.rows * job.taps * job.inputs * job.outputs;
     let sizes = (job.rows, job.outputs, job.group);
-    let cut = threads.and_then(|threads| Cut::new(threads.count(), sizes, size, REALS));
+    let cut = threads.and_then(|threads| Cut::new(threads.count(), sizes, size, (REALS, ROWS)));
     let (Some(threads), Some(cut)) = (threads, cut) else { return tile::real(level, job, y) };
     cut.run(threads, y, |first, n, y| {
         let (job, length) = if cut.along_rows {
@@ -126,7 +130,9 @@ pub(super) fn integer(
 ) {
     let size = job.rows * job.taps * job.bytes * job.outputs;
     let sizes = (job.rows, job.outputs, job.group);
-    let cut = threads.and_then(|threads| Cut::new(threads.count(), sizes, size, INTEGERS));
+    let tiled = level.tiles() && job.numbers == Numbers::Bytes && job.rows > 1;
+    let least = if tiled { (TILED, TILED_ROWS) } else { (INTEGERS, ROWS) };
+    let cut = threads.and_then(|threads| Cut::new(threads.count(), sizes, size, least));
     let (Some(threads), Some(cut)) = (threads, cut) else {
         return tile::integer(level, job, store);
     };

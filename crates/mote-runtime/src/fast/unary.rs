@@ -222,9 +222,9 @@ fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let square = x * x;
     let near = x + x * square * series(square, TANH);
-    let far = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
-    // A NaN goes the second way, and stays.
-    select(size < TANH_NEAR, near, far)
+    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
+    // A NaN goes the second way, and stays; a zero keeps its sign.
+    select(size < TANH_NEAR, near, far).copysign(x)
 }
 
 /// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1` .

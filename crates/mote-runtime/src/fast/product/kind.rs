@@ -90,15 +90,16 @@ impl Kind {
         let tiles = loaded.level().tiles() && numbers == Numbers::Bytes;
         let phase = |phase| {
             // What is taken from every byte, with what the kernel adds to it.
+            let sum = |o| match unpacked {
+                Some(w) => pack::window_sum(g, phase, w, o),
+                None => pack::window_sum(g, phase, bytes, o),
+            };
+            let sums: Vec<i32> = (0..g.outputs).map(sum).collect();
             let folded = |offset: i32| {
-                let one = move |o: usize| {
-                    let sum = match unpacked {
-                        Some(w) => pack::window_sum(g, phase, w, o),
-                        None => pack::window_sum(g, phase, bytes, o),
-                    };
-                    bias.map_or(0, |b| b[o]).wrapping_sub(offset.wrapping_mul(sum))
-                };
-                pack::lanes((0..g.outputs).map(one), g.outputs, 0)
+                let bias = |o| bias.map_or(0, |b| b[o]);
+                let all = sums.iter().enumerate();
+                let all = all.map(|(o, sum)| bias(o).wrapping_sub(offset.wrapping_mul(*sum)));
+                pack::lanes(all, g.outputs, 0)
             };
             IntegerPhase {
                 w: match unpacked {

@@ -109,11 +109,10 @@ fn tanh(x: __m512) -> __m512 {
     let near = _mm512_fmadd_ps(_mm512_mul_ps(x, square), series(square, TANH), x);
     let grown = _mm512_add_ps(exp(_mm512_add_ps(size, size)), one);
     let far = _mm512_sub_ps(one, _mm512_div_ps(two, grown));
-    let sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0));
-    let far = _mm512_or_ps(far, sign);
-    // A NaN goes the second way, and stays.
+    // A NaN goes the second way, and stays; a zero keeps its sign.
     let is_near = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(size, _mm512_set1_ps(TANH_NEAR));
-    _mm512_mask_blend_ps(is_near, far, near)
+    let sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0));
+    _mm512_or_ps(_mm512_mask_blend_ps(is_near, far, _mm512_abs_ps(near)), sign)
 }
 
 #[inline]

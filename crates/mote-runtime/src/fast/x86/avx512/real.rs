@@ -67,12 +67,12 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
 /// As [`real`], and the part, the row and the panel exist.
 unsafe fn ask(job: &Real<'_>, part: Part, row: usize, panel: usize) {
     let tiles = job.rows.div_ceil(ROWS);
-    let lines = (part.inputs[1] - part.inputs[0]) * 2;
     // SAFETY: the panel lies within the weights, and asking is allowed for any address.
     unsafe {
         let (w, stride) = panels_of(job, panel);
-        let next = w.wrapping_add((part.taps[0] * job.inputs + part.inputs[1]) * stride);
-        let share = lines.div_ceil(tiles);
+        let next = w.wrapping_add(((part.taps[1] - 1) * job.inputs + part.inputs[1]) * stride);
+        // Two lines of each step.
+        let share = (2 * PART).div_ceil(tiles);
         for line in row / ROWS * share..(row / ROWS + 1) * share {
             _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(line * LANES).cast());
         }
@@ -95,12 +95,12 @@ const FAR: usize = 1 << 22;
 /// Steps of a part: 32 KiB of two panels.
 const PART: usize = 256;
 
-/// The parts that windows are multiplied in: one of everything, or some inputs of a tap each.
+/// The parts that windows are multiplied in: one of everything, or some taps, or some inputs of a tap each.
 fn parts(job: &Real<'_>) -> impl Iterator<Item = Part> {
     let (taps, inputs) = (job.taps, job.inputs);
     let whole = size_of_val(job.w) < FAR || taps * inputs <= 2 * PART || job.rows <= ROWS;
-    let (each, length) = if whole { (taps.max(1), inputs.max(1)) } else { (1, PART) };
     let (taps, inputs) = (taps.max(1), inputs.max(1));
+    let (each, length) = if whole { (taps, inputs) } else { ((PART / inputs).max(1), PART) };
     (0..taps).step_by(each).flat_map(move |tap| {
         (0..inputs).step_by(length).map(move |from| Part {
             taps: [tap, (tap + each).min(job.taps)],
