@@ -181,7 +181,7 @@ def report(rows: list[dict], versions: dict, rounds: int, threads: int) -> str:
              "faster), and that of the fastest rounds of both, because others on the machine slow rounds down. The integers are the same everywhere: weights with one scale a channel, bytes at the border for the "
              "built models, f32 at the border for the trained ones; ONNX Runtime has its activations in uint8, its best case "
              "on x86. What an empty call through Python costs is taken off ONNX Runtime and LiteRT.", "",
-             "Made by `python3 bench/inference.py`.", ""]
+             f"Made by `python3 bench/inference.py --rounds {rounds}`.", ""]
     for batch in sorted({r["batch"] for r in rows}):
         lines += [f"## Batch {batch}", "",
                   "| model | multiply-adds | numbers | " + " | ".join(names) + " | ratio | best peer | ratio at best | limit of the machine | Mote at |",

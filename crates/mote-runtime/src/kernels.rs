@@ -46,6 +46,13 @@ pub(crate) fn sqrt(x: f32) -> f32 {
     return libm::sqrtf(x);
 }
 
+/// The same lanes, through memory: else the compiler takes the pairs that are added last for its vectors, and these
+/// are short.
+#[inline(always)]
+pub(crate) fn whole<const N: usize>(lanes: [f32; N]) -> [f32; N] {
+    core::hint::black_box(lanes)
+}
+
 #[inline(always)]
 fn sum_lanes(l: [f32; LANES]) -> f32 {
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))

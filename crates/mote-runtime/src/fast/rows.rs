@@ -6,7 +6,7 @@
     reason = "lanes are picked by counters of fixed length, so that they become vectors"
 )]
 
-use core::{array, hint::black_box};
+use core::array;
 
 use mote_format::program::{Reduction, Unary};
 
@@ -86,57 +86,11 @@ pub(crate) fn softmax(level: Level, x: &[f32], n: usize, y: &mut [f32]) {
     }
 }
 
-/// As [`kernels::layer_norm`], bit for bit.
-pub(crate) fn layer_norm(
-    level: Level,
-    x: &[f32],
-    gain: &[f32],
-    bias: Option<&[f32]>,
-    epsilon: f32,
-    y: &mut [f32],
-) {
-    match level {
-        Level::Plain => kernels::layer_norm(x, gain, bias, epsilon, y),
-        _ => layer_norm_on_level(level, x, gain, bias, epsilon, y),
-    }
-}
-
 on_registers!(
-    /// As [`normalized`].
-    layer_norm_on_level(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
-        = normalized
+    /// As [`kernels::layer_norm`]: its sums run in lanes already.
+    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
+        = kernels::layer_norm
 );
-
-/// Compiled once for each set of instructions.
-#[inline(always)]
-fn normalized(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
-    let n = gain.len().max(1);
-    for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-        let mean = sum_lanes(x, |x| x) / n as f32;
-        let variance = sum_lanes(x, |x| (x - mean) * (x - mean)) / n as f32;
-        let scale = 1.0 / kernels::sqrt(variance + epsilon);
-        let normal = y.iter_mut().zip(x.iter().zip(gain));
-        match bias {
-            Some(bias) => normal
-                .zip(bias)
-                .for_each(|((y, (&x, &gain)), &bias)| *y = (x - mean) * scale * gain + bias),
-            None => normal.for_each(|(y, (&x, &gain))| *y = (x - mean) * scale * gain),
-        }
-    }
-}
-
-/// `Σ f(x[i])` in the order of the plain kernel.
-#[inline(always)]
-fn sum_lanes(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let (x, rest) = x.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for x in x {
-        for i in 0..LANES {
-            lanes[i] += f(x[i]);
-        }
-    }
-    halved(whole(lanes), |a, b| a + b) + rest.iter().map(|x| f(*x)).sum::<f32>()
-}
 
 on_registers!(
     /// `y` is `x` less the greatest number of its row.
@@ -228,14 +182,7 @@ pub(super) fn dot_lanes(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    halved(whole(lanes), |a, b| a + b) + rest
-}
-
-/// The same, through memory: else the compiler takes the pairs that are added last for its vectors, and these
-/// are short.
-#[inline(always)]
-fn whole(lanes: [f32; LANES]) -> [f32; LANES] {
-    black_box(lanes)
+    halved(kernels::whole(lanes), |a, b| a + b) + rest
 }
 
 /// A fold in any order, beginning with `first` in every lane.
@@ -248,5 +195,5 @@ pub(super) fn fold_lanes(x: &[f32], first: f32, f: impl Fn(f32, f32) -> f32) -> 
             lanes[i] = f(lanes[i], x[i]);
         }
     }
-    rest.iter().fold(halved(whole(lanes), &f), |folded, x| f(folded, *x))
+    rest.iter().fold(halved(kernels::whole(lanes), &f), |folded, x| f(folded, *x))
 }

@@ -227,7 +227,7 @@ fn tanh(x: f32) -> f32 {
     select(size < TANH_NEAR, near, far).copysign(x)
 }
 
-/// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1` .
+/// The natural logarithm: `x = 2ⁿ · m` with `m` about one, and a polynomial in `m - 1`.
 #[inline(always)]
 fn log(x: f32) -> f32 {
     /// Half of the bits of the root of two: what is above it is halved.

@@ -2,7 +2,7 @@
 
 use mote_format::program::Reduction;
 
-use super::{LANES, sum_lanes};
+use super::{LANES, sum_lanes, whole};
 
 /// Folds an axis of `length` with `inner` elements behind it. A NaN stays.
 pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
@@ -67,5 +67,5 @@ fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
             *lane += f(x);
         }
     }
-    sum_lanes(lanes) + rest.iter().map(|&x| f(x)).sum::<f32>()
+    sum_lanes(whole(lanes)) + rest.iter().map(|&x| f(x)).sum::<f32>()
 }
