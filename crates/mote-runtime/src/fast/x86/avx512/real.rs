@@ -46,9 +46,6 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
             for row in (0..job.rows).step_by(ROWS) {
                 // SAFETY: likewise for the rows and the parts of their windows.
                 unsafe {
-                    if !(part.first && part.last) {
-                        ask(job, part, row, panel);
-                    }
                     if panel + 1 < panels {
                         by_rows!(job.rows - row, real_tile::<2>, job, part, row, panel, y);
                     } else {
@@ -60,21 +57,39 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     }
 }
 
-/// Asks for the share of a tile of the weights behind those of a part.
-///
-/// # Safety
-///
-/// As [`real`], and the part, the row and the panel exist.
-unsafe fn ask(job: &Real<'_>, part: Part, row: usize, panel: usize) {
-    let tiles = job.rows.div_ceil(ROWS);
-    // SAFETY: the panel lies within the weights, and asking is allowed for any address.
-    unsafe {
-        let (w, stride) = panels_of(job, panel);
-        let next = w.wrapping_add(((part.taps[1] - 1) * job.inputs + part.inputs[1]) * stride);
+/// What a tile asks for of the weights behind those of its part: a line every few steps, because many at a time
+/// would make the sums wait.
+struct Ahead {
+    next: *const f32,
+    stride: usize,
+    line: usize,
+    every: usize,
+    wait: usize,
+}
+
+impl Ahead {
+    /// Nothing where there is but one part. `w` is the first weight of the panels, and `stride` how far apart two of
+    /// their steps are.
+    #[inline(always)]
+    fn new(job: &Real<'_>, part: Part, row: usize, (w, stride): (*const f32, usize)) -> Self {
+        let behind = (part.taps[1] - 1) * job.inputs + part.inputs[1];
+        let tiles = job.rows.div_ceil(ROWS);
         // Two lines of each step.
-        let share = (2 * PART).div_ceil(tiles);
-        for line in row / ROWS * share..(row / ROWS + 1) * share {
-            _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(line * LANES).cast());
+        let line = row / ROWS * (2 * PART).div_ceil(tiles);
+        let every = if part.first && part.last { usize::MAX } else { (tiles / 2).max(1) };
+        Self { next: w.wrapping_add(behind * stride), stride, line, every, wait: every }
+    }
+
+    /// Called in each step.
+    #[inline(always)]
+    fn step(&mut self) {
+        self.wait -= 1;
+        if self.wait == 0 {
+            let line = self.next.wrapping_add(self.line / 2 * self.stride + self.line % 2 * LANES);
+            // SAFETY: asking is allowed for any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+            self.line += 1;
+            self.wait = self.every;
         }
     }
 }
@@ -207,6 +222,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
     unsafe {
         let mut x = job.x.as_ptr().add(row * job.x_stride + tap * job.tap_stride + from);
         let (w, stride) = panels_of(job, panel);
+        let mut ahead = Ahead::new(job, part, row, (w, stride));
         let mut w = w.add((tap * job.inputs + from) * stride);
         for p in 0..P {
             let bias = _mm512_loadu_ps(job.bias.as_ptr().add((panel + p) * LANES));
@@ -225,6 +241,7 @@ unsafe fn real_tile<const M: usize, const P: usize>(
         }
         for _ in tap..last_tap {
             for i in 0..to - from {
+                ahead.step();
                 let mut weights = [_mm512_setzero_ps(); P];
                 for p in 0..P {
                     weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
