@@ -408,7 +408,7 @@ impl Draft {
         let rank = self.program.shape(x).len();
         let binary = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max, Binary::Min];
         let fold = [Reduction::Sum, Reduction::Mean, Reduction::Max];
-        let kind = u.int_in_range(0..=6)?;
+        let kind = u.int_in_range(0..=7)?;
         let width = self.program.shape(x).last().copied().unwrap_or(1);
         let gain = if kind == 5 { Some(self.real(&[width])) } else { None };
         let y = self.next();
@@ -417,6 +417,7 @@ impl Draft {
             1 => Op::Affine { x, y, scale: 0.5, offset: f32::from(u.arbitrary::<i8>()?) },
             2 => Op::Clamp { x, y, low: -1.0, high: f32::from(u.arbitrary::<u8>()?) },
             3 => Op::Reduce { x, y, f: *u.choose(&fold)?, axis: u.int_in_range(0..=rank)? },
+            6 => Op::CumulativeSum { x, y, axis: u.int_in_range(0..=rank)? },
             4 => Op::Softmax { x, y },
             5 => Op::LayerNorm { x, gain: gain.unwrap_or(x), bias: None, y, epsilon: 1e-5 },
             _ => Op::Binary { a: x, b, y, f: *u.choose(&binary)? },

@@ -189,6 +189,10 @@ impl<'m> Lowering<'_, 'm> {
                 let (outer, length, inner) = around(self.program.shape(*x), *axis);
                 (vec![*x], What::Fold { f: *f, outer, length, inner })
             }
+            Op::CumulativeSum { x, axis, .. } => {
+                let (outer, length, inner) = around(self.program.shape(*x), *axis);
+                (vec![*x], What::CumulativeSum { outer, length, inner })
+            }
             Op::Binary { a, b, y, f } => {
                 let shape = |id: &ValueId| self.program.shape(*id);
                 let what = if shape(a) == shape(y) && shape(b) == shape(y) {

@@ -110,7 +110,7 @@ impl Needs {
             What::Fold { .. } => {
                 self.files.extend(["normalize.rs", "root.rs", "root.s", "elements.rs"]);
             }
-            What::Softmax { .. } | What::LayerNorm { .. } => {
+            What::Softmax { .. } | What::LayerNorm { .. } | What::CumulativeSum { .. } => {
                 self.files.extend(["normalize.rs", "root.rs", "root.s"]);
             }
             What::Attention(_) => {

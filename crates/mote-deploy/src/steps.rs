@@ -128,6 +128,11 @@ pub(crate) enum What {
         length: usize,
         inner: usize,
     },
+    CumulativeSum {
+        outer: usize,
+        length: usize,
+        inner: usize,
+    },
     Softmax {
         width: usize,
     },

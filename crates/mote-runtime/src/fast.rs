@@ -30,6 +30,6 @@ pub(crate) use attention::attention;
 pub(crate) use elements::{Blocks, product};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};
-pub(crate) use rows::{layer_norm, reduce, softmax};
+pub(crate) use rows::{cumulative_sum, layer_norm, reduce, softmax};
 pub use threads::{Part, Threads};
 pub(crate) use unary::{slope, unary_in_place};

@@ -18,7 +18,7 @@ pub use conv::{Window, conv_transpose1d, conv1d, linear};
 pub use elementwise::{affine, binary, clamp, slope, unary, unary_in_place};
 pub use layout::{concat, expand, pad, permute, slice};
 pub use matrix::{fold, product, unfold};
-pub use normalize::{layer_norm, reduce, softmax};
+pub use normalize::{cumulative_sum, layer_norm, reduce, softmax};
 
 const LANES: usize = 8;
 

@@ -299,6 +299,7 @@ fn at_once(program: &Verified, op: &Op) -> bool {
         | Op::Slice { .. }
         | Op::Concat { .. }
         | Op::Reduce { .. }
+        | Op::CumulativeSum { .. }
         | Op::Reshape { .. }
         | Op::Slope { .. }
         | Op::Quantize { .. }

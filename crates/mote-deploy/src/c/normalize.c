@@ -14,6 +14,14 @@ void mote_fold(const float *x, size_t outer, size_t length, size_t inner, float 
     }
 }
 
+void mote_cumulative_sum(const float *x, size_t outer, size_t length, size_t inner, float *y) {
+    for (size_t o = 0; o < outer; o++) {
+        for (size_t i = 0; i < length * inner; i++, x++, y++) {
+            *y = i < inner ? *x : y[-(ptrdiff_t)inner] + *x;
+        }
+    }
+}
+
 void mote_softmax(const float *x, size_t rows, size_t width, float *y) {
     for (size_t r = 0; r < rows; r++, x += width, y += width) {
         float top = -INFINITY, sum = 0.0f;

@@ -88,7 +88,9 @@ fn stems(what: &What) -> &'static [&'static str] {
         // By their windows and products.
         What::Layer(_) => &[],
         What::Fold { .. } => &["normalize", "elements"],
-        What::Softmax { .. } | What::LayerNorm { .. } => &["normalize"],
+        What::Softmax { .. } | What::LayerNorm { .. } | What::CumulativeSum { .. } => {
+            &["normalize"]
+        }
         What::Attention(_) => &["attention"],
         What::Quantize(_) | What::Dequantize(_) | What::Lookup { .. } | What::Add { .. } => {
             &["bytes"]

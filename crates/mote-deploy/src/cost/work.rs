@@ -53,6 +53,14 @@ fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
             let kind = if last { "reduce row" } else { name };
             (kind.into(), [1.0, count(*x), count(y), 0.0, 0.0])
         }
+        Op::CumulativeSum { x, axis, .. } => {
+            let last = *axis + 1 == program.shape(*x).len();
+            let kind = if last { "cumulative_sum row" } else { name };
+            (
+                kind.into(),
+                [1.0, count(y), count(y) / program.shape(*x)[*axis].max(1) as f64, 0.0, 0.0],
+            )
+        }
         Op::LayerNorm { .. } | Op::Softmax { .. } => {
             (name.into(), [1.0, count(y), rows(program, y), 0.0, 0.0])
         }

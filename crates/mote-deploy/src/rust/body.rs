@@ -105,6 +105,9 @@ fn call(what: &What) -> String {
                 }
             }
         }
+        What::CumulativeSum { length, inner, .. } => {
+            format!("normalize::cumulative_sum(x0, {length}, {inner}, y);")
+        }
         What::Softmax { width } => format!("normalize::softmax(x0, {width}, y);"),
         What::LayerNorm { gain, bias, epsilon, .. } => format!(
             "normalize::layer_norm(x0, &tables::T{}, &tables::T{}, {}, y);",

@@ -227,6 +227,10 @@ fn shapes() -> Draft {
 fn folds() -> Draft {
     let mut d = Draft::new("folds");
     let x = d.input("x", Value::f32([3, 4, 5]));
+    for axis in 0..3 {
+        let y = d.push(|y| Op::CumulativeSum { x, y, axis });
+        d.output(&format!("up to {axis}"), y);
+    }
     for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
         for axis in 0..3 {
             let y = d.push(|y| Op::Reduce { x, y, f, axis });

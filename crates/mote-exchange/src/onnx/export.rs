@@ -116,6 +116,7 @@ impl Exporter<'_> {
             | Op::Clamp { .. }
             | Op::Binary { .. } => self.elementwise(op),
             Op::Reduce { .. }
+            | Op::CumulativeSum { .. }
             | Op::Slice { .. }
             | Op::Concat { .. }
             | Op::Reshape { .. }

@@ -66,6 +66,11 @@ impl Graph {
         self.floats("scalar", &[], &[x])
     }
 
+    /// One whole number, without axes.
+    pub(super) fn index(&mut self, i: i64) -> String {
+        self.constant("index", data_type::INT64, &[], i.to_le_bytes().into())
+    }
+
     fn constant(&mut self, base: &str, data_type: i32, shape: &[usize], bytes: Vec<u8>) -> String {
         let dims: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
         let known = self.constants.iter().find(|c| {

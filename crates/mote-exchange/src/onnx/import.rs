@@ -254,6 +254,7 @@ impl<'m> Importer<'m> {
             "Neg" => self.affine_of(node, -1.0, 0.0),
             "LeakyRelu" => self.leaky(node),
             "BatchNormalization" => self.batch_norm(node),
+            "CumSum" => self.cumulative_sum(node),
             "ReduceSum" | "ReduceMean" | "ReduceMax" | "GlobalAveragePool" => self.reduce(node),
             "Slice" => self.slice(node),
             "Split" => self.split(node),
@@ -281,7 +282,7 @@ impl<'m> Importer<'m> {
     }
 }
 
-const SUPPORTED: &str = "Abs, Add, BatchNormalization, Clip, Concat, Constant, Conv, ConvTranspose, \
+const SUPPORTED: &str = "Abs, Add, BatchNormalization, Clip, Concat, Constant, Conv, ConvTranspose, CumSum, \
     DequantizeLinear, Div, Dropout, Exp, Flatten, Gelu, Gemm, GlobalAveragePool, Identity, \
     LayerNormalization, LeakyRelu, Log, MatMul, Max, Min, Mul, Neg, Pad, Pow, QuantizeLinear, \
     Reciprocal, ReduceMax, ReduceMean, ReduceSum, Relu, Reshape, Sigmoid, Slice, Softmax, Softplus, \

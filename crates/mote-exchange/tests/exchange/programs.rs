@@ -208,7 +208,8 @@ pub(crate) const FLOATS: &[Line] = &[
         ys
     }),
     ("reduce", &[3, 4, 2], |d, _, x| {
-        let mut ys = Vec::new();
+        let mut ys: Vec<_> =
+            (0..3).map(|axis| d.push(|y| Op::CumulativeSum { x, y, axis })).collect();
         for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
             ys.extend((0..3).map(|axis| d.push(|y| Op::Reduce { x, y, f, axis })));
         }

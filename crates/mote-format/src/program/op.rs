@@ -213,6 +213,15 @@ pub enum Op {
         /// Which axis.
         axis: usize,
     },
+    /// `y[.., i, ..] = Σ_{j ≤ i} x[.., j, ..]` along `axis`, added up from the first on.
+    CumulativeSum {
+        /// Any shape.
+        x: ValueId,
+        /// As `x`.
+        y: ValueId,
+        /// Which axis.
+        axis: usize,
+    },
     /// `y` is `x` from `start` to `end` along `axis`.
     Slice {
         /// Any shape.

@@ -43,6 +43,7 @@ impl Op {
             | Self::Clamp { y, .. }
             | Self::Binary { y, .. }
             | Self::Reduce { y, .. }
+            | Self::CumulativeSum { y, .. }
             | Self::Slice { y, .. }
             | Self::Concat { y, .. }
             | Self::Reshape { y, .. }
@@ -77,6 +78,7 @@ impl Op {
             | Self::Clamp { y, .. }
             | Self::Binary { y, .. }
             | Self::Reduce { y, .. }
+            | Self::CumulativeSum { y, .. }
             | Self::Slice { y, .. }
             | Self::Concat { y, .. }
             | Self::Reshape { y, .. }
@@ -113,6 +115,7 @@ impl Op {
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
             | Self::Reduce { x, .. }
+            | Self::CumulativeSum { x, .. }
             | Self::Slice { x, .. }
             | Self::Reshape { x, .. }
             | Self::Permute { x, .. }
@@ -159,6 +162,7 @@ impl Op {
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
             | Self::Reduce { x, .. }
+            | Self::CumulativeSum { x, .. }
             | Self::Slice { x, .. }
             | Self::Reshape { x, .. }
             | Self::Permute { x, .. }
@@ -204,6 +208,7 @@ impl Op {
             Self::Clamp { .. } => "clamp",
             Self::Binary { .. } => "binary",
             Self::Reduce { .. } => "reduce",
+            Self::CumulativeSum { .. } => "cumulative_sum",
             Self::Slice { .. } => "slice",
             Self::Concat { .. } => "concat",
             Self::Reshape { .. } => "reshape",

@@ -3,8 +3,8 @@
 use mote_format::{Array, Error, Op, Program, Stored, ValueId, Verified, limits, program::Unary};
 
 use crate::sample::{
-    self, affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one,
-    permute, port, reduce, relu, reshape, slice, softmax, value,
+    self, affine, binary, clamp, concat, conv_transpose1d, conv1d, cumulative_sum, layer_norm,
+    linear, one, permute, port, reduce, relu, reshape, slice, softmax, value,
 };
 
 /// The sample program, edited, is refused with this sentence.
@@ -290,6 +290,7 @@ fn elementwise_operations_refuse_numbers_that_are_none() {
 
 #[test]
 fn reductions_refuse_axes_that_are_empty_or_missing() {
+    check_op(cumulative_sum(2), &[&[4, 3], &[4, 3]], "axis 2 of [4, 3] does not exist");
     check_op(reduce(2), &[&[4, 3], &[4, 3]], "axis 2 of [4, 3] does not exist");
     check_op(reduce(0), &[&[], &[]], "axis 0 of [] does not exist");
     check_op(reduce(0), &[&[0, 3], &[1, 3]], "axis 0 of [0, 3] is empty");

@@ -3,8 +3,8 @@
 use mote_format::{Op, Program, Stored, Verified, limits};
 
 use crate::sample::{
-    affine, binary, clamp, concat, conv_transpose1d, conv1d, layer_norm, linear, one, permute,
-    reduce, relu, reshape, slice, softmax,
+    affine, binary, clamp, concat, conv_transpose1d, conv1d, cumulative_sum, layer_norm, linear,
+    one, permute, reduce, relu, reshape, slice, softmax,
 };
 
 /// `op` over values of these shapes verifies, and with any other shape of the result it does not.
@@ -89,6 +89,8 @@ fn binary_operations_broadcast() {
 
 #[test]
 fn reductions_leave_one_element_of_an_axis() {
+    check(cumulative_sum(1), &[&[4, 3], &[4, 3]]);
+    check(cumulative_sum(0), &[&[0, 3], &[0, 3]]);
     check(reduce(0), &[&[4, 3], &[1, 3]]);
     check(reduce(1), &[&[4, 3], &[4, 1]]);
     check(reduce(3), &[&[2, 3, 4, 5], &[2, 3, 4, 1]]);

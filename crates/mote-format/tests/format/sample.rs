@@ -226,6 +226,10 @@ pub(crate) fn reduce(axis: usize) -> Op {
     Op::Reduce { x: ValueId(0), y: ValueId(1), f: Reduction::Mean, axis }
 }
 
+pub(crate) fn cumulative_sum(axis: usize) -> Op {
+    Op::CumulativeSum { x: ValueId(0), y: ValueId(1), axis }
+}
+
 pub(crate) fn slice(axis: usize, start: usize, end: usize) -> Op {
     Op::Slice { x: ValueId(0), y: ValueId(1), axis, start, end }
 }

@@ -123,6 +123,7 @@ impl Lowering<'_> {
                 }
                 self.set(&op.out, value, x.batch)
             }
+            Base::Cat(op) if let [only] = &op.tensors[..] => self.alias(only, &op.out),
             Base::Cat(op) => {
                 let xs = op.tensors.iter().map(|t| self.get(t)).collect::<Result<Vec<_>>>()?;
                 let batch = joint(xs.iter().map(|x| x.batch))?;
@@ -163,6 +164,7 @@ impl Lowering<'_> {
             Numeric::SumDims(op) => self.reduce(Reduction::Sum, &op.input, &op.axes, &op.out),
             Numeric::MeanDim(op) => self.reduce(Reduction::Mean, &op.input, &[op.axis], &op.out),
             Numeric::MaxDim(op) => self.reduce(Reduction::Max, &op.input, &[op.axis], &op.out),
+            Numeric::CumSum(op) => self.cumulative_sum(&op.input, op.axis, &op.out),
             Numeric::Full(op) => self.full(&op.out, scalar(op.value)),
             _ => Err("programs have no such operation".into()),
         }
@@ -230,6 +232,13 @@ impl Lowering<'_> {
             let axis = own_axis(x.batch, axis)?;
             value = self.draft.push(|y| Op::Reduce { x: value, y, f, axis })?;
         }
+        self.set(out, value, x.batch)
+    }
+
+    fn cumulative_sum(&mut self, x: &TensorIr, axis: usize, out: &TensorIr) -> Result<()> {
+        let x = self.get(x)?;
+        let axis = own_axis(x.batch, axis)?;
+        let value = self.draft.push(|y| Op::CumulativeSum { x: x.value, y, axis })?;
         self.set(out, value, x.batch)
     }
 

@@ -84,7 +84,7 @@ impl MixtureHead {
         let each = self.log_likelihoods(&said, &x, &mask);
         let [rows, _, columns] = each.dims();
         // `ln p` of a component and of its columns up to each.
-        let joint = running_sum(each) + said.weights.swap_dims(1, 2);
+        let joint = each.cumsum(2) + said.weights.swap_dims(1, 2);
         let up_to = log_sum_exp(joint, 1);
         let part = |from, to| up_to.clone().slice([0..rows, 0..1, from..to]);
         let mut nll = -part(0, 1);
@@ -201,19 +201,6 @@ impl MixtureHead {
         }
         Tensor::cat(pieces, 2)
     }
-}
-
-/// `y[.., c] = Σ x[.., ..=c]`, by adding what is 1, 2, 4, … places before.
-fn running_sum(x: Tensor<3>) -> Tensor<3> {
-    let [rows, k, n] = x.dims();
-    let mut sum = x;
-    let mut step = 1;
-    while step < n {
-        let part = |from, to| sum.clone().slice([0..rows, 0..k, from..to]);
-        sum = Tensor::cat(vec![part(0, step), part(step, n) + part(0, n - step)], 2);
-        step *= 2;
-    }
-    sum
 }
 
 /// `(.., .., features)` to those at `places`, in order.

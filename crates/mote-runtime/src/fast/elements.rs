@@ -102,8 +102,24 @@ fn in_blocks(
     y: &mut [f32],
     f: impl Fn(f32, f32) -> f32,
 ) {
+    match (row, block) {
+        (1, 4) => return spread::<4>(a, b, y, f),
+        (1, 8) => return spread::<8>(a, b, y, f),
+        (1, 16) => return spread::<16>(a, b, y, f),
+        _ => {}
+    }
     let pairs = a.chunks_exact(block).zip(b.chunks_exact(row));
     pairs.zip(y.chunks_exact_mut(block)).for_each(|((a, b), y)| again(a, b, y, &f));
+}
+
+/// The same where each number of `b` meets `N` of `a`.
+#[inline(always)]
+fn spread<const N: usize>(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    for ((y, a), b) in y.as_chunks_mut::<N>().0.iter_mut().zip(a.as_chunks::<N>().0).zip(b) {
+        for i in 0..N {
+            y[i] = f(a[i], *b);
+        }
+    }
 }
 
 /// A function of two values, where each row of the second meets a block of as many rows of the first.

@@ -43,8 +43,19 @@ on_registers!(
 /// Compiled once for each set of instructions.
 #[inline(always)]
 fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
-    if inner != 1 || length == 0 {
-        return kernels::reduce(f, x, length, inner, y);
+    match (length, inner) {
+        (0, _) | (_, 0) => return,
+        (_, 1) => {}
+        (_, ..LANES) => return kernels::reduce(f, x, length, inner, y),
+        _ => {
+            return match f {
+                Reduction::Sum => columns(x, length, inner, y, |a, b| a + b, |sum| sum),
+                Reduction::Mean => {
+                    columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
+                }
+                Reduction::Max => columns(x, length, inner, y, upper, |top| top),
+            };
+        }
     }
     let (together, rest) = y.as_chunks_mut::<ROWS>();
     let (x, x_rest) = x.split_at(together.len() * ROWS * length);
@@ -52,10 +63,98 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
         match f {
             Reduction::Sum => *y = fold(x, length, |a, b| a + b),
             Reduction::Mean => *y = fold(x, length, |a, b| a + b).map(|sum| sum / length as f32),
-            Reduction::Max => *y = fold(x, length, |a, b| if a < b || b.is_nan() { b } else { a }),
+            Reduction::Max => *y = fold(x, length, upper),
         }
     }
     kernels::reduce(f, x_rest, length, inner, rest);
+}
+
+/// The larger of both; a NaN stays.
+#[inline(always)]
+fn upper(a: f32, b: f32) -> f32 {
+    if a < b || b.is_nan() { b } else { a }
+}
+
+/// The columns of each block of `length` rows of `inner`, [`LANES`] of them at a time, the last ones with some of those
+/// before them. There are at least so many.
+#[inline(always)]
+fn columns(
+    x: &[f32],
+    length: usize,
+    inner: usize,
+    y: &mut [f32],
+    f: impl Fn(f32, f32) -> f32,
+    last: impl Fn(f32) -> f32,
+) {
+    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
+        for start in (0..inner).step_by(LANES).map(|start| start.min(inner - LANES)) {
+            let rows = x[start..].chunks(inner).filter_map(|row| row.first_chunk::<LANES>());
+            let mut rows = rows.copied();
+            let Some(mut folded) = rows.next() else { continue };
+            for row in rows {
+                for i in 0..LANES {
+                    folded[i] = f(folded[i], row[i]);
+                }
+            }
+            y[start..start + LANES].copy_from_slice(&folded.map(&last));
+        }
+    }
+}
+
+/// As [`kernels::cumulative_sum`], bit for bit.
+pub(crate) fn cumulative_sum(level: Level, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    match level {
+        Level::Plain => kernels::cumulative_sum(x, length, inner, y),
+        _ => cumulative_sum_on_level(level, x, length, inner, y),
+    }
+}
+
+on_registers!(
+    /// As [`summed_up`].
+    cumulative_sum_on_level(x: &[f32], length: usize, inner: usize, y: &mut [f32]) = summed_up
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn summed_up(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    match (length, inner) {
+        (0, _) | (_, 0) => {}
+        (_, 1) => {
+            let whole = y.len() / (ROWS * length) * (ROWS * length);
+            let ((x, x_rest), (y, y_rest)) = (x.split_at(whole), y.split_at_mut(whole));
+            let blocks = x.chunks_exact(ROWS * length).zip(y.chunks_exact_mut(ROWS * length));
+            blocks.for_each(|(x, y)| summed_up_rows(x, length, y));
+            kernels::cumulative_sum(x_rest, length, 1, y_rest);
+        }
+        _ => {
+            for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
+                y[..inner].copy_from_slice(&x[..inner]);
+                for (i, x) in x.chunks_exact(inner).enumerate().skip(1) {
+                    let (before, y) = y.split_at_mut(i * inner);
+                    let before = &before[(i - 1) * inner..];
+                    y.iter_mut().zip(before).zip(x).for_each(|((y, before), x)| *y = before + x);
+                }
+            }
+        }
+    }
+}
+
+/// [`ROWS`] rows side by side.
+#[inline(always)]
+fn summed_up_rows(x: &[f32], length: usize, y: &mut [f32]) {
+    let x: [&[f32]; ROWS] = array::from_fn(|r| &x[r * length..][..length]);
+    let mut rows = y.chunks_exact_mut(length);
+    let y: [&mut [f32]; ROWS] = array::from_fn(|_| rows.next().unwrap_or_default());
+    let mut sums = x.map(|x| x[0]);
+    for r in 0..ROWS {
+        y[r][0] = sums[r];
+    }
+    for i in 1..length {
+        for r in 0..ROWS {
+            sums[r] += x[r][i];
+            y[r][i] = sums[r];
+        }
+    }
 }
 
 /// Each of [`ROWS`] rows of `length`, in order.

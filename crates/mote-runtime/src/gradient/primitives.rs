@@ -40,6 +40,7 @@ pub(super) fn write(draft: &mut Draft, op: &Op) -> Option<()> {
         | Op::Clamp { .. }
         | Op::Binary { .. }
         | Op::Reduce { .. }
+        | Op::CumulativeSum { .. }
         | Op::Slice { .. }
         | Op::Concat { .. }
         | Op::Reshape { .. }

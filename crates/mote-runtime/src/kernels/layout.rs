@@ -78,14 +78,17 @@ pub fn permute<T: Copy>(x: &[T], shape: &[usize], axes: &[usize], y: &mut [T]) {
         lengths[RANK - rank + i] = shape[axis];
         steps[RANK - rank + i] = strides[axis];
     }
-    let mut y = y.iter_mut();
+    let mut rows = y.chunks_exact_mut(lengths[3].max(1));
     for i in 0..lengths[0] {
         for j in 0..lengths[1] {
             for k in 0..lengths[2] {
-                let start = i * steps[0] + j * steps[1] + k * steps[2];
-                for l in 0..lengths[3] {
-                    if let Some(y) = y.next() {
-                        *y = x[start + l * steps[3]];
+                let Some(y) = rows.next() else { return };
+                let x = &x[i * steps[0] + j * steps[1] + k * steps[2]..];
+                match steps[3] {
+                    1 => copy(&x[..y.len()], y),
+                    step => {
+                        let x = x.iter().step_by(step.max(1));
+                        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
                     }
                 }
             }

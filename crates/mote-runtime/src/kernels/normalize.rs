@@ -26,6 +26,20 @@ pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32
     }
 }
 
+/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it.
+#[inline(always)]
+pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    if length * inner == 0 {
+        return;
+    }
+    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
+        y.copy_from_slice(x);
+        for i in inner..y.len() {
+            y[i] += y[i - inner];
+        }
+    }
+}
+
 /// `y = e^x / Σ e^x` over rows of `n`.
 pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {

@@ -15,6 +15,16 @@ pub fn fold(x: &[f32], length: usize, inner: usize, y: &mut [f32], f: impl Fn(f3
     }
 }
 
+/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it.
+pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
+        y.copy_from_slice(x);
+        for i in inner..y.len() {
+            y[i] += y[i - inner];
+        }
+    }
+}
+
 /// `y = e^x / Σ e^x` over rows of `n`.
 pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {

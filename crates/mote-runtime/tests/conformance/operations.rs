@@ -428,6 +428,11 @@ fn folds() -> Vec<Case> {
     let mut cases = vec![];
     for shape in [&[1usize][..], &[7], &[65], &[3, 5], &[2, 3, 4], &[33, 17], &[5, 4, 8]] {
         for axis in 0..shape.len() {
+            let mut d = Draft::new("cumulative sum");
+            let x = d.input("x", Value::f32(shape));
+            let y = d.push(|y| Op::CumulativeSum { x, y, axis });
+            d.output("y", y);
+            cases.push(case(format!("up to {shape:?} {axis}"), Tolerance::Exact, d));
             for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
                 let mut d = Draft::new("fold");
                 let x = d.input("x", Value::f32(shape));

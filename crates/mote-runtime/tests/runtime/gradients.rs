@@ -206,6 +206,9 @@ fn what_moves_numbers_has_the_gradient_of_its_formula() {
             check(&[&[3, 2, 4]], |d, x| d.push(|y| Op::Reduce { x: x[0], y, f, axis }));
         }
     }
+    for axis in 0..3 {
+        check(&[&[3, 2, 4]], |d, x| d.push(|y| Op::CumulativeSum { x: x[0], y, axis }));
+    }
     check(&[&[5, 3]], |d, x| d.push(|y| Op::Slice { x: x[0], y, axis: 0, start: 1, end: 4 }));
     check(&[&[5, 3]], |d, x| d.push(|y| Op::Pad { x: x[0], y, axis: 1, padding: [1, 2] }));
     check(&[&[5, 3], &[5, 2]], |d, x| {

@@ -1,4 +1,4 @@
-//! Reductions, softmax and layer norm on shapes of every kind, against the formula.
+//! Reductions, cumulative sums, softmax and layer norm on shapes of every kind, against the formula.
 
 use mote_format::{Op, program::Reduction};
 use proptest::prelude::*;
@@ -22,6 +22,20 @@ proptest! {
         let mut draft = Draft::new("reduce");
         let x = draft.input("x", &shape);
         let y = draft.push(|y| Op::Reduce { x, y, f, axis });
+        draft.output("y", y);
+        check(&draft.verify(), &[Random(seed).fill(&shape, 3.0)]);
+    }
+
+    #[test]
+    fn cumulative_sums_are_their_formula(
+        shape in shape().prop_filter("an axis", |s| !s.is_empty()),
+        pick: prop::sample::Index,
+        seed: u64,
+    ) {
+        let axis = pick.index(shape.len());
+        let mut draft = Draft::new("cumulative_sum");
+        let x = draft.input("x", &shape);
+        let y = draft.push(|y| Op::CumulativeSum { x, y, axis });
         draft.output("y", y);
         check(&draft.verify(), &[Random(seed).fill(&shape, 3.0)]);
     }

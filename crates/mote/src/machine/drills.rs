@@ -174,6 +174,9 @@ fn rows() -> Vec<Drill> {
                 all.extend(repeated(&shape, |x, y| Op::Reduce { x, y, f, axis }));
             }
         }
+        for axis in [0, 1] {
+            all.extend(repeated(&shape, |x, y| Op::CumulativeSum { x, y, axis }));
+        }
         all.extend(repeated(&shape, |x, y| Op::Softmax { x, y }));
         let mut net = Net::new(&shape);
         let gain = net.tensor(&shape[1..]);

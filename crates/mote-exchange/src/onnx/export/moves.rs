@@ -26,6 +26,12 @@ impl Exporter<'_> {
                 };
                 self.set(*y, order, found);
             }
+            Op::CumulativeSum { x, y, axis } => {
+                let (order, name) = self.as_it_lies(*x);
+                let axis = self.graph.index(axis_in(order, *axis));
+                let found = self.graph.node("CumSum", &[&name, &axis], Vec::new());
+                self.set(*y, order, found);
+            }
             Op::Slice { x, y, axis, start, end } => {
                 let (order, name) = self.as_it_lies(*x);
                 let lists = [*start as i64, *end as i64, axis_in(order, *axis)];
