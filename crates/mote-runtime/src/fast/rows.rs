@@ -6,8 +6,6 @@
     reason = "lanes are picked by counters of fixed length, so that they become vectors"
 )]
 
-use core::array;
-
 use mote_format::program::{Reduction, Unary};
 
 use super::{Level, registers::on_registers, unary_in_place};
@@ -62,7 +60,12 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
     for (x, y) in x.chunks_exact(ROWS * length).zip(together) {
         match f {
             Reduction::Sum => *y = fold(x, length, |a, b| a + b),
-            Reduction::Mean => *y = fold(x, length, |a, b| a + b).map(|sum| sum / length as f32),
+            Reduction::Mean => {
+                *y = fold(x, length, |a, b| a + b);
+                for sum in y {
+                    *sum /= length as f32;
+                }
+            }
             Reduction::Max => *y = fold(x, length, upper),
         }
     }
@@ -88,15 +91,19 @@ fn columns(
 ) {
     for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
         for start in (0..inner).step_by(LANES).map(|start| start.min(inner - LANES)) {
-            let rows = x[start..].chunks(inner).filter_map(|row| row.first_chunk::<LANES>());
-            let mut rows = rows.copied();
-            let Some(mut folded) = rows.next() else { continue };
+            let mut rows = x[start..].chunks(inner);
+            let Some(Some(first)) = rows.next().map(|row| row.first_chunk::<LANES>()) else {
+                continue;
+            };
+            let mut folded = *first;
             for row in rows {
                 for i in 0..LANES {
                     folded[i] = f(folded[i], row[i]);
                 }
             }
-            y[start..start + LANES].copy_from_slice(&folded.map(&last));
+            for i in 0..LANES {
+                y[start + i] = last(folded[i]);
+            }
         }
     }
 }
@@ -123,7 +130,9 @@ fn summed_up(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
             let whole = y.len() / (ROWS * length) * (ROWS * length);
             let ((x, x_rest), (y, y_rest)) = (x.split_at(whole), y.split_at_mut(whole));
             let blocks = x.chunks_exact(ROWS * length).zip(y.chunks_exact_mut(ROWS * length));
-            blocks.for_each(|(x, y)| summed_up_rows(x, length, y));
+            for (x, y) in blocks {
+                summed_up_rows(x, length, y);
+            }
             kernels::cumulative_sum(x_rest, length, 1, y_rest);
         }
         _ => {
@@ -142,11 +151,13 @@ fn summed_up(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
 /// [`ROWS`] rows side by side.
 #[inline(always)]
 fn summed_up_rows(x: &[f32], length: usize, y: &mut [f32]) {
-    let x: [&[f32]; ROWS] = array::from_fn(|r| &x[r * length..][..length]);
+    let x = rows_of(x, length);
     let mut rows = y.chunks_exact_mut(length);
-    let y: [&mut [f32]; ROWS] = array::from_fn(|_| rows.next().unwrap_or_default());
-    let mut sums = x.map(|x| x[0]);
+    let mut y: [&mut [f32]; ROWS] = Default::default();
+    let mut sums = [0.0; ROWS];
     for r in 0..ROWS {
+        y[r] = rows.next().unwrap_or_default();
+        sums[r] = x[r][0];
         y[r][0] = sums[r];
     }
     for i in 1..length {
@@ -157,11 +168,25 @@ fn summed_up_rows(x: &[f32], length: usize, y: &mut [f32]) {
     }
 }
 
+/// [`ROWS`] rows of `length`. By a loop, because what arrays and iterators are handed is at times compiled by
+/// itself, and then without the registers.
+#[inline(always)]
+fn rows_of(x: &[f32], length: usize) -> [&[f32]; ROWS] {
+    let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+    for r in 0..ROWS {
+        rows[r] = &x[r * length..][..length];
+    }
+    rows
+}
+
 /// Each of [`ROWS`] rows of `length`, in order.
 #[inline(always)]
 fn fold(x: &[f32], length: usize, f: impl Fn(f32, f32) -> f32) -> [f32; ROWS] {
-    let rows: [&[f32]; ROWS] = array::from_fn(|r| &x[r * length..][..length]);
-    let mut folded = rows.map(|row| row[0]);
+    let rows = rows_of(x, length);
+    let mut folded = [0.0; ROWS];
+    for r in 0..ROWS {
+        folded[r] = rows[r][0];
+    }
     for i in 1..length {
         for r in 0..ROWS {
             folded[r] = f(folded[r], rows[r][i]);
