@@ -44,9 +44,22 @@ impl Rates {
     ///
     /// The kind of an operation that there are no rates for.
     pub fn predict(&self, program: &Program, idle: &[bool]) -> Result<f64, String> {
+        self.sum(&work(program, idle))
+    }
+
+    /// Nanoseconds of each operation of `program` for one sample; what it takes to run at all is not among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::predict`].
+    pub fn operations(&self, program: &Program, idle: &[bool]) -> Result<Vec<f64>, String> {
+        work::of_operations(program, idle).iter().map(|work| self.sum(work)).collect()
+    }
+
+    fn sum(&self, work: &Work) -> Result<f64, String> {
         let mut ns = 0.0;
-        for (kind, units) in work(program, idle) {
-            let rates = self.kinds.get(&kind).ok_or(kind)?;
+        for (kind, units) in work {
+            let rates = self.kinds.get(kind).ok_or_else(|| kind.clone())?;
             ns += units.iter().zip(rates).map(|(units, rate)| units * rate).sum::<f64>();
         }
         Ok(ns)

@@ -6,7 +6,7 @@ mod drills;
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use mote_deploy::cost::{Rates, Timed, Work, work};
-use mote_format::{Model, container::Tensor};
+use mote_format::{Model, Program, container::Tensor};
 use mote_runtime::{Instance, Level, Loaded};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Machine {
 /// Times that all drills are run. What else a machine does comes and goes in seconds, and slows all kinds of
 /// operations down about alike; so what counts of a drill is the median of its times as quotients to a
 /// yardstick that is run right before it, and the fastest time of that.
-const PASSES: usize = 9;
+const PASSES: usize = 15;
 /// Rounds of a drill in a pass, of which the fastest counts.
 const ROUNDS: usize = 3;
 /// Nanoseconds of a round, at least: long enough for the clock.
@@ -110,9 +110,27 @@ impl Machine {
     ///
     /// [`Error::Load`] if there is no such program, [`Error::Usage`] if there are no rates for one of its operations.
     pub fn predict(&self, model: &Model<'_>, name: &str) -> Result<f64, Error> {
+        self.say(model, name, Rates::predict)
+    }
+
+    /// The same for each operation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::predict`].
+    pub fn predict_operations(&self, model: &Model<'_>, name: &str) -> Result<Vec<f64>, Error> {
+        self.say(model, name, Rates::operations)
+    }
+
+    fn say<T>(
+        &self,
+        model: &Model<'_>,
+        name: &str,
+        of: impl Fn(&Rates, &Program, &[bool]) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let instance = Loaded::at(self.level(), model, name)?.instance();
         let program = instance.program();
-        self.rates.predict(program, instance.idle()).map_err(|kind| {
+        of(&self.rates, program, instance.idle()).map_err(|kind| {
             Error::Usage(format!(
                 "wanted rates of {} for `{kind}`, which program `{}` holds; found none",
                 self.name, program.name

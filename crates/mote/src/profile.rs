@@ -98,6 +98,9 @@ pub struct Operation {
     pub touched_bytes: usize,
     /// Nanoseconds, less those of the clock; none where an operation before it does it on its way.
     pub ns: f64,
+    /// Nanoseconds that a machine was predicted to take, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted_ns: Option<f64>,
     /// The least time that the machine would take.
     pub limit_ns: f64,
     /// Instructions, where they were counted: some that find the operation are among them.
@@ -326,6 +329,7 @@ fn operation(
         weight_bytes,
         touched_bytes,
         ns,
+        predicted_ns: None,
         limit_ns: (multiply_adds as f64 / rate).max(reading),
         instructions: None,
     }

@@ -8,28 +8,35 @@ use super::{Rates, TERMS, Timed};
 /// whole worse; after so many nothing moves any more.
 const ROUNDS: usize = 4000;
 
-/// Minimizes `Σ ((predicted - measured) / measured)²` over rates that are not negative, one after the other
-/// (coordinate descent; the problem is convex).
+/// Times that the whole is fitted, each time with errors as shares of the mean of what was measured and what was
+/// predicted before: as shares of what was measured alone, too much would weigh more than too little, and rates come out too
+/// low.
+const PASSES: usize = 4;
+
+/// Minimizes the squares of relative errors over rates that are not negative, one rate after the other (coordinate
+/// descent; the problem is convex).
 pub(super) fn fit(timed: &[Timed]) -> Rates {
-    // A column for each rate: in which programs it counts, and how much of the measured time one unit is.
+    // A column for each rate: in which programs it counts, and with how many units.
     let mut columns: BTreeMap<(&str, usize), Vec<(usize, f64)>> = BTreeMap::new();
     for (row, one) in timed.iter().enumerate() {
         for (kind, units) in &one.work {
             for (term, unit) in units.iter().enumerate().filter(|(_, unit)| **unit > 0.0) {
-                columns.entry((kind, term)).or_default().push((row, unit / one.ns));
+                columns.entry((kind, term)).or_default().push((row, *unit));
             }
         }
     }
     let mut rates = vec![0.0; columns.len()];
-    let mut missing = vec![1.0; timed.len()];
-    for _ in 0..ROUNDS {
-        for (rate, column) in rates.iter_mut().zip(columns.values()) {
-            let square: f64 = column.iter().map(|(_, x)| x * x).sum();
-            let toward: f64 = column.iter().map(|(row, x)| x * missing[*row]).sum();
-            let next = (*rate + toward / square).max(0.0);
-            column.iter().for_each(|(row, x)| missing[*row] -= (next - *rate) * x);
-            *rate = next;
+    let mut scales: Vec<f64> = timed.iter().map(|one| one.ns).collect();
+    for _ in 0..PASSES {
+        descend(timed, &columns, &scales, &mut rates);
+        scales.fill(0.0);
+        for (rate, column) in rates.iter().zip(columns.values()) {
+            column.iter().for_each(|(row, units)| scales[*row] += rate * units);
         }
+        scales
+            .iter_mut()
+            .zip(timed)
+            .for_each(|(scale, one)| *scale = f64::midpoint(*scale, one.ns));
     }
     let mut kinds: BTreeMap<String, [f64; TERMS]> = BTreeMap::new();
     for one in timed {
@@ -41,4 +48,27 @@ pub(super) fn fit(timed: &[Timed]) -> Rates {
         kinds.entry((*kind).into()).or_default()[*term] = rate;
     }
     Rates { kinds }
+}
+
+/// Brings `rates` to where `Σ ((predicted - measured) / scale)²` is least.
+fn descend(
+    timed: &[Timed],
+    columns: &BTreeMap<(&str, usize), Vec<(usize, f64)>>,
+    scales: &[f64],
+    rates: &mut [f64],
+) {
+    let mut missing: Vec<f64> = timed.iter().map(|one| one.ns).collect();
+    for (rate, column) in rates.iter().zip(columns.values()) {
+        column.iter().for_each(|(row, units)| missing[*row] -= rate * units);
+    }
+    for _ in 0..ROUNDS {
+        for (rate, column) in rates.iter_mut().zip(columns.values()) {
+            let weigh = |row: usize| 1.0 / (scales[row] * scales[row]);
+            let square: f64 = column.iter().map(|(row, x)| x * x * weigh(*row)).sum();
+            let toward: f64 = column.iter().map(|(row, x)| x * missing[*row] * weigh(*row)).sum();
+            let next = (*rate + toward / square).max(0.0);
+            column.iter().for_each(|(row, x)| missing[*row] -= (next - *rate) * x);
+            *rate = next;
+        }
+    }
 }

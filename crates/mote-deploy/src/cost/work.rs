@@ -14,32 +14,81 @@ pub const TERMS: usize = 5;
 pub type Work = BTreeMap<String, [f64; TERMS]>;
 
 /// Outputs that are computed at once: what is less costs as much.
-const REGISTER: usize = 8;
+const REGISTER: usize = 16;
+
+/// So few rows of attention take another way than more of them.
+const FEW: usize = 4;
+
+/// Bytes of weights that stay in the nearest memory from one run to the next; more are read from farther each time.
+const NEAR: usize = 32 << 10;
 
 /// The work of one run of `program` for one sample. Operations that are `idle` do none; those that nothing is said of
 /// are not.
 #[must_use]
 pub fn work(program: &Program, idle: &[bool]) -> Work {
     let mut work = Work::from([("run".into(), [1.0, 0.0, 0.0, 0.0, 0.0])]);
-    let works = |(i, _): &(usize, &Op)| !idle.get(*i).is_some_and(|idle| *idle);
-    for (_, op) in program.ops.iter().enumerate().filter(works) {
-        let Some((kind, units)) = of_op(program, op) else { continue };
+    for (kind, units) in of_operations(program, idle).into_iter().flatten() {
         let sum = work.entry(kind).or_default();
         sum.iter_mut().zip(units).for_each(|(sum, unit)| *sum += unit);
     }
     work
 }
 
+/// The work of each operation.
+pub(super) fn of_operations(program: &Program, idle: &[bool]) -> Vec<Work> {
+    let is_idle = |i: usize| idle.get(i).is_some_and(|idle| *idle);
+    let far = program.ops.iter().map(|op| weight_bytes(program, op)).sum::<usize>() > NEAR;
+    let mut after_elements = false;
+    let mut works = Vec::new();
+    for (i, op) in program.ops.iter().enumerate() {
+        let mut work = Work::new();
+        if !is_idle(i) && !matches!(op, Op::Reshape { .. }) {
+            work.extend(of_op(program, op));
+            // What follows an operation on elements is one call with it.
+            let on_elements = is_on_elements(op);
+            if on_elements && !after_elements {
+                work.insert("chain".into(), [1.0, 0.0, 0.0, 0.0, 0.0]);
+            }
+            after_elements = on_elements;
+            let bytes = weight_bytes(program, op);
+            if far && bytes > 0 {
+                work.insert("far weights".into(), [0.0, 0.0, 0.0, bytes as f64, 0.0]);
+            }
+        }
+        works.push(work);
+    }
+    works
+}
+
+/// Bytes of what a layer is multiplied with; none of what else is read.
+fn weight_bytes(program: &Program, op: &Op) -> usize {
+    let bytes = |w: ValueId| program.dtype(w).bytes(program.elements(w));
+    weights(op).map_or(0, bytes)
+}
+
+fn is_on_elements(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Unary { .. }
+            | Op::Affine { .. }
+            | Op::Clamp { .. }
+            | Op::Binary { .. }
+            | Op::Quantize { .. }
+            | Op::Dequantize { .. }
+            | Op::QuantizedAdd { .. }
+            | Op::Lookup { .. }
+    )
+}
+
 /// The kind of an operation and its units; none of what costs nothing.
 fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
-    if let Some(layer) = Layer::of(program, op) {
-        return Some(layer.work());
+    if let Some(w) = weights(op) {
+        return Some(Layer::of(program, op, w)?.work());
     }
     let count = |id: ValueId| program.elements(id) as f64;
     let y = op.result();
     let name = op.name();
     Some(match op {
-        Op::Reshape { .. } => return None,
         Op::Unary { f, .. } => (function(*f).into(), [1.0, count(y), 0.0, 0.0, 0.0]),
         Op::Binary { a, b, f, .. } => {
             let divides = if *f == Binary::Div { "divide" } else { name };
@@ -66,8 +115,10 @@ fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
         }
         Op::Attention { q, bias, .. } => {
             let (shape, window) = (program.shape(*q), program.shape(*bias)[1] as f64);
-            let pairs = (shape[0] * shape[1]) as f64 * window;
-            (name.into(), [1.0, pairs, program.multiply_adds_of(op) as f64, 0.0, 0.0])
+            // Few rows are attended to one by one, more of them along time.
+            let kind = if shape[0] <= FEW { "attention row" } else { name };
+            let rows = (shape[0] * shape[1]) as f64;
+            (kind.into(), [1.0, rows * window, program.multiply_adds_of(op) as f64, rows, 0.0])
         }
         Op::Slice { axis, .. } | Op::Pad { axis, .. } => {
             (name.into(), [1.0, count(y), runs(program, y, *axis), 0.0, 0.0])
@@ -108,6 +159,19 @@ fn function(f: Unary) -> &'static str {
     }
 }
 
+/// The weights of a layer.
+fn weights(op: &Op) -> Option<ValueId> {
+    match op {
+        Op::Linear { w, .. }
+        | Op::Conv1d { w, .. }
+        | Op::ConvTranspose1d { w, .. }
+        | Op::QuantizedLinear { weights: Weights { w, .. }, .. }
+        | Op::QuantizedConv1d { weights: Weights { w, .. }, .. }
+        | Op::QuantizedConvTranspose1d { weights: Weights { w, .. }, .. } => Some(*w),
+        _ => None,
+    }
+}
+
 /// A layer as products of windows with weights.
 struct Layer {
     kind: String,
@@ -122,16 +186,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn of(program: &Program, op: &Op) -> Option<Self> {
-        let (w, y) = match op {
-            Op::Linear { w, y, .. }
-            | Op::Conv1d { w, y, .. }
-            | Op::ConvTranspose1d { w, y, .. }
-            | Op::QuantizedLinear { weights: Weights { w, .. }, y, .. }
-            | Op::QuantizedConv1d { weights: Weights { w, .. }, y, .. }
-            | Op::QuantizedConvTranspose1d { weights: Weights { w, .. }, y, .. } => (*w, *y),
-            _ => return None,
-        };
+    fn of(program: &Program, op: &Op, w: ValueId) -> Option<Self> {
+        let y = op.result();
         let shape = program.shape(w);
         let outputs = *program.shape(y).last()?;
         let rows = rows(program, y) as usize;

@@ -102,6 +102,10 @@ impl Bench {
             let mut found = profile(&model, name, how, effort, &mut clock)?;
             if let Some(machine) = &machine {
                 found.predicted_ns = Some(machine.predict(&model, name)?);
+                let each = machine.predict_operations(&model, name)?;
+                for (found, ns) in found.operations.iter_mut().zip(each) {
+                    found.predicted_ns = Some(ns);
+                }
             }
             if self.instructions {
                 counting::add(path, (level, batch), &mut found)?;
@@ -192,8 +196,9 @@ fn table(p: &Profile) -> Result<(), Error> {
     }
     let together: f64 = p.operations.iter().map(|o| o.ns).sum();
     say(format_args!(
-        "\n     # operation                  result        multiply-adds     bytes       time  share  of limit{}",
-        if p.instructions.is_some() { "  instructions" } else { "" }
+        "\n     # operation                  result        multiply-adds     bytes       time  share  of limit{}{}",
+        if p.predicted_ns.is_some() { "   predicted" } else { "" },
+        if p.instructions.is_some() { "  instructions" } else { "" },
     ))?;
     for o in &p.operations {
         say(row(o, together))?;
@@ -206,9 +211,10 @@ fn row(o: &Operation, together: f64) -> String {
     // Below the resolution of the clock a share of the limit says nothing.
     let of_limit =
         if o.ns < 20.0 { "–".into() } else { format!("{:.0} %", 100.0 * o.limit_ns / o.ns) };
+    let predicted = o.predicted_ns.map_or(String::new(), |ns| format!(" {:>11}", time(ns)));
     let instructions = o.instructions.map_or(String::new(), |n| format!(" {n:>13}"));
     format!(
-        "  {:4} {:26} {shape:13} {:13} {:9} {:>10} {:4.1} % {of_limit:>8}{instructions}",
+        "  {:4} {:26} {shape:13} {:13} {:9} {:>10} {:4.1} % {of_limit:>8}{predicted}{instructions}",
         o.index,
         o.name,
         o.multiply_adds,

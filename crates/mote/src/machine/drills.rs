@@ -1,4 +1,5 @@
-//! Small programs, each mostly of one kind of operation, in sizes like those of models for things.
+//! Small programs, each mostly of one kind of operation, in sizes like those of models for things. What one operation
+//! gives the next one reads, as in models: of those that wait for nothing a processor runs several at a time.
 
 use std::collections::BTreeMap;
 
@@ -41,12 +42,26 @@ const LAYERS: [[usize; 3]; 20] = [
     [48, 64, 48],
 ];
 /// Shapes of what operations on elements and those that move numbers do.
-const SHAPES: [[usize; 2]; 7] = [[1, 8], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64], [256, 8]];
+const SHAPES: [[usize; 2]; 9] =
+    [[1, 8], [1, 32], [1, 128], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64], [256, 8]];
+
+/// Rows, heads, their width, and places that are attended to.
+const ATTENTION: [[usize; 4]; 9] = [
+    [8, 2, 8, 8],
+    [24, 2, 16, 12],
+    [32, 4, 2, 32],
+    [32, 4, 8, 16],
+    [32, 4, 8, 32],
+    [48, 2, 32, 48],
+    [64, 4, 1, 32],
+    [1, 4, 16, 1],
+    [2, 4, 8, 32],
+];
 
 /// All of them.
 pub(super) fn all() -> Vec<Drill> {
     let mut all = Vec::new();
-    let real = layers();
+    let real: Vec<Drill> = layers().into_iter().chain(blocks()).collect();
     for drill in &real {
         for bits in [Bits::Eight, Bits::Four] {
             all.extend(drill.quantized(bits));
@@ -91,19 +106,23 @@ fn layers() -> Vec<Drill> {
             Layer::Transposed { kernel, stride },
         ];
         for layer in &kinds[..if rows > 1 { 3 } else { 1 }] {
-            let mut beside = Net::new(&[rows, channels]);
-            for _ in 0..COPIES {
-                let y = beside.layer(*layer, ValueId(0), outputs);
-                beside.give(y);
-            }
-            all.extend(beside.finish());
-            let mut behind = Net::new(&[rows, channels]);
+            // In integers the last one gives real numbers, and the others bytes.
+            let mut net = Net::new(&[rows, channels]);
             let mut x = ValueId(0);
-            for _ in 0..3 {
-                x = behind.layer(*layer, x, outputs);
+            for to in [outputs, channels, outputs] {
+                x = net.layer(*layer, x, to);
             }
-            behind.give(x);
-            all.extend(behind.finish());
+            net.give(x);
+            all.extend(net.finish());
+            // Here all of them give real numbers.
+            let mut net = Net::new(&[rows, channels]);
+            let mut x = ValueId(0);
+            for to in [outputs, channels] {
+                let y = net.layer(*layer, x, to);
+                x = net.normal(y);
+            }
+            net.give(x);
+            all.extend(net.finish());
         }
     }
     // Sums of bytes and tables, which only whole networks have.
@@ -122,6 +141,39 @@ fn layers() -> Vec<Drill> {
     all
 }
 
+/// Several kinds in turn, as networks have them.
+fn blocks() -> Vec<Drill> {
+    let mut all = Vec::new();
+    // Gates, and sums around them.
+    for [rows, channels, _] in LAYERS {
+        let gated = |net: &mut Net, x| {
+            let normal = net.normal(x);
+            let both = net.layer(Layer::Linear, normal, 2 * channels);
+            let axis = 1;
+            let mut half = |x, start, f| {
+                let end = start + channels;
+                let half = net.push(|y| Op::Slice { x, y, axis, start, end });
+                net.push(|y| Op::Unary { x: half, y, f })
+            };
+            let (a, b) = (half(both, 0, Unary::Tanh), half(both, channels, Unary::Sigmoid));
+            let met = net.push(|y| Op::Binary { a, b, y, f: Binary::Mul });
+            let b = net.layer(Layer::Linear, met, channels);
+            net.push(|y| Op::Binary { a: x, b, y, f: Binary::Add })
+        };
+        all.extend(Net::new(&[rows, channels]).again(gated));
+    }
+    // Steps of streams, which meet what they remember.
+    for channels in [8, 16, 32, 48, 64, 96, 128] {
+        let step = |net: &mut Net, a| {
+            let both = net.push(|y| Op::Concat { xs: vec![ValueId(0), a], y, axis: 1 });
+            let b = net.layer(Layer::Linear, both, channels);
+            net.push(|y| Op::Binary { a, b, y, f: Binary::Add })
+        };
+        all.extend(Net::new(&[1, channels]).again(step));
+    }
+    all
+}
+
 /// Operations on elements.
 fn functions() -> Vec<Drill> {
     use Unary::{Abs, Exp, Gelu, Log, Recip, Relu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh};
@@ -136,11 +188,7 @@ fn functions() -> Vec<Drill> {
             for other in [[1, columns], [rows, 1]] {
                 let mut net = Net::new(&shape);
                 let b = net.tensor(&other);
-                for _ in 0..COPIES {
-                    let y = net.push(|y| Op::Binary { a: ValueId(0), b, y, f });
-                    net.give(y);
-                }
-                all.extend(net.finish());
+                all.extend(net.again(|net, a| net.push(|y| Op::Binary { a, b, y, f })));
             }
         }
         all.extend(repeated(&shape, |x, y| Op::Affine { x, y, scale: 0.5, offset: 0.1 }));
@@ -155,9 +203,25 @@ fn movements() -> Vec<Drill> {
     for [rows, columns] in SHAPES {
         let shape = [rows, columns];
         for axis in [0, 1] {
-            let end = (shape[axis] / 2).max(1);
-            all.extend(repeated(&shape, |x, y| Op::Slice { x, y, axis, start: 0, end }));
-            all.extend(repeated(&shape, |x, y| Op::Concat { xs: vec![x, x], y, axis }));
+            if shape[axis] > COPIES {
+                let shorter = |net: &mut Net, x| {
+                    let end = net.program.shape(x)[axis];
+                    net.push(|y| Op::Slice { x, y, axis, start: 1, end })
+                };
+                all.extend(Net::new(&shape).again(shorter));
+            }
+            let longer =
+                |net: &mut Net, x| net.push(|y| Op::Concat { xs: vec![x, ValueId(0)], y, axis });
+            all.extend(Net::new(&shape).again(longer));
+            let half = (shape[axis] / 2).max(1);
+            let turned = |net: &mut Net, x| {
+                let mut part = |start, end| net.push(|y| Op::Slice { x, y, axis, start, end });
+                let xs = vec![part(half, shape[axis]), part(0, half)];
+                net.push(|y| Op::Concat { xs, y, axis })
+            };
+            if half < shape[axis] {
+                all.extend(Net::new(&shape).again(turned));
+            }
             all.extend(repeated(&shape, |x, y| Op::Pad { x, y, axis, padding: [1, 0] }));
         }
         all.extend(repeated(&shape, |x, y| Op::Permute { x, y, axes: vec![1, 0] }));
@@ -169,47 +233,35 @@ fn movements() -> Vec<Drill> {
 fn rows() -> Vec<Drill> {
     let mut all = Vec::new();
     for shape in SHAPES {
-        for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
-            for axis in [0, 1] {
-                all.extend(repeated(&shape, |x, y| Op::Reduce { x, y, f, axis }));
-            }
-        }
         for axis in [0, 1] {
+            for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
+                all.extend(Net::new(&shape).again(|net, a| {
+                    let b = net.push(|y| Op::Reduce { x: a, y, f, axis });
+                    net.push(|y| Op::Binary { a, b, y, f: Binary::Sub })
+                }));
+            }
             all.extend(repeated(&shape, |x, y| Op::CumulativeSum { x, y, axis }));
         }
         all.extend(repeated(&shape, |x, y| Op::Softmax { x, y }));
-        let mut net = Net::new(&shape);
-        let gain = net.tensor(&shape[1..]);
-        for _ in 0..COPIES {
-            let (x, bias) = (ValueId(0), None);
-            let y = net.push(|y| Op::LayerNorm { x, gain, bias, y, epsilon: 1e-5 });
-            net.give(y);
-        }
-        all.extend(net.finish());
+        all.extend(Net::new(&shape).again(Net::normal));
     }
-    for [time, heads, width, window] in
-        [[8, 2, 8, 8], [24, 2, 16, 12], [32, 4, 8, 16], [48, 2, 32, 48], [1, 4, 16, 1]]
-    {
+    for [time, heads, width, window] in ATTENTION {
         let mut net = Net::new(&[time, heads, width]);
         let bias = net.tensor(&[heads, window]);
-        for _ in 0..COPIES {
-            let [q, k, v] = [ValueId(0); 3];
-            let y = net.push(|y| Op::Attention { q, k, v, bias, y, before: window - 1 });
-            net.give(y);
-        }
-        all.extend(net.finish());
+        // Steps attend to rows that are there already.
+        let there = (time < 3).then(|| net.tensor(&[time + window - 1, heads, width]));
+        let before = if there.is_some() { 0 } else { window - 1 };
+        all.extend(net.again(|net, q| {
+            let [k, v] = [there.unwrap_or(q); 2];
+            net.push(|y| Op::Attention { q, k, v, bias, y, before })
+        }));
     }
     all
 }
 
-/// One operation several times on the same input.
+/// One operation several times.
 fn repeated(shape: &[usize], op: impl Fn(ValueId, ValueId) -> Op) -> Option<Drill> {
-    let mut net = Net::new(shape);
-    for _ in 0..COPIES {
-        let y = net.push(|y| op(ValueId(0), y));
-        net.give(y);
-    }
-    net.finish()
+    Net::new(shape).again(|net, x| net.push(|y| op(x, y)))
 }
 
 impl Drill {
@@ -296,6 +348,22 @@ impl Net {
                 Op::ConvTranspose1d { x, w, bias, y, stride, trim: [0, 0], activation }
             }
         })
+    }
+
+    fn normal(&mut self, x: ValueId) -> ValueId {
+        let width = *self.program.shape(x).last().expect("it has channels");
+        let gain = self.tensor(&[width]);
+        self.push(|y| Op::LayerNorm { x, gain, bias: None, y, epsilon: 1e-5 })
+    }
+
+    /// The same several times, each with what the one before gave.
+    fn again(mut self, more: impl Fn(&mut Self, ValueId) -> ValueId) -> Option<Drill> {
+        let mut x = ValueId(0);
+        for _ in 0..COPIES {
+            x = more(&mut self, x);
+        }
+        self.give(x);
+        self.finish()
     }
 
     fn give(&mut self, value: ValueId) {
