@@ -41,8 +41,8 @@ pub struct GanConfig {
     /// training begins. With much less the critic wins, and the generator moves between the modes of the
     /// data.
     pub penalty: f32,
-    /// The same when training ends; in between it falls by a constant factor in each step. A critic that
-    /// may not be steep cannot see what is small.
+    /// The same when training ends; in between it falls by a constant factor in each step, or, where one of both is
+    /// zero, by as much in each. A critic that may not be steep cannot see what is small.
     pub last_penalty: f32,
     /// Weight of the energy score in the generator's part; 0 leaves it to the critic alone.
     pub supervision: f32,
@@ -64,7 +64,11 @@ impl Default for GanConfig {
 
 impl GanConfig {
     fn penalty_at(&self, progress: f32) -> f32 {
-        self.penalty * (self.last_penalty / self.penalty).powf(progress)
+        let (first, last) = (self.penalty, self.last_penalty);
+        match first > 0.0 && last > 0.0 {
+            true => first * (last / first).powf(progress),
+            false => first + (last - first) * progress,
+        }
     }
 }
 
@@ -237,5 +241,23 @@ impl Complete for Gan {
 
     fn complete(&self, x: Tensor<3>, shown: Tensor<3>, noise: Tensor<2>) -> Tensor<3> {
         self.generated(x, shown, noise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_penalty_goes_from_the_first_to_the_last() {
+        for [penalty, last_penalty] in [[0.5, 0.005], [0.0, 0.005], [0.5, 0.0], [0.0, 0.0]] {
+            let config = GanConfig { penalty, last_penalty, ..Default::default() };
+            let all: Vec<f32> = (0..=10).map(|i| config.penalty_at(i as f32 / 10.0)).collect();
+            assert_eq!(all[0], penalty);
+            assert!((all[10] - last_penalty).abs() <= 1e-6 * penalty, "{all:?}");
+            let ordered =
+                all.is_sorted_by(|a, b| if penalty > last_penalty { a > b } else { a <= b });
+            assert!(ordered, "{all:?}");
+        }
     }
 }

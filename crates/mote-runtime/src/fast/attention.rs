@@ -91,16 +91,8 @@ fn scored(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) {
     let (head, places, window) = (part.head, part.places(a), a.window());
     let (keys, values) = near.along.split_at_mut(a.width * places);
     let values = &mut values[..a.outputs * places];
-    keys.fill(0.0);
-    values.fill(0.0);
-    for place in 0..places {
-        let put = |along: &mut [f32], row: Option<&[f32]>| {
-            let along = along.chunks_exact_mut(places);
-            along.zip(row.into_iter().flatten()).for_each(|(along, v)| along[place] = *v);
-        };
-        put(keys, a.key(part.first, head, place));
-        put(values, a.value(part.first, head, place));
-    }
+    lay_along(a, part, a.keys, a.width, keys);
+    lay_along(a, part, a.values, a.outputs, values);
     let bias = &a.bias[head * window..][..window];
     for (row, scores) in near.weights.chunks_exact_mut(window).take(part.rows).enumerate() {
         let query = &queries[((part.first + row) * a.heads + head) * a.width..][..a.width];
@@ -128,6 +120,26 @@ fn scored(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) {
         scores[..outside].copy_from_slice(&bias[..outside]);
         let top = fold_lanes(scores, f32::NEG_INFINITY, larger);
         scores.iter_mut().for_each(|score| *score -= top);
+    }
+}
+
+/// Lays the places of a part along time, number by number of their rows, with zeros outside.
+#[inline(always)]
+fn lay_along(a: &Attention<'_>, part: Part, rows: &[f32], width: usize, along: &mut [f32]) {
+    let (places, stride) = (part.places(a), a.heads * width);
+    let time = rows.len() / stride.max(1);
+    let begin = a.before.saturating_sub(part.first).min(places);
+    let end = (time + a.before).saturating_sub(part.first).clamp(begin, places);
+    for (number, along) in along.chunks_exact_mut(places).enumerate() {
+        along[..begin].fill(0.0);
+        along[end..].fill(0.0);
+        if begin < end {
+            let first = part.first + begin - a.before;
+            let rows = &rows[first * stride + part.head * width + number..];
+            for (y, x) in along[begin..end].iter_mut().zip(rows.iter().step_by(stride)) {
+                *y = *x;
+            }
+        }
     }
 }
 
