@@ -417,9 +417,12 @@ impl Draft {
             1 => Op::Affine { x, y, scale: 0.5, offset: f32::from(u.arbitrary::<i8>()?) },
             2 => Op::Clamp { x, y, low: -1.0, high: f32::from(u.arbitrary::<u8>()?) },
             3 => Op::Reduce { x, y, f: *u.choose(&fold)?, axis: u.int_in_range(0..=rank)? },
-            6 => Op::CumulativeSum { x, y, axis: u.int_in_range(0..=rank)? },
             4 => Op::Softmax { x, y },
             5 => Op::LayerNorm { x, gain: gain.unwrap_or(x), bias: None, y, epsilon: 1e-5 },
+            6 => {
+                let axis = u.int_in_range(0..=rank)?;
+                Op::CumulativeSum { x, y, axis, reverse: u.arbitrary()? }
+            }
             _ => Op::Binary { a: x, b, y, f: *u.choose(&binary)? },
         };
         self.push(op, None);

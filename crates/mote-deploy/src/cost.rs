@@ -2,7 +2,7 @@
 //!
 //! The time of an operation is a sum over its kinds of [`work`]: calls, results, multiplications, weights
 //! read and numbers gathered, each at the rate of its kind. Rates are fitted to the times of programs whose
-//! work is known, by least squares of the relative errors, none below zero. Then a program that never ran on
+//! work is known, by least squares of errors as shares of the times, none below zero. Then a program that never ran on
 //! the machine has a predicted time there, which is what a search for a smaller model needs.
 
 mod fit;
@@ -47,7 +47,8 @@ impl Rates {
         self.sum(&work(program, idle))
     }
 
-    /// Nanoseconds of each operation of `program` for one sample; what it takes to run at all is not among them.
+    /// Nanoseconds of each operation of `program` for one sample: of those on elements that follow each other all at the
+    /// first, as they run. What it takes to run at all is not among them.
     ///
     /// # Errors
     ///

@@ -214,7 +214,7 @@ fn generate(program: &Verified, seed: usize) -> Vec<Sample> {
     visible(program, &program.inputs).map(one).collect()
 }
 
-/// Whether nothing is summed in `f32` and no function comes from a library.
+/// Whether nothing is summed in `f32` but one by one, and no function comes from a library.
 fn is_exact(op: &Op) -> bool {
     match op {
         Op::Linear { .. }

@@ -189,9 +189,9 @@ impl<'m> Lowering<'_, 'm> {
                 let (outer, length, inner) = around(self.program.shape(*x), *axis);
                 (vec![*x], What::Fold { f: *f, outer, length, inner })
             }
-            Op::CumulativeSum { x, axis, .. } => {
+            Op::CumulativeSum { x, axis, reverse, .. } => {
                 let (outer, length, inner) = around(self.program.shape(*x), *axis);
-                (vec![*x], What::CumulativeSum { outer, length, inner })
+                (vec![*x], What::CumulativeSum { outer, length, inner, reverse: *reverse })
             }
             Op::Binary { a, b, y, f } => {
                 let shape = |id: &ValueId| self.program.shape(*id);

@@ -132,6 +132,7 @@ pub(crate) enum What {
         outer: usize,
         length: usize,
         inner: usize,
+        reverse: bool,
     },
     Softmax {
         width: usize,

@@ -143,9 +143,8 @@ impl Stepper<'_> {
                 Err("spreads samples over time")
             }
             _ if op.is_adjoint() => Err("belongs to a training program"),
-            Op::Reduce { axis: 0, .. } | Op::CumulativeSum { axis: 0, .. } => {
-                Err("looks at all samples of the window")
-            }
+            Op::Reduce { axis: 0, .. } => Err("looks at all samples of the window"),
+            Op::CumulativeSum { axis: 0, .. } => Err("adds up all samples of the window"),
             Op::Slice { axis: 0, .. } => Err("takes samples from the middle of the window"),
             Op::Permute { ref axes, .. } if axes.first() != Some(&0) => Err("turns time around"),
             Op::LayerNorm { x, .. } | Op::Softmax { x, .. } | Op::Linear { x, .. }

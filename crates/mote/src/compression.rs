@@ -139,7 +139,8 @@ impl Compressed {
         let Some(machine) = machine else { return Ok(()) };
         let small = Model::open(&self.file).expect("written a moment ago");
         for change in &mut self.programs {
-            let of = |model: &Model<'_>| machine.predict(model, &change.program);
+            let of =
+                |model: &Model<'_>| Ok::<_, Error>(machine.predict(model, &change.program)?.ns);
             change.predicted_ns = Some([of(whole)?, of(&small)?]);
         }
         Ok(())

@@ -6,7 +6,7 @@ mod drills;
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use mote_deploy::cost::{Rates, Timed, Work, work};
-use mote_format::{Model, Program, container::Tensor};
+use mote_format::{Model, container::Tensor};
 use mote_runtime::{Instance, Level, Loaded};
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,17 @@ use drills::Drill;
 /// A machine, as far as it says how long programs take on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
+    /// What its rates are of: those of another version say nothing.
+    #[serde(default)]
+    pub version: u32,
     /// Its processor and the vector instructions that were used.
     pub name: String,
     /// What it takes.
     pub rates: Rates,
 }
+
+/// Of the kinds of work and their units.
+const VERSION: u32 = 2;
 
 /// Times that all drills are run. What else a machine does comes and goes in seconds, and slows all kinds of
 /// operations down about alike; so what counts of a drill is the median of its times as quotients to a
@@ -69,7 +75,7 @@ impl Machine {
         let done = done.map(|(drill, timer)| work(&drill.program, timer.instance.idle()));
         let timed: Vec<Timed> = done.zip(times).map(timed).collect();
         let name = format!("{} with {}", std::env::consts::ARCH, level.name());
-        Ok(Self { name, rates: Rates::fit(&timed) })
+        Ok(Self { version: VERSION, name, rates: Rates::fit(&timed) })
     }
 
     /// Reads what [`Self::json`] gave.
@@ -84,6 +90,9 @@ impl Machine {
             Error::Usage(format!("{}: {wanted}, found {found}", path.display()))
         };
         let machine: Self = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        if machine.version != VERSION {
+            return Err(wrong(format!("one of version {}, not {VERSION}", machine.version)));
+        }
         for (kind, rates) in &machine.rates.kinds {
             if let Some(rate) = rates.iter().find(|rate| !(rate.is_finite() && **rate >= 0.0)) {
                 return Err(wrong(format!("{rate} nanoseconds for `{kind}`")));
@@ -104,39 +113,33 @@ impl Machine {
         serde_json::to_string_pretty(self).expect("names and numbers") + "\n"
     }
 
-    /// Nanoseconds that one run of the program `name` of `model` takes there, as predicted.
+    /// What one run of the program `name` of `model` takes there.
     ///
     /// # Errors
     ///
     /// [`Error::Load`] if there is no such program, [`Error::Usage`] if there are no rates for one of its operations.
-    pub fn predict(&self, model: &Model<'_>, name: &str) -> Result<f64, Error> {
-        self.say(model, name, Rates::predict)
-    }
-
-    /// The same for each operation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::predict`].
-    pub fn predict_operations(&self, model: &Model<'_>, name: &str) -> Result<Vec<f64>, Error> {
-        self.say(model, name, Rates::operations)
-    }
-
-    fn say<T>(
-        &self,
-        model: &Model<'_>,
-        name: &str,
-        of: impl Fn(&Rates, &Program, &[bool]) -> Result<T, String>,
-    ) -> Result<T, Error> {
+    pub fn predict(&self, model: &Model<'_>, name: &str) -> Result<Prediction, Error> {
         let instance = Loaded::at(self.level(), model, name)?.instance();
         let program = instance.program();
-        of(&self.rates, program, instance.idle()).map_err(|kind| {
+        let found = |kind: String| {
             Error::Usage(format!(
                 "wanted rates of {} for `{kind}`, which program `{}` holds; found none",
                 self.name, program.name
             ))
-        })
+        };
+        let ns = self.rates.predict(program, instance.idle()).map_err(found)?;
+        let operations = self.rates.operations(program, instance.idle()).map_err(found)?;
+        Ok(Prediction { ns, operations })
     }
+}
+
+/// What a program takes on a machine, in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// One run.
+    pub ns: f64,
+    /// Each operation, of those that run as one all at the first.
+    pub operations: Vec<f64>,
 }
 
 /// A drill that is ready to run.

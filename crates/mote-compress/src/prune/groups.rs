@@ -209,7 +209,7 @@ impl<'p> Ties<'p> {
 
     fn moves(&mut self, op: &Op) {
         match op {
-            Op::Reduce { x, y, axis, .. } | Op::CumulativeSum { x, y, axis } => {
+            Op::Reduce { x, y, axis, .. } | Op::CumulativeSum { x, y, axis, .. } => {
                 self.aligned(*x, *y);
                 self.fix(*x, *axis);
             }

@@ -130,8 +130,9 @@ fn lines(number: usize, step: &Step, names: &Names) -> Vec<String> {
             let each = format!("for (size_t i = 0; i < {n}; i++) ({y})[i] /= {length}.0f;");
             return vec![fold, each];
         }
-        What::CumulativeSum { outer, length, inner } => {
-            format!("mote_cumulative_sum({}, {outer}, {length}, {inner}, {y});", x(0))
+        What::CumulativeSum { outer, length, inner, reverse } => {
+            let reverse = u8::from(*reverse);
+            format!("mote_cumulative_sum({}, {outer}, {length}, {inner}, {reverse}, {y});", x(0))
         }
         What::Softmax { width } => {
             format!("mote_softmax({}, {}, {width}, {y});", x(0), n / width)

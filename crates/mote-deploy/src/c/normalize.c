@@ -14,10 +14,13 @@ void mote_fold(const float *x, size_t outer, size_t length, size_t inner, float 
     }
 }
 
-void mote_cumulative_sum(const float *x, size_t outer, size_t length, size_t inner, float *y) {
-    for (size_t o = 0; o < outer; o++) {
-        for (size_t i = 0; i < length * inner; i++, x++, y++) {
-            *y = i < inner ? *x : y[-(ptrdiff_t)inner] + *x;
+void mote_cumulative_sum(const float *x, size_t outer, size_t length, size_t inner, int reverse,
+                         float *y) {
+    const size_t block = length * inner;
+    for (size_t o = 0; o < outer; o++, x += block, y += block) {
+        for (size_t n = 0; n < block; n++) {
+            const size_t i = reverse ? block - 1 - n : n;
+            y[i] = n < inner ? x[i] : (reverse ? y[i + inner] : y[i - inner]) + x[i];
         }
     }
 }

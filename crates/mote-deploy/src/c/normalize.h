@@ -9,8 +9,10 @@
 void mote_fold(const float *x, size_t outer, size_t length, size_t inner, float *y,
                float (*f)(float, float));
 
-/* y[i] = x[0] + .. + x[i] along an axis of `length` with `inner` numbers behind it, for each of `outer`. */
-void mote_cumulative_sum(const float *x, size_t outer, size_t length, size_t inner, float *y);
+/* y[i] = x[0] + .. + x[i] along an axis of `length` with `inner` numbers behind it, for each of `outer`; with
+   `reverse` x[i] + .. + x[length - 1]. */
+void mote_cumulative_sum(const float *x, size_t outer, size_t length, size_t inner, int reverse,
+                         float *y);
 
 /* y = e^x / sum of e^x over rows of `width`. */
 void mote_softmax(const float *x, size_t rows, size_t width, float *y);

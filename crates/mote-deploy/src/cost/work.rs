@@ -7,7 +7,8 @@ use mote_format::{
     program::{Binary, Unary, Weights},
 };
 
-/// Units of work of a kind: calls, results, multiplications (or rows), weights read, numbers gathered.
+/// Units of work of a kind: calls, results, multiplications (or rows, or runs), weights read (or rows that attend),
+/// numbers gathered.
 pub const TERMS: usize = 5;
 
 /// The work of a program, by kind of operation.
@@ -28,42 +29,52 @@ const NEAR: usize = 32 << 10;
 pub fn work(program: &Program, idle: &[bool]) -> Work {
     let mut work = Work::from([("run".into(), [1.0, 0.0, 0.0, 0.0, 0.0])]);
     for (kind, units) in of_operations(program, idle).into_iter().flatten() {
-        let sum = work.entry(kind).or_default();
-        sum.iter_mut().zip(units).for_each(|(sum, unit)| *sum += unit);
+        add(&mut work, kind, units);
     }
     work
 }
 
-/// The work of each operation.
+/// The work of each operation. Operations on elements that follow each other are one call, whose work is that of the
+/// first.
 pub(super) fn of_operations(program: &Program, idle: &[bool]) -> Vec<Work> {
     let is_idle = |i: usize| idle.get(i).is_some_and(|idle| *idle);
     let far = program.ops.iter().map(|op| weight_bytes(program, op)).sum::<usize>() > NEAR;
-    let mut after_elements = false;
-    let mut works = Vec::new();
+    let mut works = vec![Work::new(); program.ops.len()];
+    let mut chain = None;
     for (i, op) in program.ops.iter().enumerate() {
-        let mut work = Work::new();
-        if !is_idle(i) && !matches!(op, Op::Reshape { .. }) {
-            work.extend(of_op(program, op));
-            // What follows an operation on elements is one call with it.
-            let on_elements = is_on_elements(op);
-            if on_elements && !after_elements {
-                work.insert("chain".into(), [1.0, 0.0, 0.0, 0.0, 0.0]);
-            }
-            after_elements = on_elements;
-            let bytes = weight_bytes(program, op);
-            if far && bytes > 0 {
-                work.insert("far weights".into(), [0.0, 0.0, 0.0, bytes as f64, 0.0]);
-            }
+        if is_idle(i) || matches!(op, Op::Reshape { .. }) {
+            continue;
         }
-        works.push(work);
+        chain = is_on_elements(op).then(|| chain.unwrap_or(i));
+        let work = &mut works[chain.unwrap_or(i)];
+        if chain == Some(i) {
+            work.insert("chain".into(), [1.0, 0.0, 0.0, 0.0, 0.0]);
+        }
+        let (kind, units) = of_op(program, op);
+        add(work, kind, units);
+        let bytes = weight_bytes(program, op);
+        if far && bytes > 0 {
+            add(work, "far weights".into(), [0.0, 0.0, 0.0, bytes as f64, 0.0]);
+        }
     }
     works
 }
 
-/// Bytes of what a layer is multiplied with; none of what else is read.
+fn add(work: &mut Work, kind: String, units: [f64; TERMS]) {
+    let sum = work.entry(kind).or_default();
+    sum.iter_mut().zip(units).for_each(|(sum, unit)| *sum += unit);
+}
+
+/// Bytes of what a layer is multiplied with, as a machine with vectors keeps it; none of what else is read.
 fn weight_bytes(program: &Program, op: &Op) -> usize {
-    let bytes = |w: ValueId| program.dtype(w).bytes(program.elements(w));
-    weights(op).map_or(0, bytes)
+    weights(op).map_or(0, |w| {
+        let bytes = match program.dtype(w) {
+            Dtype::F32 | Dtype::F16 | Dtype::I32 => 4,
+            Dtype::I4 => 2,
+            Dtype::I8 | Dtype::U8 => 1,
+        };
+        bytes * program.elements(w)
+    })
 }
 
 fn is_on_elements(op: &Op) -> bool {
@@ -80,15 +91,15 @@ fn is_on_elements(op: &Op) -> bool {
     )
 }
 
-/// The kind of an operation and its units; none of what costs nothing.
-fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
+/// The kind of an operation and its units.
+fn of_op(program: &Program, op: &Op) -> (String, [f64; TERMS]) {
     if let Some(w) = weights(op) {
-        return Some(Layer::of(program, op, w)?.work());
+        return Layer::of(program, op, w).work();
     }
     let count = |id: ValueId| program.elements(id) as f64;
     let y = op.result();
     let name = op.name();
-    Some(match op {
+    match op {
         Op::Unary { f, .. } => (function(*f).into(), [1.0, count(y), 0.0, 0.0, 0.0]),
         Op::Binary { a, b, f, .. } => {
             let divides = if *f == Binary::Div { "divide" } else { name };
@@ -128,7 +139,7 @@ fn of_op(program: &Program, op: &Op) -> Option<(String, [f64; TERMS])> {
             (name.into(), [1.0, count(y), runs, 0.0, 0.0])
         }
         _ => (name.into(), [1.0, count(y), program.multiply_adds_of(op) as f64, 0.0, 0.0]),
-    })
+    }
 }
 
 /// Rows along the last axis.
@@ -186,10 +197,10 @@ struct Layer {
 }
 
 impl Layer {
-    fn of(program: &Program, op: &Op, w: ValueId) -> Option<Self> {
+    fn of(program: &Program, op: &Op, w: ValueId) -> Self {
         let y = op.result();
         let shape = program.shape(w);
-        let outputs = *program.shape(y).last()?;
+        let outputs = program.shape(y).last().copied().unwrap_or(1);
         let rows = rows(program, y) as usize;
         let (phases, inputs, outside) = match op {
             Op::Conv1d { stride, padding, .. } | Op::QuantizedConv1d { stride, padding, .. } => {
@@ -213,7 +224,7 @@ impl Layer {
             _ => op.name(),
         };
         let kind = format!("{name}{width}{real}");
-        Some(Self { kind, phases, rows, outputs, inputs, outside: outside.min(rows) })
+        Self { kind, phases, rows, outputs, inputs, outside: outside.min(rows) }
     }
 
     fn work(self) -> (String, [f64; TERMS]) {

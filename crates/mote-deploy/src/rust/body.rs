@@ -105,8 +105,8 @@ fn call(what: &What) -> String {
                 }
             }
         }
-        What::CumulativeSum { length, inner, .. } => {
-            format!("normalize::cumulative_sum(x0, {length}, {inner}, y);")
+        What::CumulativeSum { length, inner, reverse, .. } => {
+            format!("normalize::cumulative_sum(x0, {length}, {inner}, {reverse}, y);")
         }
         What::Softmax { width } => format!("normalize::softmax(x0, {width}, y);"),
         What::LayerNorm { gain, bias, epsilon, .. } => format!(

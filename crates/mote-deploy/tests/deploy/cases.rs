@@ -227,9 +227,9 @@ fn shapes() -> Draft {
 fn folds() -> Draft {
     let mut d = Draft::new("folds");
     let x = d.input("x", Value::f32([3, 4, 5]));
-    for axis in 0..3 {
-        let y = d.push(|y| Op::CumulativeSum { x, y, axis });
-        d.output(&format!("up to {axis}"), y);
+    for (axis, reverse) in [(0, false), (1, false), (2, false), (0, true), (2, true)] {
+        let y = d.push(|y| Op::CumulativeSum { x, y, axis, reverse });
+        d.output(&format!("up to {axis} {reverse}"), y);
     }
     for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
         for axis in 0..3 {

@@ -208,12 +208,15 @@ pub(crate) const FLOATS: &[Line] = &[
         ys
     }),
     ("reduce", &[3, 4, 2], |d, _, x| {
-        let mut ys: Vec<_> =
-            (0..3).map(|axis| d.push(|y| Op::CumulativeSum { x, y, axis })).collect();
+        let mut ys = Vec::new();
         for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
             ys.extend((0..3).map(|axis| d.push(|y| Op::Reduce { x, y, f, axis })));
         }
         ys
+    }),
+    ("cumulative_sum", &[3, 4, 2], |d, _, x| {
+        let of = |(axis, reverse)| d.push(|y| Op::CumulativeSum { x, y, axis, reverse });
+        [(0, false), (1, false), (2, false), (0, true), (2, true)].map(of).into()
     }),
     ("slice and concat", &[6, 4], |d, r, x| {
         let a = d.push(|y| Op::Slice { x, y, axis: 0, start: 1, end: 4 });

@@ -213,7 +213,7 @@ pub enum Op {
         /// Which axis.
         axis: usize,
     },
-    /// `y[.., i, ..] = Σ_{j ≤ i} x[.., j, ..]` along `axis`, added up from the first on.
+    /// `y[.., i, ..] = Σ_{j ≤ i} x[.., j, ..]` along `axis`, added up one by one.
     CumulativeSum {
         /// Any shape.
         x: ValueId,
@@ -221,6 +221,9 @@ pub enum Op {
         y: ValueId,
         /// Which axis.
         axis: usize,
+        /// Over `j ≥ i`, from the last on.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        reverse: bool,
     },
     /// `y` is `x` from `start` to `end` along `axis`.
     Slice {

@@ -227,7 +227,7 @@ pub(crate) fn reduce(axis: usize) -> Op {
 }
 
 pub(crate) fn cumulative_sum(axis: usize) -> Op {
-    Op::CumulativeSum { x: ValueId(0), y: ValueId(1), axis }
+    Op::CumulativeSum { x: ValueId(0), y: ValueId(1), axis, reverse: false }
 }
 
 pub(crate) fn slice(axis: usize, start: usize, end: usize) -> Op {

@@ -238,7 +238,8 @@ impl Lowering<'_> {
     fn cumulative_sum(&mut self, x: &TensorIr, axis: usize, out: &TensorIr) -> Result<()> {
         let x = self.get(x)?;
         let axis = own_axis(x.batch, axis)?;
-        let value = self.draft.push(|y| Op::CumulativeSum { x: x.value, y, axis })?;
+        let value =
+            self.draft.push(|y| Op::CumulativeSum { x: x.value, y, axis, reverse: false })?;
         self.set(out, value, x.batch)
     }
 

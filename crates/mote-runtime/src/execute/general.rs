@@ -159,9 +159,12 @@ fn real_step(at: &Around<'_, '_>, op: &Op, prepared: &Prepared, y: &mut [f32]) {
             let (length, inner) = at.axis(*x, *axis);
             fast::reduce(at.loaded.level(), *f, at.read(*x), length, inner, y);
         }
-        Op::CumulativeSum { x, axis, .. } => {
+        Op::CumulativeSum { x, axis, reverse, .. } => {
             let (length, inner) = at.axis(*x, *axis);
-            fast::cumulative_sum(at.loaded.level(), at.read(*x), length, inner, y);
+            match reverse {
+                true => kernels::cumulative_sum(at.read(*x), length, inner, true, y),
+                false => fast::cumulative_sum(at.loaded.level(), at.read(*x), length, inner, y),
+            }
         }
         _ => adjoint(at, op, y),
     }

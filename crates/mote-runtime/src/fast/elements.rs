@@ -108,7 +108,6 @@ fn in_blocks(
         (1, 16) => return spread::<16>(a, b, y, f),
         _ => {}
     }
-    // A loop, because what iterators are handed is at times compiled by itself, and then without the registers.
     let pairs = a.chunks_exact(block).zip(b.chunks_exact(row));
     for ((a, b), y) in pairs.zip(y.chunks_exact_mut(block)) {
         again(a, b, y, &f);

@@ -1,6 +1,9 @@
 //! Functions in plain Rust, compiled for the vector registers that the level proves.
 
 /// Compiles a function once for each set of instructions, and takes the one of the level.
+///
+/// What it calls has to be inlined into it. Bodies are loops: closures that iterators and arrays are handed are at times
+/// compiled by themselves, and then without the registers.
 macro_rules! on_registers {
     ($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) = $body:path) => {
         $(#[$doc])*

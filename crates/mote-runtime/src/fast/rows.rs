@@ -17,6 +17,8 @@ const ROWS: usize = 8;
 const NEAR: usize = 1024;
 /// Lanes of a sum or a maximum.
 const LANES: usize = 8;
+/// Columns that are worth folding some at a time: rows of more are read one after the other.
+const WIDE: usize = 512;
 
 /// As [`kernels::reduce`], bit for bit.
 pub(crate) fn reduce(
@@ -42,19 +44,21 @@ on_registers!(
 #[inline(always)]
 fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
     match (length, inner) {
-        (0, _) | (_, 0) => return,
-        (_, 1) => {}
-        (_, ..LANES) => return kernels::reduce(f, x, length, inner, y),
-        _ => {
-            return match f {
-                Reduction::Sum => columns(x, length, inner, y, |a, b| a + b, |sum| sum),
-                Reduction::Mean => {
-                    columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
-                }
-                Reduction::Max => columns(x, length, inner, y, upper, |top| top),
-            };
-        }
+        (0, _) | (_, 0) => {}
+        (_, 1) => reduced_rows(f, x, length, y),
+        (_, LANES..=WIDE) => match f {
+            Reduction::Sum => columns(x, length, inner, y, |a, b| a + b, |sum| sum),
+            Reduction::Mean => {
+                columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
+            }
+            Reduction::Max => columns(x, length, inner, y, upper, |top| top),
+        },
+        _ => kernels::reduce(f, x, length, inner, y),
     }
+}
+
+#[inline(always)]
+fn reduced_rows(f: Reduction, x: &[f32], length: usize, y: &mut [f32]) {
     let (together, rest) = y.as_chunks_mut::<ROWS>();
     let (x, x_rest) = x.split_at(together.len() * ROWS * length);
     for (x, y) in x.chunks_exact(ROWS * length).zip(together) {
@@ -69,7 +73,7 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
             Reduction::Max => *y = fold(x, length, upper),
         }
     }
-    kernels::reduce(f, x_rest, length, inner, rest);
+    kernels::reduce(f, x_rest, length, 1, rest);
 }
 
 /// The larger of both; a NaN stays.
@@ -108,10 +112,10 @@ fn columns(
     }
 }
 
-/// As [`kernels::cumulative_sum`], bit for bit.
+/// As [`kernels::cumulative_sum`] from the first number on, bit for bit.
 pub(crate) fn cumulative_sum(level: Level, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
     match level {
-        Level::Plain => kernels::cumulative_sum(x, length, inner, y),
+        Level::Plain => kernels::cumulative_sum(x, length, inner, false, y),
         _ => cumulative_sum_on_level(level, x, length, inner, y),
     }
 }
@@ -133,7 +137,7 @@ fn summed_up(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
             for (x, y) in blocks {
                 summed_up_rows(x, length, y);
             }
-            kernels::cumulative_sum(x_rest, length, 1, y_rest);
+            kernels::cumulative_sum(x_rest, length, 1, false, y_rest);
         }
         _ => {
             for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
@@ -141,7 +145,9 @@ fn summed_up(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
                 for (i, x) in x.chunks_exact(inner).enumerate().skip(1) {
                     let (before, y) = y.split_at_mut(i * inner);
                     let before = &before[(i - 1) * inner..];
-                    y.iter_mut().zip(before).zip(x).for_each(|((y, before), x)| *y = before + x);
+                    for ((y, before), x) in y.iter_mut().zip(before).zip(x) {
+                        *y = before + x;
+                    }
                 }
             }
         }
@@ -156,7 +162,7 @@ fn summed_up_rows(x: &[f32], length: usize, y: &mut [f32]) {
     let mut y: [&mut [f32]; ROWS] = Default::default();
     let mut sums = [0.0; ROWS];
     for r in 0..ROWS {
-        y[r] = rows.next().unwrap_or_default();
+        y[r] = rows.next().expect("as many rows");
         sums[r] = x[r][0];
         y[r][0] = sums[r];
     }
@@ -168,8 +174,7 @@ fn summed_up_rows(x: &[f32], length: usize, y: &mut [f32]) {
     }
 }
 
-/// [`ROWS`] rows of `length`. By a loop, because what arrays and iterators are handed is at times compiled by
-/// itself, and then without the registers.
+/// [`ROWS`] rows of `length`.
 #[inline(always)]
 fn rows_of(x: &[f32], length: usize) -> [&[f32]; ROWS] {
     let mut rows: [&[f32]; ROWS] = [&[]; ROWS];

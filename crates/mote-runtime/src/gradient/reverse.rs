@@ -64,13 +64,9 @@ impl Reverse<'_> {
             Op::Clamp { x, low, high, .. } => self.add(x, |d| clamp(d, x, low, high, g)),
             Op::Binary { a, b, y, f } => self.binary(f, [a, b], y, g),
             Op::Reduce { x, y, f, axis } => self.add(x, |d| reduce(d, f, axis, x, y, g)),
-            // The sum from the last on: all of it, less what lies before.
-            Op::CumulativeSum { x, axis, .. } => self.add(x, |d| {
-                let all = d.reduce(Reduction::Sum, g, axis);
-                let up_to = d.push(|y| Op::CumulativeSum { x: g, y, axis });
-                let behind = d.binary(Binary::Sub, all, up_to);
-                d.binary(Binary::Add, behind, g)
-            }),
+            Op::CumulativeSum { x, axis, reverse, .. } => {
+                self.add(x, |d| d.push(|y| Op::CumulativeSum { x: g, y, axis, reverse: !reverse }));
+            }
             Op::Softmax { x, y } => self.add(x, |d| {
                 let last = d.shape(y).len() - 1;
                 let met = d.binary(Binary::Mul, g, y);

@@ -26,16 +26,18 @@ pub fn reduce(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32
     }
 }
 
-/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it.
+/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it, or `x[i] + .. + x[length - 1]`.
 #[inline(always)]
-pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
-    if length * inner == 0 {
+pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, reverse: bool, y: &mut [f32]) {
+    let block = length * inner;
+    if block == 0 {
         return;
     }
-    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
+    for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
         y.copy_from_slice(x);
-        for i in inner..y.len() {
-            y[i] += y[i - inner];
+        match reverse {
+            false => (inner..block).for_each(|i| y[i] += y[i - inner]),
+            true => (0..block - inner).rev().for_each(|i| y[i] += y[i + inner]),
         }
     }
 }

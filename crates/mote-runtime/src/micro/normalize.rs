@@ -15,12 +15,19 @@ pub fn fold(x: &[f32], length: usize, inner: usize, y: &mut [f32], f: impl Fn(f3
     }
 }
 
-/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it.
-pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
-    for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(length * inner)) {
+/// `y[i] = x[0] + .. + x[i]` along an axis of `length` with `inner` numbers behind it, or `x[i] + .. + x[length - 1]`.
+pub fn cumulative_sum(x: &[f32], length: usize, inner: usize, reverse: bool, y: &mut [f32]) {
+    let block = length * inner;
+    for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
         y.copy_from_slice(x);
-        for i in inner..y.len() {
-            y[i] += y[i - inner];
+        if reverse {
+            for i in (0..block - inner).rev() {
+                y[i] += y[i + inner];
+            }
+        } else {
+            for i in inner..block {
+                y[i] += y[i - inner];
+            }
         }
     }
 }

@@ -430,8 +430,10 @@ fn folds() -> Vec<Case> {
         for axis in 0..shape.len() {
             let mut d = Draft::new("cumulative sum");
             let x = d.input("x", Value::f32(shape));
-            let y = d.push(|y| Op::CumulativeSum { x, y, axis });
-            d.output("y", y);
+            for reverse in [false, true] {
+                let y = d.push(|y| Op::CumulativeSum { x, y, axis, reverse });
+                d.output(if reverse { "from" } else { "up to" }, y);
+            }
             cases.push(case(format!("up to {shape:?} {axis}"), Tolerance::Exact, d));
             for f in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
                 let mut d = Draft::new("fold");

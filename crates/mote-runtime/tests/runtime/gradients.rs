@@ -207,7 +207,11 @@ fn what_moves_numbers_has_the_gradient_of_its_formula() {
         }
     }
     for axis in 0..3 {
-        check(&[&[3, 2, 4]], |d, x| d.push(|y| Op::CumulativeSum { x: x[0], y, axis }));
+        for reverse in [false, true] {
+            check(&[&[3, 2, 4]], |d, x| {
+                d.push(|y| Op::CumulativeSum { x: x[0], y, axis, reverse })
+            });
+        }
     }
     check(&[&[5, 3]], |d, x| d.push(|y| Op::Slice { x: x[0], y, axis: 0, start: 1, end: 4 }));
     check(&[&[5, 3]], |d, x| d.push(|y| Op::Pad { x: x[0], y, axis: 1, padding: [1, 2] }));

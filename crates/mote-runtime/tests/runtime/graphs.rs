@@ -93,7 +93,9 @@ fn grow(draft: &mut Draft, random: &mut Random) {
             let f = [Reduction::Sum, Reduction::Mean, Reduction::Max][random.below(3)];
             Some(Op::Reduce { x, y: x, f, axis })
         }
-        9 if random.below(2) == 0 => Some(Op::CumulativeSum { x, y: x, axis }),
+        9 if random.below(2) == 0 => {
+            Some(Op::CumulativeSum { x, y: x, axis, reverse: random.below(2) == 0 })
+        }
         9 => Some(Op::Softmax { x, y: x }),
         10 | 11 => weighted(draft, random, x, &shape),
         _ => None,

@@ -30,12 +30,13 @@ proptest! {
     fn cumulative_sums_are_their_formula(
         shape in shape().prop_filter("an axis", |s| !s.is_empty()),
         pick: prop::sample::Index,
+        reverse: bool,
         seed: u64,
     ) {
         let axis = pick.index(shape.len());
         let mut draft = Draft::new("cumulative_sum");
         let x = draft.input("x", &shape);
-        let y = draft.push(|y| Op::CumulativeSum { x, y, axis });
+        let y = draft.push(|y| Op::CumulativeSum { x, y, axis, reverse });
         draft.output("y", y);
         check(&draft.verify(), &[Random(seed).fill(&shape, 3.0)]);
     }

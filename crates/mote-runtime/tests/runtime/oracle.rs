@@ -157,13 +157,15 @@ fn other(op: &Op, read: &impl Fn(ValueId) -> Grid, index: &[usize]) -> Wanted {
         Op::Binary { a, b, f, .. } => {
             binary(*f, read(*a).broadcast(index), read(*b).broadcast(index))
         }
-        Op::CumulativeSum { x, axis, .. } => {
+        Op::CumulativeSum { x, axis, reverse, .. } => {
             let (x, mut at) = (read(*x), index.to_vec());
-            let up_to = (0..=index[*axis]).map(|i| {
+            let i = index[*axis];
+            let along = if *reverse { i..x.shape[*axis] } else { 0..i + 1 };
+            let met = along.map(|i| {
                 at[*axis] = i;
                 x.at(&at)
             });
-            sum(&up_to.collect::<Vec<_>>())
+            sum(&met.collect::<Vec<_>>())
         }
         Op::Reduce { x, f, axis, .. } => reduce(*f, &read(*x), *axis, index),
         Op::Slice { x, axis, start, .. } => {

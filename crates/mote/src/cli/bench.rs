@@ -101,9 +101,9 @@ impl Bench {
             let how = How { level, batch, threads };
             let mut found = profile(&model, name, how, effort, &mut clock)?;
             if let Some(machine) = &machine {
-                found.predicted_ns = Some(machine.predict(&model, name)?);
-                let each = machine.predict_operations(&model, name)?;
-                for (found, ns) in found.operations.iter_mut().zip(each) {
+                let predicted = machine.predict(&model, name)?;
+                found.predicted_ns = Some(predicted.ns);
+                for (found, ns) in found.operations.iter_mut().zip(predicted.operations) {
                     found.predicted_ns = Some(ns);
                 }
             }

@@ -267,7 +267,7 @@ fn candidate(
     let programs = || small.programs.values();
     let slowest = |machine: &Machine| {
         let mut times = small.programs.keys().map(|name| machine.predict(&small, name));
-        times.try_fold(0.0, |slowest: f64, ns| Ok::<_, Error>(slowest.max(ns?)))
+        times.try_fold(0.0, |slowest: f64, found| Ok::<_, Error>(slowest.max(found?.ns)))
     };
     Ok(Candidate {
         pruned,

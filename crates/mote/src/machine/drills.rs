@@ -240,7 +240,7 @@ fn rows() -> Vec<Drill> {
                     net.push(|y| Op::Binary { a, b, y, f: Binary::Sub })
                 }));
             }
-            all.extend(repeated(&shape, |x, y| Op::CumulativeSum { x, y, axis }));
+            all.extend(repeated(&shape, |x, y| Op::CumulativeSum { x, y, axis, reverse: false }));
         }
         all.extend(repeated(&shape, |x, y| Op::Softmax { x, y }));
         all.extend(Net::new(&shape).again(Net::normal));

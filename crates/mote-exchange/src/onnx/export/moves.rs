@@ -26,10 +26,11 @@ impl Exporter<'_> {
                 };
                 self.set(*y, order, found);
             }
-            Op::CumulativeSum { x, y, axis } => {
+            Op::CumulativeSum { x, y, axis, reverse } => {
                 let (order, name) = self.as_it_lies(*x);
                 let axis = self.graph.index(axis_in(order, *axis));
-                let found = self.graph.node("CumSum", &[&name, &axis], Vec::new());
+                let attributes = vec![int("reverse", (*reverse).into())];
+                let found = self.graph.node("CumSum", &[&name, &axis], attributes);
                 self.set(*y, order, found);
             }
             Op::Slice { x, y, axis, start, end } => {

@@ -309,17 +309,14 @@ impl<'m> Importer<'m> {
     pub(super) fn cumulative_sum(&mut self, node: &'m Node) -> Result2<()> {
         let (name, y) = (node.wanted(0)?, node.result()?);
         let active = self.active(name)?;
-        if let Some(found) =
-            ["exclusive", "reverse"].into_iter().find(|name| node.int(name) == Some(1))
-        {
-            return Err(format!("wanted a sum from the first number on, with it, found `{found}`"));
-        }
+        node.only("exclusive", 0)?;
         let axis = match self.list(node.wanted(1)?)?[..] {
             [axis] => self.own_axis(axis, &active)?,
             ref list => return Err(format!("wanted one axis, found {}", list.len())),
         };
         let x = self.real(name, Order::Plain)?;
-        let x = self.draft.push(|y| Op::CumulativeSum { x, y, axis })?;
+        let reverse = node.int("reverse") == Some(1);
+        let x = self.draft.push(|y| Op::CumulativeSum { x, y, axis, reverse })?;
         self.set_real(y, Place { value: x, order: Order::Plain }, active.merged);
         Ok(())
     }

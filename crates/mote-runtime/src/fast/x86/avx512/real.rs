@@ -57,39 +57,53 @@ pub(in crate::fast) unsafe fn real(job: &Real<'_>, y: &mut [f32]) {
     }
 }
 
-/// What a tile asks for of the weights behind those of its part: a line every few steps, because many at a time
-/// would make the sums wait.
+/// What a tile asks for of the weights behind those of its part, its share of two lines a step: one every few steps,
+/// because many at a time would make the sums wait.
 struct Ahead {
     next: *const f32,
     stride: usize,
+    /// The line that is asked for next.
     line: usize,
-    every: usize,
-    wait: usize,
+    steps_between: usize,
+    steps_left: usize,
 }
 
 impl Ahead {
     /// Nothing where there is but one part. `w` is the first weight of the panels, and `stride` how far apart two of
     /// their steps are.
     #[inline(always)]
-    fn new(job: &Real<'_>, part: Part, row: usize, (w, stride): (*const f32, usize)) -> Self {
-        let behind = (part.taps[1] - 1) * job.inputs + part.inputs[1];
-        let tiles = job.rows.div_ceil(ROWS);
-        // Two lines of each step.
-        let line = row / ROWS * (2 * PART).div_ceil(tiles);
-        let every = if part.first && part.last { usize::MAX } else { (tiles / 2).max(1) };
-        Self { next: w.wrapping_add(behind * stride), stride, line, every, wait: every }
+    fn new(
+        job: &Real<'_>,
+        part: Part,
+        row: usize,
+        (w, stride): (*const f32, usize),
+    ) -> Option<Self> {
+        if part.first && part.last {
+            return None;
+        }
+        let Part { taps: [tap, last_tap], inputs: [from, to], .. } = part;
+        let steps = (last_tap - tap) * (to - from);
+        let share = (2 * steps).div_ceil(job.rows.div_ceil(ROWS)).max(1);
+        let steps_between = (steps / share).max(1);
+        Some(Self {
+            next: w.wrapping_add(((last_tap - 1) * job.inputs + to) * stride),
+            stride,
+            line: row / ROWS * share,
+            steps_between,
+            steps_left: steps_between,
+        })
     }
 
     /// Called in each step.
     #[inline(always)]
     fn step(&mut self) {
-        self.wait -= 1;
-        if self.wait == 0 {
+        self.steps_left -= 1;
+        if self.steps_left == 0 {
             let line = self.next.wrapping_add(self.line / 2 * self.stride + self.line % 2 * LANES);
             // SAFETY: asking is allowed for any address.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
             self.line += 1;
-            self.wait = self.every;
+            self.steps_left = self.steps_between;
         }
     }
 }
@@ -241,7 +255,9 @@ unsafe fn real_tile<const M: usize, const P: usize>(
         }
         for _ in tap..last_tap {
             for i in 0..to - from {
-                ahead.step();
+                if let Some(ahead) = &mut ahead {
+                    ahead.step();
+                }
                 let mut weights = [_mm512_setzero_ps(); P];
                 for p in 0..P {
                     weights[p] = _mm512_loadu_ps(w.add(i * stride + p * LANES));
