@@ -200,12 +200,22 @@ fn what_cannot_be_made_smaller_is_refused() {
         "nothing fits the budget: the least of 33 ways: ",
     );
     refused(&["--latency", "soon"], 2, "wanted a time such as 20us or 1.5ms");
-    fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#)
-        .expect("written");
+    fs::write(
+        folder.join("wrong.json"),
+        r#"{"version":2,"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#,
+    )
+    .expect("written");
     let wrong = ["--machine", "wrong.json"];
     refused(&wrong, 2, "wrong.json: wanted a machine that `mote bench --measure` wrote, found -1");
-    fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{}}}"#).expect("written");
+    fs::write(folder.join("wrong.json"), r#"{"version":2,"name":"x","rates":{"kinds":{}}}"#)
+        .expect("written");
     refused(&wrong, 2, "wanted rates of x for `");
+    fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{}}}"#).expect("written");
+    refused(
+        &wrong,
+        2,
+        "wrong.json: wanted a machine that `mote bench --measure` wrote, found one of version 0",
+    );
     refused(&["--device", "toaster"], 2, "wanted one of cortex-m4, ");
     refused(&["--device", "cortex-m4", "--prune", "0.5"], 2, "cannot be used with");
     refused(&["--sparse", "1.0"], 2, "wanted a share such as 0.5, or 2:4");
