@@ -280,7 +280,7 @@ def table(results: list) -> str:
         "*Lost* is in per cent of what was there before, so below zero something was won: of VUS-PR on held-back data with "
         "planted faults, and with its own labels where the file has them; of the density at a held-back value (nats, as "
         "1 − e^−difference), also of the tenth of windows that the whole model finds rarest; CRPS and Context-FID that came on top; "
-        "and the share of rare values that are drawn. *Time* is of one window on one thread: the median quotient of nine pairs of runs "
+        "and the share of rare values that are drawn. *Time* is of one window on one thread, of the first training or more: the median quotient of nine pairs of runs "
         f"and of trainings, because others use this machine too{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
         "said before anything was measured; critical ones are bold. The labels of one file are a handful of faults: their "
         "column moves by ten points where a threshold moves by nothing.", "",
