@@ -61,11 +61,11 @@ fn descend(
     for (rate, column) in rates.iter().zip(columns.values()) {
         column.iter().for_each(|(row, units)| missing[*row] -= rate * units);
     }
+    let weights: Vec<f64> = scales.iter().map(|scale| 1.0 / (scale * scale)).collect();
     for _ in 0..ROUNDS {
         for (rate, column) in rates.iter_mut().zip(columns.values()) {
-            let weigh = |row: usize| 1.0 / (scales[row] * scales[row]);
-            let square: f64 = column.iter().map(|(row, x)| x * x * weigh(*row)).sum();
-            let toward: f64 = column.iter().map(|(row, x)| x * missing[*row] * weigh(*row)).sum();
+            let square: f64 = column.iter().map(|(row, x)| x * x * weights[*row]).sum();
+            let toward: f64 = column.iter().map(|(row, x)| x * missing[*row] * weights[*row]).sum();
             let next = (*rate + toward / square).max(0.0);
             column.iter().for_each(|(row, x)| missing[*row] -= (next - *rate) * x);
             *rate = next;

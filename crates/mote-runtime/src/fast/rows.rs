@@ -9,7 +9,7 @@
 use mote_format::program::{Reduction, Unary};
 
 use super::{Level, registers::on_registers, unary_in_place};
-use crate::kernels;
+use crate::kernels::{self, greater};
 
 /// Rows that are folded at a time.
 const ROWS: usize = 8;
@@ -51,7 +51,7 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
             Reduction::Mean => {
                 columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
             }
-            Reduction::Max => columns(x, length, inner, y, upper, |top| top),
+            Reduction::Max => columns(x, length, inner, y, greater, |top| top),
         },
         _ => kernels::reduce(f, x, length, inner, y),
     }
@@ -70,16 +70,10 @@ fn reduced_rows(f: Reduction, x: &[f32], length: usize, y: &mut [f32]) {
                     *sum /= length as f32;
                 }
             }
-            Reduction::Max => *y = fold(x, length, upper),
+            Reduction::Max => *y = fold(x, length, greater),
         }
     }
     kernels::reduce(f, x_rest, length, 1, rest);
-}
-
-/// The larger of both; a NaN stays.
-#[inline(always)]
-fn upper(a: f32, b: f32) -> f32 {
-    if a < b || b.is_nan() { b } else { a }
 }
 
 /// The columns of each block of `length` rows of `inner`, [`LANES`] of them at a time, the last ones with some of those
