@@ -2,14 +2,14 @@
 //!
 //! `cargo run --release -p mote-deploy --example firmware_models -- MODEL...`
 //!
-//! Needs what the tests of this crate need. Exported is what a device would run: `step` where a model has it, else
+//! Bytes of tables and memory have to be those that [`footprint`] predicts. Needs what the tests of this crate need. Exported is what a device would run: `step` where a model has it, else
 //! `score`.
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::fs;
 
-use mote_deploy::{Kernels, Language, Options, export, footprint};
+use mote_deploy::{Footprint, Kernels, Language, Options, export, footprint};
 use mote_format::Model;
 use support::bare::{Firmware, M4, M55};
 
@@ -27,6 +27,8 @@ fn main() {
             let (run, sizes) = (firmware.run(), firmware.sizes());
             assert_eq!(run.status, 0, "{path} on a {} differs from the host", board.name);
             let predicted = footprint(program, &model.tensors, kernels).expect("exported");
+            let found = Footprint { tables: sizes.tables, memory: sizes.ram };
+            assert_eq!(found, predicted, "{path} on a {}", board.name);
             let line = serde_json::json!({
                 "model": path,
                 "program": name,
@@ -37,7 +39,6 @@ fn main() {
                 "tables": sizes.tables,
                 "memory": sizes.ram,
                 "stack": run.stack_bytes,
-                "predicted": predicted,
             });
             println!("{line}");
         }

@@ -30,8 +30,7 @@ pub enum Kernels {
 /// What the exported crate of a program takes, beside its code and the stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Footprint {
-    /// Bytes of weights and other constants, in flash. A compiler that knows where the weights of a layer lie may
-    /// leave out the 16 bytes that say so for each matrix.
+    /// Bytes of weights and other constants, in flash.
     pub tables: usize,
     /// Bytes of its `Model`: values, and what kernels use.
     pub memory: usize,
@@ -58,8 +57,6 @@ pub fn footprint(
 
 /// What packed bytes are aligned to.
 const ALIGNED: usize = 16;
-/// A slice, on 32 bits.
-const SLICE: usize = 8;
 
 fn tables(firmware: &Firmware, kernels: Kernels) -> usize {
     let bytes = |table: &Table| match table {
@@ -77,8 +74,7 @@ fn tables(firmware: &Firmware, kernels: Kernels) -> usize {
             bytes.len().next_multiple_of(ALIGNED)
         }
     };
-    let matrices: usize = firmware.layers().map(|(_, layer)| layer.matrices.len()).sum();
-    firmware.tables.iter().map(|(_, table)| bytes(table)).sum::<usize>() + matrices * 2 * SLICE
+    firmware.tables.iter().map(|(_, table)| bytes(table)).sum()
 }
 
 fn memory(firmware: &Firmware, kernels: Kernels) -> usize {

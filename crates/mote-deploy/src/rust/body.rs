@@ -18,14 +18,16 @@ pub(super) fn is_from_library(f: Unary) -> bool {
 pub(super) fn run(firmware: &Firmware) -> String {
     let mut text = String::from(
         "    /// Runs every operation once, in order.\n    pub fn run(&mut self) {\n        \
-         #[allow(unused_imports)]\n        use kernels::*;\n",
+         #[allow(unused_imports)]\n        use kernels::*;\n        \
+         // What lies in tables is read there: a compiler that saw the numbers would make code of some.\n        \
+         #[allow(unused_imports)]\n        use core::hint::black_box;\n",
     );
     if !firmware.states.is_empty() {
         text.push_str("        if !self.started {\n            self.begin();\n        }\n");
     }
     for (i, step) in firmware.steps.iter().enumerate() {
         let _ = write!(text, "\n        // {i}. {}\n        {{\n", step.comment);
-        for line in lines(i, step) {
+        for line in lines(step) {
             let _ = writeln!(text, "            {line}");
         }
         text.push_str("        }\n");
@@ -35,7 +37,7 @@ pub(super) fn run(firmware: &Firmware) -> String {
 }
 
 /// Bindings for what a step reads and writes, and its call.
-fn lines(number: usize, step: &Step) -> Vec<String> {
+fn lines(step: &Step) -> Vec<String> {
     let y = step.y.words().expect("verified: results are no tensors");
     let in_arena: Vec<_> =
         step.xs.iter().enumerate().filter(|(_, x)| x.words().is_some()).collect();
@@ -53,13 +55,13 @@ fn lines(number: usize, step: &Step) -> Vec<String> {
     for (i, x) in step.xs.iter().enumerate() {
         lines.push(match x.at {
             At::Arena(_) if of_words_x => continue,
-            At::Table(id) => format!("let x{i} = &tables::T{}[..];", id.0),
+            At::Table(id) => format!("let x{i} = &black_box(&tables::T{})[..];", id.0),
             At::Arena(_) if x.real => format!("let x{i} = arena::reals(x{i});"),
             At::Arena(_) => format!("let x{i} = arena::bytes(x{i}, {});", x.elements),
         });
     }
     match &step.what {
-        What::Layer(layer) => lines.extend(layer_lines(number, step, layer)),
+        What::Layer(layer) => lines.extend(layer_lines(step, layer)),
         what => lines.push(call(what)),
     }
     lines
@@ -110,7 +112,7 @@ fn call(what: &What) -> String {
         }
         What::Softmax { width } => format!("normalize::softmax(x0, {width}, y);"),
         What::LayerNorm { gain, bias, epsilon, .. } => format!(
-            "normalize::layer_norm(x0, &tables::T{}, &tables::T{}, {}, y);",
+            "normalize::layer_norm(x0, black_box(&tables::T{}), black_box(&tables::T{}), {}, y);",
             gain.0,
             bias.0,
             real(*epsilon)
@@ -122,7 +124,9 @@ fn call(what: &What) -> String {
         What::Dequantize(q) => {
             format!("bytes::dequantize(x0, {}, {}, y);", real(q.scale), q.zero_point)
         }
-        What::Lookup { table } => format!("bytes::lookup(x0, &tables::T{}, y);", table.0),
+        What::Lookup { table } => {
+            format!("bytes::lookup(x0, black_box(&tables::T{}), y);", table.0)
+        }
         What::Add { a, b, zero_point, clamp } => {
             let addend = |a: &crate::steps::Addend| {
                 format!(
@@ -160,18 +164,18 @@ fn attend(attention: &Attention) -> String {
     )
 }
 
-fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
-    let mut lines = Vec::new();
+fn layer_lines(step: &Step, layer: &Layer) -> Vec<String> {
+    let mut lines = layer_tables(layer);
     let outputs = layer.outputs;
-    let matrix = format!("&tables::M{number}");
     let (before, window, matrix) = match layer.windows {
         Windows::Rows { inputs } if step.xs[0].elements == inputs => {
             // One row: no loop.
-            return vec![product(layer, "x0", &format!("{matrix}[0]"), "y")];
+            lines.push(product(layer, "x0", "&m[0]", "y"));
+            return lines;
         }
         Windows::Rows { inputs } => {
             let rows = format!("x0.chunks_exact({inputs}).zip(y.chunks_exact_mut({outputs}))");
-            (format!("for (x, y) in {rows} {{"), None, format!("{matrix}[0]"))
+            (format!("for (x, y) in {rows} {{"), None, "&m[0]")
         }
         Windows::Ring { ring, geometry: g } => {
             let n = g.taps * g.inputs;
@@ -191,7 +195,7 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
                 (false, true) => lines.push(format!("let x = arena::bytes(x, {n});")),
                 (false, false) => {}
             }
-            lines.push(product(layer, "x", &format!("{matrix}[0]"), "y"));
+            lines.push(product(layer, "x", "&m[0]", "y"));
             return lines;
         }
         Windows::Conv(g) | Windows::Transposed(g) => {
@@ -209,18 +213,41 @@ fn layer_lines(number: usize, step: &Step, layer: &Layer) -> Vec<String> {
             ));
             let fill = if step.xs[0].real { "0.0".into() } else { g.fill.to_string() };
             let arguments = format!("(x0, &g, t, {fill}, gathered)");
-            let (window, at) = match layer.windows {
-                Windows::Conv(_) => (format!("let x = window::conv{arguments};"), "0"),
-                _ => (format!("let (phase, x) = window::transposed{arguments};"), "phase"),
+            let (window, matrix) = match layer.windows {
+                Windows::Conv(_) => (format!("let x = window::conv{arguments};"), "&m[0]"),
+                _ => (format!("let (phase, x) = window::transposed{arguments};"), "&m[phase]"),
             };
             let rows = format!("for (t, y) in y.chunks_exact_mut({outputs}).enumerate() {{");
-            (rows, Some(window), format!("{matrix}[{at}]"))
+            (rows, Some(window), matrix)
         }
     };
     lines.push(before);
     lines.extend(window.map(|w| format!("    {w}")));
-    lines.push(format!("    {}", product(layer, "x", &matrix, "y")));
+    lines.push(format!("    {}", product(layer, "x", matrix, "y")));
     lines.push("}".into());
+    lines
+}
+
+/// Where the tables of a layer lie, said on the stack: a table of tables would take flash unless a compiler sees that
+/// it need not.
+fn layer_tables(layer: &Layer) -> Vec<String> {
+    let (kind, weights, factors) = match layer.product {
+        Product::Real => ("real", "", None),
+        Product::Half => ("half", "", None),
+        Product::Integer { finish: Finish::Bytes { multiplier, .. }, .. } => {
+            ("integer", ".0", Some(multiplier))
+        }
+        Product::Integer { finish: Finish::Reals { scale }, .. } => ("integer", ".0", Some(scale)),
+    };
+    let mut lines = vec![String::from("let m = black_box([")];
+    for m in &layer.matrices {
+        let (w, b) = (m.weights.0, m.bias.0);
+        lines.push(format!(
+            "    {kind}::Matrix {{ weights: &tables::T{w}{weights}, bias: &tables::T{b} }},"
+        ));
+    }
+    lines.push("]);".into());
+    lines.extend(factors.map(|f| format!("let factors = black_box(&tables::T{});", f.0)));
     lines
 }
 
@@ -237,15 +264,13 @@ fn product(layer: &Layer, x: &str, matrix: &str, y: &str) -> String {
         Order::Native4 => "Native4",
     };
     match finish {
-        Finish::Bytes { multiplier, zero_point, clamp: [low, high] } => format!(
-            "integer::to_bytes::<{order}>({x}, {matrix}, &tables::T{}, integer::Range {{ \
-             zero_point: {zero_point}, low: {low}, high: {high} }}, &mut self.scratch, {y});",
-            multiplier.0
+        Finish::Bytes { zero_point, clamp: [low, high], .. } => format!(
+            "integer::to_bytes::<{order}>({x}, {matrix}, factors, integer::Range {{ \
+             zero_point: {zero_point}, low: {low}, high: {high} }}, &mut self.scratch, {y});"
         ),
-        Finish::Reals { scale } => format!(
-            "integer::to_reals::<{order}>({x}, {matrix}, &tables::T{}, &mut self.scratch, {y});",
-            scale.0
-        ),
+        Finish::Reals { .. } => {
+            format!("integer::to_reals::<{order}>({x}, {matrix}, factors, &mut self.scratch, {y});")
+        }
     }
 }
 

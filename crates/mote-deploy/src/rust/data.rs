@@ -7,7 +7,7 @@ use crate::{
     files::Files,
     golden::{Golden, Sample, Tolerance},
     names,
-    steps::{Firmware, Layer, Product, What},
+    steps::Firmware,
     tables::Table,
 };
 
@@ -47,15 +47,10 @@ pub(super) fn tables(firmware: &Firmware, files: &mut Files) {
             }
         }
     }
-    for (i, step) in firmware.steps.iter().enumerate() {
-        if let What::Layer(layer) = &step.what {
-            matrices(&mut text, i, layer);
-        }
-    }
     if packed {
         text.push_str(
             "\n/// Bytes at an address from which words can be read.\n#[repr(align(16))]\n\
-             struct Aligned<T>(T);\n",
+             pub(crate) struct Aligned<T>(pub(crate) T);\n",
         );
     }
     files.add("src/tables.rs", text);
@@ -85,31 +80,10 @@ fn weights(text: &mut String, files: &mut Files, id: usize, order: &str, bytes: 
     let name = format!("weights/t{id}{order}.bin");
     let _ = writeln!(
         text,
-        "pub(crate) static T{id}: &[u8] = &Aligned(*include_bytes!(\"../{name}\")).0;"
+        "pub(crate) static T{id}: Aligned<[u8; {}]> = Aligned(*include_bytes!(\"../{name}\"));",
+        bytes.len()
     );
     files.add(name, bytes);
-}
-
-fn matrices(text: &mut String, number: usize, layer: &Layer) {
-    let kind = match layer.product {
-        Product::Real => "real",
-        Product::Half => "half",
-        Product::Integer { .. } => "integer",
-    };
-    let _ = writeln!(
-        text,
-        "pub(crate) static M{number}: [crate::kernels::{kind}::Matrix<'static>; {}] = [",
-        layer.matrices.len()
-    );
-    for matrix in &layer.matrices {
-        let borrow = if kind == "integer" { "" } else { "&" };
-        let _ = writeln!(
-            text,
-            "    crate::kernels::{kind}::Matrix {{ weights: {borrow}T{}, bias: &T{} }},",
-            matrix.weights.0, matrix.bias.0
-        );
-    }
-    text.push_str("];\n");
 }
 
 /// `src/self_test.rs`.

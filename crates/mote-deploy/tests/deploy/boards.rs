@@ -47,17 +47,14 @@ fn plain_kernels_agree_on_a_cortex_m4() {
     check(Language::Rust, M4.plain());
 }
 
-/// What exported Rust takes is what was predicted: its memory to the byte, and its tables but for what the
-/// compiler could do without, 16 bytes of a matrix.
+/// What exported Rust takes is what was predicted, to the byte.
 #[track_caller]
 fn check_footprint(draft: &Draft, board: Board, found: Sizes) {
     let kernels = if board == M4 { Kernels::Dsp } else { Kernels::Mve };
     let (program, tensors) = (draft.verified(), draft.tensors());
     let wanted = footprint(&program, &tensors, kernels).expect("it was exported");
     let what = format!("{}: {found:?}, predicted {wanted:?}", board.name);
-    assert_eq!(found.ram, wanted.memory, "{what}");
-    let most = 16 * program.ops.len();
-    assert!(found.tables <= wanted.tables && wanted.tables - found.tables <= most, "{what}");
+    assert_eq!((found.tables, found.ram), (wanted.tables, wanted.memory), "{what}");
 }
 
 /// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,
