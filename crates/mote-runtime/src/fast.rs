@@ -27,6 +27,7 @@ mod x86;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use attention::attention;
+pub use attention::side_by_side;
 pub(crate) use elements::{Blocks, product};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};

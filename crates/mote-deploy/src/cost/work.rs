@@ -6,6 +6,7 @@ use mote_format::{
     Dtype, Op, Program, ValueId,
     program::{Binary, Unary, Weights},
 };
+use mote_runtime::side_by_side;
 
 /// Units of work of a kind: calls, results, multiplications (or rows, or runs), weights read (or rows that attend),
 /// numbers gathered.
@@ -17,8 +18,11 @@ pub type Work = BTreeMap<String, [f64; TERMS]>;
 /// Outputs that are computed at once: what is less costs as much.
 const REGISTER: usize = 16;
 
-/// So few rows of attention take another way than more of them.
-const FEW: usize = 4;
+/// Numbers of a key that meet a query at once; what is left meets it one by one.
+const LANES: usize = 8;
+
+/// Rows of a layer that are few.
+const FEW: f64 = 4.0;
 
 /// Bytes of weights that stay in the nearest memory from one run to the next; more are read from farther each time.
 const NEAR: usize = 32 << 10;
@@ -54,7 +58,10 @@ pub(super) fn of_operations(program: &Program, idle: &[bool]) -> Vec<Work> {
         add(work, kind, units);
         let bytes = weight_bytes(program, op);
         if far && bytes > 0 {
-            add(work, "far weights".into(), [0.0, 0.0, 0.0, bytes as f64, 0.0]);
+            // Few rows leave nothing to do while weights are on their way.
+            let few = rows(program, op.result()) <= FEW;
+            let kind = if few { "far weights of few rows" } else { "far weights" };
+            add(work, kind.into(), [0.0, 0.0, 0.0, bytes as f64, 0.0]);
         }
     }
     works
@@ -124,12 +131,17 @@ fn of_op(program: &Program, op: &Op) -> (String, [f64; TERMS]) {
         Op::LayerNorm { .. } | Op::Softmax { .. } => {
             (name.into(), [1.0, count(y), rows(program, y), 0.0, 0.0])
         }
-        Op::Attention { q, bias, .. } => {
-            let (shape, window) = (program.shape(*q), program.shape(*bias)[1] as f64);
-            // Few rows are attended to one by one, more of them along time.
-            let kind = if shape[0] <= FEW { "attention row" } else { name };
+        Op::Attention { q, v, bias, .. } => {
+            let (shape, window) = (program.shape(*q), program.shape(*bias)[1]);
+            let together = side_by_side(shape[0], shape[2], program.shape(*v)[2], window);
+            let kind = match (together, shape[2].is_multiple_of(LANES)) {
+                (Some(_), _) => name,
+                (None, true) => "attention row",
+                (None, false) => "attention row uneven",
+            };
             let rows = (shape[0] * shape[1]) as f64;
-            (kind.into(), [1.0, rows * window, program.multiply_adds_of(op) as f64, rows, 0.0])
+            let weights = rows * window as f64;
+            (kind.into(), [1.0, weights, program.multiply_adds_of(op) as f64, rows, 0.0])
         }
         Op::Slice { axis, .. } | Op::Pad { axis, .. } => {
             (name.into(), [1.0, count(y), runs(program, y, *axis), 0.0, 0.0])
@@ -203,9 +215,12 @@ impl Layer {
         let outputs = program.shape(y).last().copied().unwrap_or(1);
         let rows = rows(program, y) as usize;
         let (phases, inputs, outside) = match op {
-            Op::Conv1d { stride, padding, .. } | Op::QuantizedConv1d { stride, padding, .. } => {
+            Op::Conv1d { stride, padding, dilation, .. }
+            | Op::QuantizedConv1d { stride, padding, dilation, .. } => {
                 let outside = padding.map(|rows| rows.div_ceil((*stride).max(1))).iter().sum();
-                (1, shape[1] * shape[2], outside)
+                // One window whose rows lie apart, as in a step.
+                let apart = rows == 1 && *dilation > 1 && shape[1] > 1;
+                (1, shape[1] * shape[2], if apart { 1 } else { outside })
             }
             Op::ConvTranspose1d { stride, .. } | Op::QuantizedConvTranspose1d { stride, .. } => {
                 let (taps, phases) = (shape[0], (*stride).max(1));
@@ -219,8 +234,8 @@ impl Layer {
         let real = if !real_weights && program.dtype(y) == Dtype::F32 { " to reals" } else { "" };
         // One window is one row of a linear layer, and takes another way than many.
         let name = match (rows, phases, outside) {
-            (1, 1, 0) if real_weights => "row",
-            (1, 1, 0) => "quantized row",
+            (1, 1, _) if real_weights => "row",
+            (1, 1, _) => "quantized row",
             _ => op.name(),
         };
         let kind = format!("{name}{width}{real}");

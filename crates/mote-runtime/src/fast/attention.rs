@@ -26,13 +26,20 @@ const FEW: usize = 4;
 /// As [`Attention::run`]; the plain level is that.
 pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
     let rows = y.len() / (a.outputs * a.heads).max(1);
-    let most = (NEAR / (a.width + a.outputs).max(1) + 1).saturating_sub(a.window());
-    let most = most.min(NEAR / a.window().max(1));
-    match level {
-        Level::Plain => a.run(queries, y),
-        _ if rows.min(most) <= FEW || a.window() == 0 => on_level(level, a, queries, y),
-        _ => along_time(level, a, queries, most, y),
+    match (level, side_by_side(rows, a.width, a.outputs, a.window())) {
+        (Level::Plain, _) => a.run(queries, y),
+        (_, None) => on_level(level, a, queries, y),
+        (_, Some(most)) => along_time(level, a, queries, most, y),
     }
+}
+
+/// How many `rows` of a head the fast levels let attend side by side, of which each sees a `window` of keys as wide as
+/// `width` and values as wide as `outputs`; `None` where they do so one by one, which takes another time.
+#[must_use]
+pub fn side_by_side(rows: usize, width: usize, outputs: usize, window: usize) -> Option<usize> {
+    let most = (NEAR / (width + outputs).max(1) + 1).saturating_sub(window);
+    let most = most.min(NEAR / window.max(1));
+    (rows.min(most) > FEW && window > 0).then_some(most)
 }
 
 /// In parts of at most so many rows. By itself, because it needs much of the stack, which others should not pay

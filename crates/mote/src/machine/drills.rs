@@ -46,7 +46,7 @@ const SHAPES: [[usize; 2]; 9] =
     [[1, 8], [1, 32], [1, 128], [4, 64], [20, 8], [32, 32], [40, 16], [64, 64], [256, 8]];
 
 /// Rows, heads, their width, and places that are attended to.
-const ATTENTION: [[usize; 4]; 9] = [
+const ATTENTION: [[usize; 4]; 16] = [
     [8, 2, 8, 8],
     [24, 2, 16, 12],
     [32, 4, 2, 32],
@@ -56,12 +56,19 @@ const ATTENTION: [[usize; 4]; 9] = [
     [64, 4, 1, 32],
     [1, 4, 16, 1],
     [2, 4, 8, 32],
+    [1, 4, 8, 32],
+    [1, 2, 16, 48],
+    [1, 4, 12, 32],
+    [1, 2, 10, 24],
+    [1, 4, 20, 16],
+    [2, 4, 6, 40],
+    [40, 4, 24, 40],
 ];
 
 /// All of them.
 pub(super) fn all() -> Vec<Drill> {
     let mut all = Vec::new();
-    let real: Vec<Drill> = layers().into_iter().chain(blocks()).collect();
+    let real: Vec<Drill> = layers().into_iter().chain(blocks()).chain(mixtures()).collect();
     for drill in &real {
         for bits in [Bits::Eight, Bits::Four] {
             all.extend(drill.quantized(bits));
@@ -162,7 +169,18 @@ fn blocks() -> Vec<Drill> {
         };
         all.extend(Net::new(&[rows, channels]).again(gated));
     }
-    // Steps of streams, which meet what they remember.
+    // Steps of streams, which meet what they remember: the newest sample, and one of those before it.
+    for channels in [8, 12, 16, 24, 32, 40, 48, 64] {
+        for dilation in [1, 2, 8] {
+            let step = |net: &mut Net, x| {
+                let conv = Layer::Conv { kernel: 2, stride: 1, dilation };
+                let y = net.valid(conv, x, channels);
+                let later = net.push(|y| Op::Slice { x, y, axis: 0, start: 1, end: dilation + 1 });
+                net.push(|z| Op::Concat { xs: vec![later, y], y: z, axis: 0 })
+            };
+            all.extend(Net::new(&[1 + dilation, channels]).again(step));
+        }
+    }
     for channels in [8, 16, 32, 48, 64, 96, 128] {
         let step = |net: &mut Net, a| {
             let both = net.push(|y| Op::Concat { xs: vec![ValueId(0), a], y, axis: 1 });
@@ -170,6 +188,56 @@ fn blocks() -> Vec<Drill> {
             net.push(|y| Op::Binary { a, b, y, f: Binary::Add })
         };
         all.extend(Net::new(&[1, channels]).again(step));
+    }
+    all
+}
+
+/// Rows and channels of what is mixed.
+const MIXED: [[usize; 2]; 13] = [
+    [1, 8],
+    [1, 16],
+    [1, 24],
+    [1, 32],
+    [1, 48],
+    [1, 64],
+    [1, 80],
+    [2, 32],
+    [4, 16],
+    [12, 16],
+    [24, 24],
+    [32, 16],
+    [48, 32],
+];
+/// Rounds of a mixture.
+const MIXING: usize = 6;
+
+/// No operation like the one before it, and no layer of a size that was there, as in whole networks.
+fn mixtures() -> Vec<Drill> {
+    let mut all = Vec::new();
+    for (i, [rows, channels]) in MIXED.into_iter().enumerate() {
+        let mut net = Net::new(&[rows, channels]);
+        let mut x = ValueId(0);
+        for round in 0..MIXING {
+            let width = channels / 2 + 4 * ((i + 3 * round) % 7);
+            let y = net.layer(Layer::Linear, x, 2 * width);
+            let mut half = |start, f| {
+                let part =
+                    net.push(|y_| Op::Slice { x: y, y: y_, axis: 1, start, end: start + width });
+                net.push(|y| Op::Unary { x: part, y, f })
+            };
+            let (a, b) = match round % 3 {
+                0 => (half(0, Unary::Tanh), half(width, Unary::Sigmoid)),
+                1 => (half(width, Unary::Silu), half(0, Unary::Abs)),
+                _ => (half(0, Unary::Exp), half(width, Unary::Relu)),
+            };
+            let met = net.push(|y| Op::Binary { a, b, y, f: Binary::Mul });
+            let normal = net.normal(met);
+            let scaled = net.push(|y| Op::Affine { x: normal, y, scale: 0.5, offset: 0.1 });
+            let kept = if round % 2 == 0 { a } else { b };
+            x = net.push(|y| Op::Concat { xs: vec![scaled, kept], y, axis: 1 });
+        }
+        net.give(x);
+        all.extend(net.finish());
     }
     all
 }
@@ -329,7 +397,21 @@ impl Net {
         self.value(Value::f32(shape))
     }
 
+    /// With zeros before the first row, so that a convolution has as many rows as there are.
     fn layer(&mut self, layer: Layer, x: ValueId, outputs: usize) -> ValueId {
+        let before = match layer {
+            Layer::Conv { kernel, dilation, .. } => (kernel - 1) * dilation,
+            _ => 0,
+        };
+        self.padded(layer, x, outputs, before)
+    }
+
+    /// Of rows that are there alone.
+    fn valid(&mut self, layer: Layer, x: ValueId, outputs: usize) -> ValueId {
+        self.padded(layer, x, outputs, 0)
+    }
+
+    fn padded(&mut self, layer: Layer, x: ValueId, outputs: usize, before: usize) -> ValueId {
         let inputs = *self.program.shape(x).last().expect("it has channels");
         let w = self.tensor(&match layer {
             Layer::Linear => vec![outputs, inputs],
@@ -340,8 +422,8 @@ impl Net {
         let activation = Some(Unary::Relu);
         self.push(|y| match layer {
             Layer::Linear => Op::Linear { x, w, bias, y, activation },
-            Layer::Conv { kernel, stride, dilation } => {
-                let padding = [(kernel - 1) * dilation, 0];
+            Layer::Conv { stride, dilation, .. } => {
+                let padding = [before, 0];
                 Op::Conv1d { x, w, bias, y, stride, dilation, padding, activation }
             }
             Layer::Transposed { stride, .. } => {
