@@ -14,6 +14,7 @@ mod trial;
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use mote::{Error, files};
 
 #[global_allocator]
@@ -22,15 +23,22 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Shares of the training windows.
 const SHARES: [f64; 4] = [0.01, 0.05, 0.2, 1.0];
 
+/// Trains and tests classifiers of what is not done yet, and writes the table.
+#[derive(Parser)]
 struct Options {
+    /// Where `har_geotec/`, `ecg5000/` and `cwru/` lie
+    #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
+    #[arg(long, value_delimiter = ',', default_values = sets::SETS)]
     sets: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values = methods::METHODS)]
     methods: Vec<String>,
+    #[arg(long, default_value_t = 5)]
     seeds: u64,
 }
 
 fn main() -> Result<(), Error> {
-    let options = options();
+    let options = Options::parse();
     let store = Path::new("target/augmentation");
     std::fs::create_dir_all(store).map_err(|e| Error::io("create", store, e))?;
     for name in &options.sets {
@@ -59,26 +67,4 @@ fn main() -> Result<(), Error> {
     files::write(Path::new("docs/results/augmentation.svg"), plot::plot(&outcomes).as_bytes())?;
     print!("{text}");
     Ok(())
-}
-
-fn options() -> Options {
-    let mut options = Options {
-        data: "../shared/data".into(),
-        sets: sets::SETS.map(String::from).into(),
-        methods: methods::METHODS.map(String::from).into(),
-        seeds: 5,
-    };
-    let mut arguments = std::env::args().skip(1);
-    let list = |text: String| text.split(',').map(String::from).collect();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().unwrap_or_else(|| panic!("wanted a value behind {name}"));
-        match name.as_str() {
-            "--data" => options.data = value.into(),
-            "--sets" => options.sets = list(value),
-            "--methods" => options.methods = list(value),
-            "--seeds" => options.seeds = value.parse().expect("a number of seeds"),
-            other => panic!("wanted --data, --sets, --methods or --seeds, found {other}"),
-        }
-    }
-    options
 }

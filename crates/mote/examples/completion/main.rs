@@ -18,6 +18,7 @@ use std::{
     time::Instant,
 };
 
+use clap::{Parser, ValueEnum};
 use mote::{
     Error,
     completion::judge::Errors,
@@ -111,13 +112,31 @@ const SETS: [Set; 3] = [
     },
 ];
 
+/// Trains and measures what is not measured yet, and writes the table.
+#[derive(Parser)]
 struct Options {
+    /// Where the sets lie as they are published
+    #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
+    #[arg(long, value_delimiter = ',', default_values = SETS.map(|set| set.name))]
     sets: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values = ["diffusion"])]
     models: Vec<String>,
-    seeds: Vec<u64>,
-    on_validation: bool,
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// Steps of training [default: of each set its own]
+    #[arg(long)]
     steps: Option<u64>,
+    /// Which part is judged
+    #[arg(long, default_value = "test")]
+    on: Judged,
+}
+
+/// A part that may be judged.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Judged {
+    Validation,
+    Test,
 }
 
 /// The three parts of a data set, one after another in time.
@@ -128,13 +147,16 @@ struct Parts {
 }
 
 fn main() -> Result<(), Error> {
-    let options = options();
+    let options = Options::parse();
     let store = Path::new("target/completion");
     std::fs::create_dir_all(store).map_err(|e| Error::io("create", store, e))?;
     for set in SETS.iter().filter(|s| options.sets.iter().any(|n| n == s.name)) {
         for model in &options.models {
-            for &seed in &options.seeds {
-                let part = if options.on_validation { "validation" } else { "test" };
+            for seed in 0..options.seeds {
+                let part = match options.on {
+                    Judged::Validation => "validation",
+                    Judged::Test => "test",
+                };
                 let path = store.join(format!("{part}-{}-{model}-{seed}.json", set.name));
                 if path.exists() {
                     continue;
@@ -148,34 +170,6 @@ fn main() -> Result<(), Error> {
     }
     let text = table::make(store)?;
     files::write(Path::new("docs/results/completion.md"), text.as_bytes())
-}
-
-fn options() -> Options {
-    let mut options = Options {
-        data: "../shared/data".into(),
-        sets: SETS.iter().map(|s| s.name.to_owned()).collect(),
-        models: vec!["diffusion".into()],
-        seeds: (0..3).collect(),
-        on_validation: false,
-        steps: None,
-    };
-    let mut arguments = std::env::args().skip(1);
-    let list = |text: String| text.split(',').map(String::from).collect();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().unwrap_or_else(|| panic!("wanted a value behind {name}"));
-        match name.as_str() {
-            "--data" => options.data = value.into(),
-            "--sets" => options.sets = list(value),
-            "--models" => options.models = list(value),
-            "--seeds" => options.seeds = (0..value.parse().expect("a number of seeds")).collect(),
-            "--steps" => options.steps = Some(value.parse().expect("a number of steps")),
-            "--on" => options.on_validation = value == "validation",
-            other => {
-                panic!("wanted --data, --sets, --models, --seeds, --steps or --on, found {other}")
-            }
-        }
-    }
-    options
 }
 
 /// The families, and how large: the list that grows.
@@ -224,9 +218,9 @@ fn measure(set: &Set, name: &str, seed: u64, options: &Options) -> Result<Outcom
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");
     let scaling = Scaling::fit(&parts.train, Default::default());
     let units: Vec<f64> = scaling.scale.iter().map(|&s| s.into()).collect();
-    let (calibrate, judge) = match options.on_validation {
-        true => (&parts.train, &parts.validation),
-        false => (&parts.validation, &parts.test),
+    let (calibrate, judge) = match options.on {
+        Judged::Validation => (&parts.train, &parts.validation),
+        Judged::Test => (&parts.validation, &parts.test),
     };
     let mut errors = imputation::errors(&model, judge, &units, seed)?;
     let judged = (&source.runs, calibrate, judge);

@@ -13,25 +13,33 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use mote::{Error, files};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Trains and measures what is not measured yet, and writes the table.
+#[derive(Parser)]
 struct Options {
+    /// Where the sets lie as they are published
+    #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
+    #[arg(long, value_delimiter = ',', default_values = ["skab", "nab", "smd", "ett", "nsl_kdd"])]
     sets: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values = ["vae", "flow"])]
     models: Vec<String>,
-    seeds: Vec<u64>,
+    #[arg(long, default_value_t = 5)]
+    seeds: u64,
 }
 
 fn main() -> Result<(), Error> {
-    let options = options();
+    let options = Options::parse();
     let store = Path::new("target/detection");
     std::fs::create_dir_all(store).map_err(|e| Error::io("create", store, e))?;
     for set in &options.sets {
         for model in &options.models {
-            for &seed in &options.seeds {
+            for seed in 0..options.seeds {
                 let path = store.join(format!("{set}-{model}-{seed}.json"));
                 if path.exists() {
                     continue;
@@ -54,26 +62,4 @@ fn main() -> Result<(), Error> {
     files::write(target, table.as_bytes())?;
     print!("{table}");
     Ok(())
-}
-
-fn options() -> Options {
-    let mut options = Options {
-        data: "../shared/data".into(),
-        sets: ["skab", "nab", "smd", "ett", "nsl_kdd"].map(String::from).into(),
-        models: ["vae", "flow"].map(String::from).into(),
-        seeds: (0..5).collect(),
-    };
-    let mut arguments = std::env::args().skip(1);
-    let list = |text: String| text.split(',').map(String::from).collect();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().unwrap_or_else(|| panic!("wanted a value behind {name}"));
-        match name.as_str() {
-            "--data" => options.data = value.into(),
-            "--sets" => options.sets = list(value),
-            "--models" => options.models = list(value),
-            "--seeds" => options.seeds = (0..value.parse().expect("a number of seeds")).collect(),
-            other => panic!("wanted --data, --sets, --models or --seeds, found {other}"),
-        }
-    }
-    options
 }

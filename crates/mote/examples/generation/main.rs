@@ -12,6 +12,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use mote::{Error, files};
 
 use store::{Outcome, Store, Values};
@@ -36,15 +37,22 @@ const MODELS: [&str; 9] = [
 /// What is found out about a set.
 type Measure<'m> = dyn Fn(&sets::Set) -> Result<Values, Error> + 'm;
 
+/// Trains and judges what is not known yet, and writes the table.
+#[derive(Parser)]
 struct Options {
+    /// Where `timegan/` and `ett/` lie
+    #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
+    #[arg(long, value_delimiter = ',', default_values = SETS)]
     sets: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values = MODELS)]
     models: Vec<String>,
+    #[arg(long, default_value_t = 5)]
     seeds: u64,
 }
 
 fn main() -> Result<(), Error> {
-    let options = options();
+    let options = Options::parse();
     let mut store = Store::open(Path::new("docs/results/generation.json"))?;
     for seed in 0..options.seeds {
         for name in &options.sets {
@@ -79,26 +87,4 @@ fn main() -> Result<(), Error> {
     files::write(target, table.as_bytes())?;
     print!("{table}");
     Ok(())
-}
-
-fn options() -> Options {
-    let mut options = Options {
-        data: "../shared/data".into(),
-        sets: SETS.map(String::from).into(),
-        models: MODELS.map(String::from).into(),
-        seeds: 5,
-    };
-    let mut arguments = std::env::args().skip(1);
-    let list = |text: String| text.split(',').map(String::from).collect();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().unwrap_or_else(|| panic!("wanted a value behind {name}"));
-        match name.as_str() {
-            "--data" => options.data = value.into(),
-            "--sets" => options.sets = list(value),
-            "--models" => options.models = list(value),
-            "--seeds" => options.seeds = value.parse().expect("a number of seeds"),
-            other => panic!("wanted --data, --sets, --models or --seeds, found {other}"),
-        }
-    }
-    options
 }

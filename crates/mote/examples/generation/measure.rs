@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, time::Instant};
 use mote::{
     Error,
     completion::{Asking, generate},
-    source::{Reading, Source},
+    source::Source,
     training::{Model, Recipe, Report, run},
 };
 use mote_eval::{
@@ -33,6 +33,10 @@ const STEPS: u64 = 2400;
 /// Evaluations of the network for a window, of Diffusion-TS, and windows that are timed.
 const EVALUATIONS: usize = 500;
 const TIMED: usize = 64;
+/// The share of the data by which models other than the diffusion choose their best moment and their threshold: of all
+/// windows, and of blocks, of which it has to hold some.
+const HELD_BACK: f64 = 0.05;
+const HELD_BACK_OF_BLOCKS: f64 = 0.15;
 /// Windows whose neighbourhoods are compared, of each kind.
 const NEIGHBOURS: usize = 2000;
 
@@ -43,7 +47,7 @@ pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Values, Error
     let mut tell = |name: &str, value: f64| values.insert(name.to_owned(), value);
 
     let cpu = cpu_seconds();
-    let file = train(&set.source, set.reading.clone(), set.length, model, seed)?;
+    let file = train(&set.source, set, HELD_BACK, model, seed)?;
     if let (Some(before), Some(after)) = (cpu, cpu_seconds()) {
         tell("training, CPU s", after - before);
     }
@@ -83,10 +87,11 @@ pub(crate) fn measure(set: &Set, model: &str, seed: u64) -> Result<Values, Error
     Ok(values)
 }
 
+/// A model of `source`, which is the `set` or a part of it.
 fn train(
     source: &Source,
-    reading: Reading,
-    length: usize,
+    set: &Set,
+    held_back: f64,
     model: &str,
     seed: u64,
 ) -> Result<Vec<u8>, Error> {
@@ -94,13 +99,12 @@ fn train(
         .into_iter()
         .find(|(name, family)| *name == model && family.completes())
         .unwrap_or_else(|| panic!("wanted a model that draws windows, found {model}"));
-    let mut reading = reading;
-    // Scores choose their threshold by data that is not learned, and a game its best moment: the last twentieth.
-    if model != "diffusion" && reading.dataset.split.validation == 0.0 {
-        reading.dataset.split.validation = 0.05;
+    let mut reading = set.reading.clone();
+    if model != "diffusion" {
+        reading.dataset.split.validation = held_back;
     }
     let mut recipe = Recipe::new(reading, source, family)?;
-    recipe.window = Some(length);
+    recipe.window = Some(set.length);
     recipe.train.seed = seed;
     recipe.train.hide = 0.0;
     recipe.train.hide_future = 0.0;
@@ -133,7 +137,9 @@ fn draw(file: &[u8], count: usize, seed: u64, scale: &Scaled) -> Result<Vec<f32>
 pub(crate) fn memorizing(set: &Set, model: &str, seed: u64) -> Result<Values, Error> {
     let features = set.source.runs.schema().features();
     let (source, unseen) = set.parts();
-    let file = train(&source, set.reading.clone(), set.length, model, seed)?;
+    let in_blocks = source.runs.series().iter().any(|series| series.len() > set.length);
+    let held_back = if in_blocks { HELD_BACK_OF_BLOCKS } else { HELD_BACK };
+    let file = train(&source, set, held_back, model, seed)?;
     let wrong = |e| Error::evaluate("memorization", e);
     let windows = |runs: &mote_data::Runs| -> Result<Vec<f32>, Error> {
         let cuts = mote_data::Windows::new(runs, mote_data::windows::Cut::new(set.length))?;
