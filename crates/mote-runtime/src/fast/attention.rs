@@ -20,6 +20,8 @@ const BLOCK: usize = 64;
 const NEAR: usize = 2048;
 /// Scores that are computed together.
 const LANES: usize = 8;
+/// Half of them.
+const HALF: usize = LANES / 2;
 /// So few rows are not worth it.
 const FEW: usize = 4;
 
@@ -175,15 +177,23 @@ fn attended(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
     for (i, y) in y.chunks_exact_mut(a.outputs.max(1)).enumerate() {
         let (t, h) = (i / a.heads, i % a.heads);
         let query = &queries[i * a.width..][..a.width];
+        let bias = &a.bias[h * a.window()..][..a.window()];
         let (mut top, mut sum) = (f32::NEG_INFINITY, 0.0);
         y.fill(0.0);
-        for start in (0..a.window()).step_by(BLOCK) {
-            let weights = &mut block[..BLOCK.min(a.window() - start)];
-            let before = top;
-            for (j, weight) in weights.iter_mut().enumerate() {
-                *weight = a.score(query, t, h, start + j);
-                top = greater(top, *weight);
+        for (start, bias) in (0..a.window()).step_by(BLOCK).zip(bias.chunks(BLOCK)) {
+            let weights = &mut block[..bias.len()];
+            // Outside of what is there only the bias counts.
+            let there = a.there(t, start, weights.len());
+            weights.copy_from_slice(bias);
+            let first = |width| ((t + start + there.start - a.before) * a.heads + h) * width;
+            if !there.is_empty() && a.width > 0 {
+                let keys = a.keys[first(a.width)..].chunks(a.heads * a.width);
+                for (weight, key) in weights[there.clone()].iter_mut().zip(keys) {
+                    *weight += met(query, &key[..a.width]);
+                }
             }
+            let before = top;
+            top = greater(top, fold_lanes(weights, f32::NEG_INFINITY, larger));
             // Nothing but negative infinities so far, which weigh nothing.
             if top == f32::NEG_INFINITY {
                 continue;
@@ -195,12 +205,72 @@ fn attended(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
                 sum *= scale;
                 y.iter_mut().for_each(|y| *y *= scale);
             }
-            for (j, &weight) in weights.iter().enumerate() {
-                sum += weight;
-                let Some(value) = a.value(t, h, start + j) else { continue };
-                y.iter_mut().zip(value).for_each(|(y, v)| *y += weight * v);
+            sum += fold_lanes(weights, 0.0, |a, b| a + b);
+            if !there.is_empty() {
+                let values = &a.values[first(a.outputs)..];
+                add_weighted(&weights[there], values, a.heads * a.outputs, y);
             }
         }
         y.iter_mut().for_each(|y| *y /= sum);
     }
+}
+
+/// The sum of products, in lanes as wide as they can be filled.
+#[inline(always)]
+fn met(query: &[f32], key: &[f32]) -> f32 {
+    let ((q, q_rest), (k, k_rest)) = (query.as_chunks::<LANES>(), key.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (q, k) in q.iter().zip(k) {
+        for i in 0..LANES {
+            lanes[i] += q[i] * k[i];
+        }
+    }
+    let ((q, q_rest), (k, k_rest)) = (q_rest.as_chunks::<HALF>(), k_rest.as_chunks::<HALF>());
+    let mut half = [0.0; HALF];
+    for i in 0..HALF {
+        half[i] = lanes[i] + lanes[i + HALF];
+    }
+    for (q, k) in q.iter().zip(k) {
+        for i in 0..HALF {
+            half[i] += q[i] * k[i];
+        }
+    }
+    let rest: f32 = q_rest.iter().zip(k_rest).map(|(q, k)| q * k).sum();
+    (half[0] + half[2]) + (half[1] + half[3]) + rest
+}
+
+/// Adds rows of values, which are `stride` apart, by their weights.
+#[inline(always)]
+fn add_weighted(weights: &[f32], values: &[f32], stride: usize, y: &mut [f32]) {
+    let mut first = 0;
+    while first < y.len() {
+        let (values, y) = (&values[first..], &mut y[first..]);
+        first += match y.len() {
+            16.. => add_columns::<16>(weights, values, stride, y),
+            12.. => add_columns::<12>(weights, values, stride, y),
+            8.. => add_columns::<8>(weights, values, stride, y),
+            4.. => add_columns::<4>(weights, values, stride, y),
+            _ => add_columns::<1>(weights, values, stride, y),
+        };
+    }
+}
+
+/// Of so many numbers of each row, the first ones; says how many.
+#[inline(always)]
+fn add_columns<const N: usize>(
+    weights: &[f32],
+    values: &[f32],
+    stride: usize,
+    y: &mut [f32],
+) -> usize {
+    let mut sums = [0.0; N];
+    sums.copy_from_slice(&y[..N]);
+    for (weight, value) in weights.iter().zip(values.chunks(stride)) {
+        let value = &value[..N];
+        for i in 0..N {
+            sums[i] += weight * value[i];
+        }
+    }
+    y[..N].copy_from_slice(&sums);
+    N
 }

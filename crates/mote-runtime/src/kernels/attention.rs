@@ -1,5 +1,7 @@
 //! Attention to a window of rows.
 
+use core::ops::Range;
+
 use super::dot;
 
 /// What attention reads beside queries, and how they lie.
@@ -27,6 +29,15 @@ impl<'a> Attention<'a> {
     #[must_use]
     pub fn window(&self) -> usize {
         self.bias.len() / self.heads.max(1)
+    }
+
+    /// Of `places` of the window of row `t`, from the place `start` on, those that are not outside.
+    #[inline]
+    pub(crate) fn there(&self, t: usize, start: usize, places: usize) -> Range<usize> {
+        let time = self.values.len() / (self.heads * self.outputs).max(1);
+        let first = t + start;
+        let begin = self.before.saturating_sub(first).min(places);
+        begin..(time + self.before).saturating_sub(first).clamp(begin, places)
     }
 
     /// How well `query` of row `t` and head `h` meets place `j` of its window; outside, only the bias
