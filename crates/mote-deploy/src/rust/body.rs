@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use mote_format::program::{Binary, Reduction, Unary};
 
 use super::{array, view_mut};
-use crate::steps::{
-    At, Attention, Finish, Firmware, Layer, Order, Place, Product, Step, What, Windows,
+use crate::{
+    steps::{At, Attention, Finish, Firmware, Layer, Order, Place, Product, Step, What, Windows},
+    tables::TableId,
 };
 
 /// Whether the function takes more than arithmetic.
@@ -55,7 +56,7 @@ fn lines(step: &Step) -> Vec<String> {
     for (i, x) in step.xs.iter().enumerate() {
         lines.push(match x.at {
             At::Arena(_) if of_words_x => continue,
-            At::Table(id) => format!("let x{i} = &black_box(&tables::T{})[..];", id.0),
+            At::Table(id) => format!("let x{i} = &{}[..];", table(id)),
             At::Arena(_) if x.real => format!("let x{i} = arena::reals(x{i});"),
             At::Arena(_) => format!("let x{i} = arena::bytes(x{i}, {});", x.elements),
         });
@@ -111,12 +112,10 @@ fn call(what: &What) -> String {
             format!("normalize::cumulative_sum(x0, {length}, {inner}, {reverse}, y);")
         }
         What::Softmax { width } => format!("normalize::softmax(x0, {width}, y);"),
-        What::LayerNorm { gain, bias, epsilon, .. } => format!(
-            "normalize::layer_norm(x0, black_box(&tables::T{}), black_box(&tables::T{}), {}, y);",
-            gain.0,
-            bias.0,
-            real(*epsilon)
-        ),
+        What::LayerNorm { gain, bias, epsilon, .. } => {
+            let (gain, bias) = (table(*gain), table(*bias));
+            format!("normalize::layer_norm(x0, {gain}, {bias}, {}, y);", real(*epsilon))
+        }
         What::Attention(attention) => attend(attention),
         What::Quantize(q) => {
             format!("bytes::quantize(x0, {}, {}, y);", real(q.scale), q.zero_point)
@@ -152,6 +151,11 @@ fn call(what: &What) -> String {
         }
         What::Layer(_) => unreachable!("layers have lines of their own"),
     }
+}
+
+/// A table whose numbers the compiler does not see.
+fn table(id: TableId) -> String {
+    format!("black_box(&tables::T{})", id.0)
 }
 
 fn attend(attention: &Attention) -> String {
@@ -247,7 +251,7 @@ fn layer_tables(layer: &Layer) -> Vec<String> {
         ));
     }
     lines.push("]);".into());
-    lines.extend(factors.map(|f| format!("let factors = black_box(&tables::T{});", f.0)));
+    lines.extend(factors.map(|f| format!("let factors = {};", table(f))));
     lines
 }
 
