@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p mote-deploy --example firmware_models -- MODEL...`
 //!
-//! Bytes of tables and memory have to be those that [`footprint`] predicts. Needs what the tests of this crate need. Exported is what a device would run: `step` where a model has it, else
-//! `score`.
+//! Bytes of tables and memory have to be those that [`footprint`] predicts. Needs what the tests of this crate need.
+//! Exported is what a device would run: `step` where a model has it, else `score`.
 #[path = "../tests/support/mod.rs"]
 mod support;
 

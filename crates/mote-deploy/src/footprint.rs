@@ -55,6 +55,8 @@ pub fn footprint(
     Ok(Footprint { tables: tables(&firmware, kernels), memory: memory(&firmware, kernels) })
 }
 
+/// A table's address and length, on 32 bits.
+const SLICE: usize = 8;
 /// What packed bytes are aligned to.
 const ALIGNED: usize = 16;
 
@@ -74,7 +76,10 @@ fn tables(firmware: &Firmware, kernels: Kernels) -> usize {
             bytes.len().next_multiple_of(ALIGNED)
         }
     };
-    firmware.tables.iter().map(|(_, table)| bytes(table)).sum()
+    let phases = firmware.layers().filter(|(_, layer)| layer.has_table_of_phases());
+    // Weights and biases of each.
+    let of_phases = phases.map(|(_, layer)| layer.matrices.len() * 2 * SLICE).sum::<usize>();
+    firmware.tables.iter().map(|(_, table)| bytes(table)).sum::<usize>() + of_phases
 }
 
 fn memory(firmware: &Firmware, kernels: Kernels) -> usize {

@@ -216,6 +216,13 @@ pub(crate) struct Layer {
     pub(crate) product: Product,
 }
 
+impl Layer {
+    /// Whether a table says where the weights of its phases lie: of more than a few the stack would not hold it.
+    pub(crate) fn has_table_of_phases(&self) -> bool {
+        self.matrices.len() > 4
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Windows {
     /// Every row is a window.

@@ -26,8 +26,8 @@ mod unary;
 mod x86;
 
 pub(crate) use aligned::Aligned;
+pub use attention::attends_along_time;
 pub(crate) use attention::attention;
-pub use attention::side_by_side;
 pub(crate) use elements::{Blocks, product};
 pub use level::Level;
 pub(crate) use product::{Beside, Product};

@@ -28,7 +28,7 @@ mod views;
 
 pub use detect::{Detector, Event, Reason, Sample, Scored, Step, Tracker, UNDEFINED};
 pub use execute::Instance;
-pub use fast::{Level, Part, Threads, peak, side_by_side};
+pub use fast::{Level, Part, Threads, attends_along_time, peak};
 pub use generate::{Completer, Denoiser, Moment, Schedule, mixture};
 pub use gradient::{Adam, GRADIENT_PREFIX, Learner, NotTrainable, gradient};
 pub use load::{LoadError, Loaded};

@@ -6,7 +6,7 @@ use mote_format::{
     Dtype, Op, Program, ValueId,
     program::{Binary, Unary, Weights},
 };
-use mote_runtime::side_by_side;
+use mote_runtime::attends_along_time;
 
 /// Units of work of a kind: calls, results, multiplications (or rows, or runs), weights read (or rows that attend),
 /// numbers gathered.
@@ -18,8 +18,8 @@ pub type Work = BTreeMap<String, [f64; TERMS]>;
 /// Outputs that are computed at once: what is less costs as much.
 const REGISTER: usize = 16;
 
-/// Numbers of a key that meet a query at once; what is left meets it one by one.
-const LANES: usize = 8;
+/// Numbers of a key that meet a query at once, at least; what is left meets it one by one.
+const LANES: usize = 4;
 
 /// Rows of a layer that are few.
 const FEW: f64 = 4.0;
@@ -133,11 +133,11 @@ fn of_op(program: &Program, op: &Op) -> (String, [f64; TERMS]) {
         }
         Op::Attention { q, v, bias, .. } => {
             let (shape, window) = (program.shape(*q), program.shape(*bias)[1]);
-            let together = side_by_side(shape[0], shape[2], program.shape(*v)[2], window);
-            let kind = match (together, shape[2].is_multiple_of(LANES)) {
-                (Some(_), _) => name,
-                (None, true) => "attention row",
-                (None, false) => "attention row uneven",
+            let widths = [shape[2], program.shape(*v)[2]];
+            let kind = match attends_along_time(shape[0], widths, window) {
+                true => name,
+                _ if widths.iter().all(|width| width.is_multiple_of(LANES)) => "attention row",
+                _ => "attention row uneven",
             };
             let rows = (shape[0] * shape[1]) as f64;
             let weights = rows * window as f64;
@@ -215,12 +215,9 @@ impl Layer {
         let outputs = program.shape(y).last().copied().unwrap_or(1);
         let rows = rows(program, y) as usize;
         let (phases, inputs, outside) = match op {
-            Op::Conv1d { stride, padding, dilation, .. }
-            | Op::QuantizedConv1d { stride, padding, dilation, .. } => {
+            Op::Conv1d { stride, padding, .. } | Op::QuantizedConv1d { stride, padding, .. } => {
                 let outside = padding.map(|rows| rows.div_ceil((*stride).max(1))).iter().sum();
-                // One window whose rows lie apart, as in a step.
-                let apart = rows == 1 && *dilation > 1 && shape[1] > 1;
-                (1, shape[1] * shape[2], if apart { 1 } else { outside })
+                (1, shape[1] * shape[2], outside)
             }
             Op::ConvTranspose1d { stride, .. } | Op::QuantizedConvTranspose1d { stride, .. } => {
                 let (taps, phases) = (shape[0], (*stride).max(1));
@@ -234,8 +231,8 @@ impl Layer {
         let real = if !real_weights && program.dtype(y) == Dtype::F32 { " to reals" } else { "" };
         // One window is one row of a linear layer, and takes another way than many.
         let name = match (rows, phases, outside) {
-            (1, 1, _) if real_weights => "row",
-            (1, 1, _) => "quantized row",
+            (1, 1, 0) if real_weights => "row",
+            (1, 1, 0) => "quantized row",
             _ => op.name(),
         };
         let kind = format!("{name}{width}{real}");

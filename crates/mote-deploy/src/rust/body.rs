@@ -232,8 +232,8 @@ fn layer_lines(step: &Step, layer: &Layer) -> Vec<String> {
     lines
 }
 
-/// Where the tables of a layer lie, said on the stack: a table of tables would take flash unless a compiler sees that
-/// it need not.
+/// Where the tables of a layer lie. It is said on the stack, but for many phases: a table of tables would take flash
+/// unless a compiler sees that it need not.
 fn layer_tables(layer: &Layer) -> Vec<String> {
     let (kind, weights, factors) = match layer.product {
         Product::Real => ("real", "", None),
@@ -243,14 +243,20 @@ fn layer_tables(layer: &Layer) -> Vec<String> {
         }
         Product::Integer { finish: Finish::Reals { scale }, .. } => ("integer", ".0", Some(scale)),
     };
-    let mut lines = vec![String::from("let m = black_box([")];
+    let (first, last) = match (layer.has_table_of_phases(), layer.matrices.len()) {
+        (true, n) => {
+            (format!("static M: [{kind}::Matrix<'static>; {n}] = ["), "]; let m = black_box(&M);")
+        }
+        (false, _) => ("let m = black_box([".into(), "]);"),
+    };
+    let mut lines = vec![first];
     for m in &layer.matrices {
         let (w, b) = (m.weights.0, m.bias.0);
         lines.push(format!(
             "    {kind}::Matrix {{ weights: &tables::T{w}{weights}, bias: &tables::T{b} }},"
         ));
     }
-    lines.push("]);".into());
+    lines.push(last.into());
     lines.extend(factors.map(|f| format!("let factors = {};", table(f))));
     lines
 }

@@ -4,6 +4,7 @@
 use mote_deploy::{Kernels, Language, footprint};
 
 use crate::{
+    cases,
     support::{
         bare::{Board, Firmware, M4, M55, Sizes},
         draft::{Bits, Draft, WINDOW, autoencoder, causal},
@@ -55,6 +56,18 @@ fn check_footprint(draft: &Draft, board: Board, found: Sizes) {
     let wanted = footprint(&program, &tensors, kernels).expect("it was exported");
     let what = format!("{}: {found:?}, predicted {wanted:?}", board.name);
     assert_eq!((found.tables, found.ram), (wanted.tables, wanted.memory), "{what}");
+}
+
+#[test]
+fn tables_and_memory_are_predicted_to_the_byte() {
+    let held = ["odd_integers", "four_bits", "layers", "integer_steps"];
+    for (name, draft) in cases::all().into_iter().filter(|(name, _)| held.contains(name)) {
+        for board in [M4, M55] {
+            let files = draft.export(Language::Rust);
+            let firmware = Firmware::build(&files, Language::Rust, board, name);
+            check_footprint(&draft, board, firmware.sizes());
+        }
+    }
 }
 
 /// The bars: three quarters of what CMSIS-NN takes on the M4, nine tenths on the M55; 8 KB of code,

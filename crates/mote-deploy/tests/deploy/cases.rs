@@ -121,6 +121,18 @@ fn odd_integers(four_bits: bool) -> Draft {
         trim: [0, 1],
     });
     d.output("few", y);
+    // More phases than the stack is asked to hold.
+    let x = d.input("many", Value::i8([3, 4], q(0.01, 1)));
+    let weights = d.weights(&[7, 2, 4], 2);
+    let y = d.push_i8(q(0.1, 0), |y| Op::QuantizedConvTranspose1d {
+        x,
+        weights,
+        y,
+        clamp: [-128, 127],
+        stride: 6,
+        trim: [1, 0],
+    });
+    d.output("many", y);
     d
 }
 

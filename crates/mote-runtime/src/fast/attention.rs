@@ -28,20 +28,27 @@ const FEW: usize = 4;
 /// As [`Attention::run`]; the plain level is that.
 pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
     let rows = y.len() / (a.outputs * a.heads).max(1);
-    match (level, side_by_side(rows, a.width, a.outputs, a.window())) {
-        (Level::Plain, _) => a.run(queries, y),
-        (_, None) => on_level(level, a, queries, y),
-        (_, Some(most)) => along_time(level, a, queries, most, y),
+    let widths = [a.width, a.outputs];
+    match level {
+        Level::Plain => a.run(queries, y),
+        _ if attends_along_time(rows, widths, a.window()) => {
+            along_time(level, a, queries, rows_at_once(widths, a.window()), y);
+        }
+        _ => on_level(level, a, queries, y),
     }
 }
 
-/// How many `rows` of a head the fast levels let attend side by side, of which each sees a `window` of keys as wide as
-/// `width` and values as wide as `outputs`; `None` where they do so one by one, which takes another time.
+/// Whether so many rows of attention are computed side by side, with keys and values of these widths laid along time;
+/// else each is by itself, which takes another time. Of all levels but the plain one.
 #[must_use]
-pub fn side_by_side(rows: usize, width: usize, outputs: usize, window: usize) -> Option<usize> {
-    let most = (NEAR / (width + outputs).max(1) + 1).saturating_sub(window);
-    let most = most.min(NEAR / window.max(1));
-    (rows.min(most) > FEW && window > 0).then_some(most)
+pub fn attends_along_time(rows: usize, widths: [usize; 2], window: usize) -> bool {
+    window > 0 && rows.min(rows_at_once(widths, window)) > FEW
+}
+
+/// Rows that fit beside each other, keys and values of their windows and weights.
+fn rows_at_once(widths: [usize; 2], window: usize) -> usize {
+    let most = (NEAR / widths.iter().sum::<usize>().max(1) + 1).saturating_sub(window);
+    most.min(NEAR / window.max(1))
 }
 
 /// In parts of at most so many rows. By itself, because it needs much of the stack, which others should not pay
@@ -193,7 +200,7 @@ fn attended(a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
                 }
             }
             let before = top;
-            top = greater(top, fold_lanes(weights, f32::NEG_INFINITY, larger));
+            top = greater(top, fold_lanes(weights, f32::NEG_INFINITY, greater));
             // Nothing but negative infinities so far, which weigh nothing.
             if top == f32::NEG_INFINITY {
                 continue;

@@ -76,6 +76,14 @@ fn what_is_no_number_stays_and_what_is_impossible_weighs_nothing() {
         assert_eq!(of_one_row(1.0, &[0.0; 70], &values, bias, level), 7.0);
         let nothing = of_one_row(1.0, &[0.0; 70], &values, vec![f32::NEG_INFINITY; 70], level);
         assert!(nothing.is_nan(), "nothing to attend to");
+        // And a block of what is no number, all of it or one.
+        let mut keys = vec![f32::NAN; 64];
+        keys.push(0.0);
+        assert!(of_one_row(1.0, &keys, &[1.0; 65], vec![0.0; 65], level).is_nan());
+        keys[1..].fill(0.0);
+        let mut bias = vec![f32::NEG_INFINITY; 64];
+        bias.push(0.0);
+        assert!(of_one_row(1.0, &keys, &[1.0; 65], bias, level).is_nan());
     }
 }
 
