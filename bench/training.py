@@ -92,7 +92,9 @@ class Maf(nn.Module):
         for layer in self.layers:
             z, s = layer(z, mask)
             total = total + s
-        nll = (0.5 * z * z + total + 0.5 * math.log(2 * math.pi)) * mask
+        # Normal up to two deviations, exponential beyond.
+        size, near = z.abs(), z.abs().clamp(max=2)
+        nll = (near * (size - 0.5 * near) + 0.9273934 + total) * mask
         return nll.sum() / mask.sum()
 
 class Block(nn.Module):

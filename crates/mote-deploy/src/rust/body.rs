@@ -235,7 +235,7 @@ fn layer_lines(step: &Step, layer: &Layer) -> Vec<String> {
 /// Where the tables of a layer lie. It is said on the stack, but for many phases: a table of tables would take flash
 /// unless a compiler sees that it need not.
 fn layer_tables(layer: &Layer) -> Vec<String> {
-    let (kind, weights, factors) = match layer.product {
+    let (kind, part, factors) = match layer.product {
         Product::Real => ("real", "", None),
         Product::Half => ("half", "", None),
         Product::Integer { finish: Finish::Bytes { multiplier, .. }, .. } => {
@@ -243,18 +243,23 @@ fn layer_tables(layer: &Layer) -> Vec<String> {
         }
         Product::Integer { finish: Finish::Reals { scale }, .. } => ("integer", ".0", Some(scale)),
     };
-    let (first, last) = match (layer.has_table_of_phases(), layer.matrices.len()) {
-        (true, n) => {
+    // A table of tables is opaque as a whole; else each table is, and its length is seen.
+    let in_flash = layer.has_table_of_phases();
+    let place = |id: TableId| match in_flash {
+        true => format!("tables::T{}", id.0),
+        false => format!("(*{})", table(id)),
+    };
+    let (first, last) = match in_flash {
+        true => {
+            let n = layer.matrices.len();
             (format!("static M: [{kind}::Matrix<'static>; {n}] = ["), "]; let m = black_box(&M);")
         }
-        (false, _) => ("let m = black_box([".into(), "]);"),
+        false => ("let m = [".into(), "];"),
     };
     let mut lines = vec![first];
     for m in &layer.matrices {
-        let (w, b) = (m.weights.0, m.bias.0);
-        lines.push(format!(
-            "    {kind}::Matrix {{ weights: &tables::T{w}{weights}, bias: &tables::T{b} }},"
-        ));
+        let (weights, bias) = (place(m.weights), place(m.bias));
+        lines.push(format!("    {kind}::Matrix {{ weights: &{weights}{part}, bias: &{bias} }},"));
     }
     lines.push(last.into());
     lines.extend(factors.map(|f| format!("let factors = {};", table(f))));
