@@ -3,12 +3,13 @@
 //! `docs/results/augmentation.md` and its plot.
 //!
 //! `cargo run --release -p mote --example augmentation -- [--data FOLDER] [--sets activity,heartbeat,bearing]
-//! [--methods …] [--seeds 5]` does what is not done yet (each result is a file under `target/augmentation`, so
-//! it can be interrupted), then writes the table. FOLDER holds `har_geotec/`, `ecg5000/` and `cwru/`.
+//! [--methods …] [--seeds 5]` does what `docs/results/augmentation.json` does not hold yet (what is found is kept
+//! at once, so it can be interrupted), then writes the table. FOLDER holds `har_geotec/`, `ecg5000/` and `cwru/`.
 
 mod methods;
 mod plot;
 mod sets;
+mod store;
 mod table;
 mod trial;
 
@@ -39,32 +40,31 @@ struct Options {
 
 fn main() -> Result<(), Error> {
     let options = Options::parse();
-    let store = Path::new("target/augmentation");
-    std::fs::create_dir_all(store).map_err(|e| Error::io("create", store, e))?;
+    let mut store = store::Store::open(Path::new("docs/results/augmentation.json"))?;
     for name in &options.sets {
         let set = sets::read(name, &options.data)?;
         for seed in 0..options.seeds {
             for share in SHARES {
                 let mut drawn = methods::Drawn::default();
                 for method in &options.methods {
-                    let path = store.join(format!("{name}-{share}-{method}-{seed}.json"));
-                    if path.exists() {
+                    if store.holds(name, share, method, seed) {
                         continue;
                     }
                     let Some(outcome) = trial::run(&set, share, method, seed, &mut drawn)? else {
                         continue;
                     };
                     eprintln!("{name} {share} {method} {seed}: {:?}", outcome.scores);
-                    let text = serde_json::to_string_pretty(&outcome).expect("plain data");
-                    files::write(&path, text.as_bytes())?;
+                    store.keep(outcome)?;
                 }
             }
         }
     }
-    let outcomes = table::outcomes(store)?;
-    let text = table::table(&outcomes, &options.data)?;
+    let text = table::table(&store.outcomes, &options.data)?;
     files::write(Path::new("docs/results/augmentation.md"), text.as_bytes())?;
-    files::write(Path::new("docs/results/augmentation.svg"), plot::plot(&outcomes).as_bytes())?;
+    files::write(
+        Path::new("docs/results/augmentation.svg"),
+        plot::plot(&store.outcomes).as_bytes(),
+    )?;
     print!("{text}");
     Ok(())
 }

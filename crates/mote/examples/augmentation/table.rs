@@ -12,17 +12,6 @@ use crate::{
     trial::{CONDITIONS, Outcome},
 };
 
-pub(crate) fn outcomes(store: &Path) -> Result<Vec<Outcome>, Error> {
-    let mut outcomes = Vec::new();
-    for entry in std::fs::read_dir(store).map_err(|e| Error::io("read", store, e))? {
-        let path = entry.map_err(|e| Error::io("read", store, e))?.path();
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-        let outcome = serde_json::from_str(&text);
-        outcomes.push(outcome.map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?);
-    }
-    Ok(outcomes)
-}
-
 /// Scores of one method and condition.
 pub(crate) fn scores(
     all: &[Outcome],

@@ -67,8 +67,9 @@ pub(crate) fn run(
             worsen(condition, &mut window, features, &mut rng);
             all.extend(window);
         }
-        scores
-            .insert(condition.into(), macro_f1(&model.predict(&all), &classes, set.classes.len()));
+        let score = macro_f1(&model.predict(&all), &classes, set.classes.len());
+        // To four digits.
+        scores.insert(condition.into(), (1e4 * score).round() / 1e4);
     }
     Ok(Some(Outcome {
         set: set.name.into(),
