@@ -96,8 +96,8 @@ pub const MERITS: [(Need, &[&str]); 6] = [
     (
         Need::Detect,
         &[
-            "flow",
             "vae",
+            "flow",
             "autoregressive",
             "spline-flow",
             "transformer",

@@ -42,7 +42,8 @@ fn wishes_decide() {
         let (_, all) = best(&advice);
         all.iter().find(|(n, _)| *n == name).expect("all families are there").1
     };
-    assert_eq!(best(&advice(folder, &[])).0, "flow");
+    assert_eq!(best(&advice(folder, &[])).0, "vae");
+    assert_eq!(best(&advice(folder, &["--exact"])).0, "flow");
     assert_eq!(best(&advice(folder, &["--for", "generate"])).0, "diffusion");
     assert_eq!(best(&advice(folder, &["--for", "embed,detect"])).0, "vae");
     // Who needs the exact probability of a reading cannot take a GAN, nor a bound.
@@ -73,10 +74,10 @@ fn the_model_that_is_trained_is_as_large_as_was_said() {
     let arguments = ["train", "waves.csv", "--model", "auto", "--budget", "64KB", "--steps", "20"];
     let output = run(folder, &arguments);
     succeeds(&output);
-    assert!(said(&output).contains("model: flow, because"), "{}", said(&output));
+    assert!(said(&output).contains("model: vae, because"), "{}", said(&output));
     let facts = run(folder, &["inspect", "model.mote", "--json"]);
     let facts: Value = serde_json::from_str(&printed(&facts)).expect("an object");
-    assert_eq!(facts["family"], "Maf");
+    assert_eq!(facts["family"], "TimeVae");
     let arena = facts["programs"].as_array().expect("a list").iter();
     let arena = arena.map(|p| p["arena_bytes"].as_u64().expect("a number")).max();
     let bytes = facts["tensor_bytes"].as_u64().expect("a number") + arena.expect("a program");
