@@ -7,6 +7,8 @@
 //! at once, so it can be interrupted), then writes the table. FOLDER holds `har_geotec/`, `ecg5000/` and `cwru/`.
 
 mod methods;
+#[path = "../support/outcomes.rs"]
+mod outcomes;
 mod plot;
 mod sets;
 mod store;

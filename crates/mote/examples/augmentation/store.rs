@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mote::{Error, files};
 
-use crate::trial::Outcome;
+use crate::{outcomes, trial::Outcome};
 
 pub(crate) struct Store {
     path: PathBuf,
@@ -14,14 +14,7 @@ pub(crate) struct Store {
 impl Store {
     /// What `path` holds, nothing where there is no such file.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let path = path.to_owned();
-        if !path.exists() {
-            return Ok(Self { path, outcomes: Vec::new() });
-        }
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-        let outcomes = serde_json::from_str(&text)
-            .map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-        Ok(Self { path, outcomes })
+        Ok(Self { path: path.to_owned(), outcomes: outcomes::read(path)? })
     }
 
     pub(crate) fn holds(&self, set: &str, share: f64, method: &str, seed: u64) -> bool {

@@ -6,6 +6,8 @@
 //! The data is not part of this repository: FOLDER holds `timegan/` and `ett/`.
 
 mod measure;
+#[path = "../support/outcomes.rs"]
+mod outcomes;
 mod sets;
 mod store;
 mod table;

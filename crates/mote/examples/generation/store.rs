@@ -8,6 +8,8 @@ use std::{
 use mote::{Error, files};
 use serde::{Deserialize, Serialize};
 
+use crate::outcomes;
+
 /// Measures by name.
 pub(crate) type Values = BTreeMap<String, f64>;
 
@@ -29,14 +31,7 @@ pub(crate) struct Store {
 impl Store {
     /// What `path` holds, nothing where there is no such file.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let path = path.to_owned();
-        if !path.exists() {
-            return Ok(Self { path, outcomes: Vec::new() });
-        }
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
-        let outcomes = serde_json::from_str(&text)
-            .map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-        Ok(Self { path, outcomes })
+        Ok(Self { path: path.to_owned(), outcomes: outcomes::read(path)? })
     }
 
     pub(crate) fn holds(&self, set: &str, model: &str, what: &str) -> bool {
