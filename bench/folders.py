@@ -4,8 +4,8 @@
 Run from the root of the repository:  python3 bench/folders.py --data FOLDER [--sets ett,skab] [--models vae]
 
 Runs `mote train` with the usual settings of the command (all data but the held-back fifth trains), so
-that the table says what a user gets who tries it. Results are kept in docs/results/folders.json; what is
-there is not run again. Two run at a time, on a core each. Writes docs/results/folders.md.
+that the table says what a user gets who tries it; --steps ends it sooner. Results are kept in
+docs/results/folders.json; what is there is not run again. Two run at a time, on a core each. Writes docs/results/folders.md.
 """
 import argparse, json, os, re, statistics, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
@@ -53,13 +53,15 @@ def found(data: Path, name: str) -> Path:
     sys.exit(f"error: wanted {data / name}, found nothing")
 
 
-def run(program: Path, data: Path, folder: str, files: list, further: list, model: str) -> dict:
+def run(program: Path, data: Path, steps: int | None, folder: str, files: list, further: list, model: str) -> dict:
     command = [str(program), "train", *(str(found(data / folder, f)) for f in files), *further]
     if (settings := ROOT / "datasets" / f"{folder}.toml").exists():
         command += ["--dataset", str(settings)]
     scratch = tempfile.TemporaryDirectory()
     out = Path(scratch.name) / "model.mote"
     command += ["--model", model, "--fresh", "--json", "--out", str(out)]
+    if steps:
+        command += ["--steps", str(steps)]
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
         process = subprocess.Popen(command, stdout=said, stderr=complained, env=os.environ | {"RAYON_NUM_THREADS": "1"})
@@ -71,6 +73,8 @@ def run(program: Path, data: Path, folder: str, files: list, further: list, mode
         lines = [json.loads(line) for line in said if line.startswith("{")]
         errors = complained.read().splitlines()
     result = {"folder": folder, "model": model, "seconds": round(seconds), "peak_kb": usage.ru_maxrss}
+    if steps:
+        result["steps"] = steps
     if process.returncode:
         error = next((line for line in reversed(errors) if line.startswith("error")), errors[-1] if errors else "")
         # Where the data lies is nobody's business.
@@ -96,7 +100,8 @@ def cell(result: dict) -> str:
         return "refused"
     seconds, memory, kept = result["seconds"], result["peak_kb"] / 1024, result["bytes"] / 1024
     signs = "".join("\\*" for _ in result["signs"])
-    return f"{result['quality']}{signs}<br>{seconds:.0f} s, {memory:.0f} MB, {kept:.0f} KB"
+    steps = f", {result['steps']} steps" if "steps" in result else ""
+    return f"{result['quality']}{signs}<br>{seconds:.0f} s, {memory:.0f} MB, {kept:.0f} KB{steps}"
 
 
 def stored() -> dict:
@@ -113,8 +118,9 @@ def table(results: dict) -> str:
     models = [m for m in MODELS if any(key[1] == m for key in results)]
     lines = [
         "# Every family on every folder", "",
-        "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, one thread each, on two "
-        "cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
+        "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, or, where the cell says so, "
+        "with `--steps`: an eighth of the usual steps or so, for families that take ten minutes and more otherwise, which shows that "
+        "they run and not how good they get. One thread each, on two cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
         "held-back ones / the share of held-back windows that a drawn one lies near, both in percent of what as many training "
         "windows reach; for one that was not trained to draw: nats per held-back value, less is better. Stars are signs of failed "
         "training, told below. Second line: time of the whole command, peak of memory, size of the model file. What is empty was "
@@ -129,6 +135,7 @@ def table(results: dict) -> str:
     done = {m: [r for (_, name), r in results.items() if name == m and "error" not in r] for m in models}
     said = {
         "trained": lambda rs: f"{len(rs)}",
+        "of these shortly": lambda rs: f"{sum('steps' in r for r in rs)}",
         "seconds, median": lambda rs: f"{statistics.median(r['seconds'] for r in rs):.0f}",
         "seconds, most": lambda rs: f"{max(r['seconds'] for r in rs):.0f}",
         "memory, MB, most": lambda rs: f"{max(r['peak_kb'] for r in rs) / 1024:.0f}",
@@ -152,6 +159,7 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     arguments.add_argument("--sets", default=",".join(s[0] for s in SETS))
     arguments.add_argument("--models", default=",".join(MODELS))
+    arguments.add_argument("--steps", type=int, help="training steps, where those of the command are too many to wait for")
     arguments.add_argument("--jobs", type=int, default=2)
     arguments.add_argument("--program", type=Path, help="run this and build nothing")
     options = arguments.parse_args()
@@ -162,7 +170,7 @@ def main() -> None:
 
     def one(job: tuple) -> None:
         folder, files, further, model = job
-        result = run(program, options.data, folder, files, further, model)
+        result = run(program, options.data, options.steps, folder, files, further, model)
         with lock:
             results[folder, model] = result
             store(results)

@@ -4,10 +4,9 @@
 Run from the root of the repository, with nothing else running:
     python3 bench/latency.py [--data FOLDER] [--models vae,flow]
 
-Measures the machine by `mote bench --measure`, trains each family, compresses it in some ways, and sets the
-predicted time of each program beside the measured one. Others may use the machine too, and slow it down for
-seconds at a time; so each time is taken right beside that of a yardstick, the first program of all, and what
-is compared are quotients. Writes docs/results/latency.md.
+Trains each family, compresses it in some ways, and sets the predicted time of each program beside the
+measured one, in rounds: each measures the machine anew by `mote bench --measure`, predicts from that and runs
+everything, because others may use the machine too, and slow it down for minutes. Writes docs/results/latency.md.
 """
 import argparse, json, math, os, platform, statistics, subprocess, tempfile
 from pathlib import Path
@@ -44,8 +43,6 @@ def main() -> None:
     mote = options.program or ROOT / "target" / "release" / "mote"
     data = options.data / "skab" / "valve1" / "0.csv.gz"
     with tempfile.TemporaryDirectory() as scratch:
-        machine = Path(scratch) / "machine.json"
-        taken = said([mote, "bench", "--measure", machine, "--json"])[-1]
         models = []
         for family in options.models.split(","):
             whole = Path(scratch) / f"{family}.mote"
@@ -57,23 +54,21 @@ def main() -> None:
                     # What is measured is the time, which a repair does not change.
                     said([mote, "compress", whole, data, "--repair", "0", *arguments, "--json", "--out", model])
                 models.append((family, way, model))
-        bench = lambda model: said([mote, "bench", model, "--machine", machine, "--seconds", "0.15", "--json"])
-        quotient = lambda found: found["predicted_ns"] / found["call_ns"]["min"]
-        yardstick, found = models[0][2], {}
+        machine, found = Path(scratch) / "machine.json", {}
         for _ in range(ROUNDS):
+            taken = said([mote, "bench", "--measure", machine, "--json"])[-1]
             for family, way, model in models:
-                beside = quotient(bench(yardstick)[0])
-                for program in bench(model):
+                for program in said([mote, "bench", model, "--machine", machine, "--seconds", "0.15", "--json"]):
                     times = found.setdefault((family, way, program["program"]), [])
-                    times.append((program["call_ns"]["min"], program["predicted_ns"], quotient(program) / beside))
+                    times.append((program["call_ns"]["min"], program["predicted_ns"]))
     lines = [
         "# Predicted times", "",
         f"Made by `python3 bench/latency.py` on {platform.processor() or platform.machine()} ({taken['name']}, one thread). *Predicted* is "
         "what `mote bench --machine` says from rates that `mote bench --measure` took from small programs, none of which is part of a "
-        "model. *Off* is the predicted time over the measured one, both as quotients to the first program of this table, "
-        f"measured right beside it, because others slow this machine down for seconds at a time; the median of {ROUNDS} rounds.", "",
+        f"model. Each of {ROUNDS} rounds measures the machine anew, predicts, and runs everything; *off* is the median over rounds of "
+        "the predicted time over the measured one, the times are medians too.", "",
     ]
-    offs = {key: statistics.median(off for *_, off in times) for key, times in found.items()}
+    offs = {key: statistics.median(predicted / measured for measured, predicted in times) for key, times in found.items()}
     within = lambda keys: sum(abs(math.log(offs[key])) <= math.log(1 + WITHIN) for key in keys)
     steps = [key for key in offs if key[2] == "step"]
     rest = [key for key in offs if key[2] != "step"]
@@ -83,7 +78,7 @@ def main() -> None:
         "| family | way | program | measured, µs | predicted, µs | off |", "|---|---|---|---|---|---|",
     ]
     for (family, way, program), times in found.items():
-        measured, predicted = min(t[0] for t in times) / 1e3, times[0][1] / 1e3
+        measured, predicted = (statistics.median(part) / 1e3 for part in zip(*times))
         off = 100 * (offs[family, way, program] - 1)
         lines.append(f"| {family} | {way} | {program} | {measured:.1f} | {predicted:.1f} | {off:+.0f} % |")
     TARGET.write_text("\n".join(lines) + "\n")

@@ -60,6 +60,10 @@ impl Show {
 /// Windows from which a model can learn something.
 const ENOUGH: usize = 30;
 
+/// Steps of a training at most: as many as `mote train` takes for the fewest windows, and half of what it
+/// takes for hundreds of them, because there are dozens of trainings.
+const STEPS: u64 = 1000;
+
 /// Windows that models have drawn from the same real ones, by model and class.
 pub(crate) type Drawn = HashMap<String, Vec<Vec<Vec<f32>>>>;
 
@@ -166,6 +170,7 @@ fn generated(
     let mut recipe = Recipe::for_tasks(reading, &source, model, &[Task::Generate])?;
     recipe.window = Some(set.shape()[0]);
     recipe.train.seed = seed;
+    recipe.train.steps = recipe.train.steps.min(STEPS);
     let finished =
         run(&source, &recipe, Device::default(), None, &mut |_| ControlFlow::Continue(()))?;
     let model = mote_format::Model::open(&finished.file).expect("written a moment ago");

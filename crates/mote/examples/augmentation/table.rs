@@ -30,7 +30,7 @@ pub(crate) fn table(all: &[Outcome], data: &Path) -> Result<String, Error> {
          Made by `cargo run --release -p mote --example augmentation`. A small convolutional classifier, 600 \
          steps whatever it is trained on, on a share of the real windows of 64 samples: alone, with \
          augmentations that need no model, and with as many windows again that a model drew for each class \
-         (`mote train --for generate`, then `mote generate --given class=…`). Classes are made even in all but \
+         (`mote train --for generate --steps 1000`, then `mote generate --given class=…`). Classes are made even in all but \
          `real`, `jitter` and `noise`. `noise` adds noise up to the deviation of the data each time that a window \
          is shown, and is what has to be beaten; SMOTE is Chawla et al. 2002. Cells are macro F1, the \
          mean over seeds with half of its 95 % interval (Student's t); a seed draws other windows, models \
