@@ -181,6 +181,25 @@ fn blocks() -> Vec<Drill> {
             all.extend(Net::new(&[1 + dilation, channels]).again(step));
         }
     }
+    // The same where the past was kept by streams, and what is new is added to what came in: in integers, bytes all
+    // the way.
+    for channels in [8, 12, 16, 24, 32, 40, 48, 64] {
+        for dilation in [1, 2, 8] {
+            let mut net = Net::new(&[1, channels]);
+            let mut x = ValueId(0);
+            for _ in 0..COPIES {
+                let past = net.input(&[dilation, channels]);
+                let seen = net.push(|y| Op::Concat { xs: vec![past, x], y, axis: 0 });
+                let conv = Layer::Conv { kernel: 2, stride: 1, dilation };
+                let y = net.valid(conv, seen, channels);
+                x = net.push(|sum| Op::Binary { a: x, b: y, y: sum, f: Binary::Add });
+            }
+            // What is given is real.
+            let y = net.layer(Layer::Linear, x, channels);
+            net.give(y);
+            all.extend(net.finish());
+        }
+    }
     for channels in [8, 16, 32, 48, 64, 96, 128] {
         let step = |net: &mut Net, a| {
             let both = net.push(|y| Op::Concat { xs: vec![ValueId(0), a], y, axis: 1 });
@@ -340,9 +359,12 @@ impl Drill {
 
     /// The same in integers.
     fn quantized(&self, bits: Bits) -> Option<Self> {
-        let elements = self.program.elements(self.program.inputs[0].value);
         let sample = |i: usize| -> Sample {
-            vec![(0..elements).map(|j| ((i * 31 + j * 7) % 32) as f32 / 16.0 - 1.0).collect()]
+            let input = |port: &Port| {
+                let elements = self.program.elements(port.value);
+                (0..elements).map(|j| ((i * 31 + j * 7) % 32) as f32 / 16.0 - 1.0).collect()
+            };
+            self.program.inputs.iter().map(input).collect()
         };
         let usual: Vec<Sample> = (0..8).map(sample).collect();
         let shown = Shown { usual: &usual, unusual: &[] };
@@ -368,7 +390,7 @@ impl Net {
         let program = Program {
             name: "drill".into(),
             values: vec![Value::f32(shape)],
-            inputs: vec![Port { name: "x".into(), value: ValueId(0) }],
+            inputs: vec![Port { name: "x0".into(), value: ValueId(0) }],
             outputs: vec![],
             ops: vec![],
         };
@@ -378,6 +400,14 @@ impl Net {
     fn value(&mut self, value: Value) -> ValueId {
         self.program.values.push(value);
         ValueId(self.program.values.len() as u32 - 1)
+    }
+
+    /// One more input.
+    fn input(&mut self, shape: &[usize]) -> ValueId {
+        let value = self.value(Value::f32(shape));
+        let name = format!("x{}", self.program.inputs.len());
+        self.program.inputs.push(Port { name, value });
+        value
     }
 
     fn tensor(&mut self, shape: &[usize]) -> ValueId {
