@@ -37,7 +37,7 @@ pub(crate) struct Product {
     joined: bool,
     /// Where the layer is one product of windows that all lie in the input as they are wanted.
     short: Option<Short>,
-    /// Where the whole input becomes words at once.
+    /// Where the whole input is copied at once.
     whole: Option<Whole>,
     /// Panels of weights that lie side by side.
     group: usize,
@@ -123,8 +123,8 @@ impl Product {
             _ => None,
         };
         let whole = match &kind {
-            Kind::Integer { numbers: Numbers::Words, .. } => Whole::new(level, &geometry),
-            _ => None,
+            Kind::Integer { numbers, .. } => Whole::new(level, &geometry, *numbers),
+            Kind::Real { .. } => None,
         };
         Some(Self { x, geometry, inside, kind, joined, short, whole, group })
     }
@@ -304,7 +304,7 @@ impl Product {
             (&self.whole, &self.kind, times)
         {
             return whole.run(
-                level,
+                (level, threads),
                 (&self.geometry, phases, self.group),
                 *zero_point,
                 results,

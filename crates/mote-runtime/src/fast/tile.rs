@@ -64,6 +64,16 @@ pub(crate) enum Numbers {
     Words,
 }
 
+impl Numbers {
+    /// Bytes of one.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::Bytes => 1,
+            Self::Words => 2,
+        }
+    }
+}
+
 /// `sum[r, o] = bias[o] + Σ_i x[r, i] · w[o, i]` in `i32`, modulo 2³².
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Integer<'a> {

@@ -1,14 +1,15 @@
-//! A small input in words, with what is outside of it around: then no window is at an end, and each phase is one
+//! A small input of integers with what is outside of it around: then no window is at an end, and each phase is one
 //! product.
 
 use super::kind::{IntegerPhase, Results};
 use crate::fast::{
     Level,
     geometry::{Geometry, Phase},
+    threads::{self, Threads},
     tile::{self, Integer, Numbers},
 };
 
-/// Numbers of an input that becomes words at once, at most: a quarter of the nearest memory.
+/// Numbers of an input that is copied at once, at most: as words, a quarter of the nearest memory.
 const MOST: usize = 4096;
 
 /// Rows of the input, and around it.
@@ -18,17 +19,22 @@ pub(super) struct Whole {
     time: usize,
     after: usize,
     channels: usize,
+    /// As what it is copied.
+    numbers: Numbers,
 }
 
 impl Whole {
-    /// That of a layer of bytes that are multiplied as words; nothing where the kernel cannot read its windows
-    /// as they lie, a phase has none, or the input is large.
-    pub(super) fn new(level: Level, g: &Geometry) -> Option<Self> {
+    /// That of a layer whose bytes are multiplied as `numbers`; nothing where the kernel cannot read its windows as
+    /// they lie, a phase has none, the input is large, or copying it saves nothing.
+    pub(super) fn new(level: Level, g: &Geometry, numbers: Numbers) -> Option<Self> {
         let reads = |phase: &Phase| {
-            let (_, run) = phase.runs(g.channels);
-            !phase.taps.is_empty() && tile::joins_runs(level, Numbers::Words, 2 * run)
+            let (runs, run) = phase.runs(g.channels);
+            let joins = tile::joins_runs(level, numbers, numbers.bytes() * run);
+            !phase.taps.is_empty() && (joins || numbers == Numbers::Bytes && runs == 1)
         };
-        if !g.phases.iter().all(reads) {
+        let inside = |phase: &Phase| phase.inside(g.time).len() == phase.rows;
+        let saves = numbers == Numbers::Words || !g.phases.iter().all(inside);
+        if !saves || !g.phases.iter().all(reads) {
             return None;
         }
         let end = |phase: &Phase| {
@@ -38,46 +44,57 @@ impl Whole {
         let before = g.phases.iter().map(|phase| -phase.first).max()?.max(0).unsigned_abs();
         let end = g.phases.iter().map(end).max()?;
         let after = (end - g.time as isize).max(0).unsigned_abs();
-        let whole = Self { before, time: g.time, after, channels: g.channels };
-        (whole.numbers() <= MOST).then_some(whole)
+        let whole = Self { before, time: g.time, after, channels: g.channels, numbers };
+        (whole.count() <= MOST).then_some(whole)
     }
 
-    fn numbers(&self) -> usize {
+    fn count(&self) -> usize {
         (self.before + self.time + self.after) * self.channels
     }
 
     /// Bytes of scratch.
     pub(super) fn bytes(&self) -> usize {
-        2 * self.numbers()
+        self.numbers.bytes() * self.count()
+    }
+
+    /// The input between what is outside.
+    fn lay<T: Copy>(&self, all: &mut [T], outside: T, copy: impl FnOnce(&mut [T])) {
+        let (before, rest) = all.split_at_mut(self.before * self.channels);
+        let (inside, behind) = rest.split_at_mut(self.time * self.channels);
+        before.fill(outside);
+        behind.fill(outside);
+        copy(inside);
     }
 
     /// Runs all phases of a sample.
     pub(super) fn run(
         &self,
-        level: Level,
+        (level, threads): (Level, Option<&dyn Threads>),
         (g, parts, group): (&Geometry, &[IntegerPhase], usize),
         zero_point: i8,
         results: &Results,
         (x, y, scratch): (&[u8], &mut [u8], &mut [u8]),
     ) {
-        let channels = self.channels;
-        let words: &mut [i16] = &mut bytemuck::cast_slice_mut(scratch)[..self.numbers()];
-        let (outside, rest) = words.split_at_mut(self.before * channels);
-        let (inside, behind) = rest.split_at_mut(self.time * channels);
-        outside.fill(zero_point.into());
-        behind.fill(zero_point.into());
-        tile::widen(level, x, inside);
+        let all = &mut scratch[..self.bytes()];
+        match self.numbers {
+            Numbers::Bytes => self.lay(all, zero_point as u8, |inside| inside.copy_from_slice(x)),
+            Numbers::Words => {
+                let words: &mut [i16] = bytemuck::cast_slice_mut(all);
+                self.lay(words, zero_point.into(), |inside| tile::widen(level, x, inside));
+            }
+        }
+        let (channels, width) = (self.channels, self.numbers.bytes());
         for (phase, part) in g.phases.iter().zip(parts) {
             let (taps, run) = phase.runs(channels);
             let first = (phase.first + self.before as isize).unsigned_abs() * channels;
             let job = Integer {
-                numbers: Numbers::Words,
-                x: bytemuck::cast_slice(&words[first..]),
-                x_stride: 2 * phase.step * channels,
+                numbers: self.numbers,
+                x: &all[width * first..],
+                x_stride: width * phase.step * channels,
                 rows: phase.rows,
                 taps,
-                tap_stride: 2 * phase.dilation * channels,
-                bytes: 2 * run,
+                tap_stride: width * phase.dilation * channels,
+                bytes: width * run,
                 outputs: g.outputs,
                 w: &part.w,
                 group,
@@ -85,7 +102,8 @@ impl Whole {
                 signed: &part.signed,
                 y_stride: phase.out_step * g.outputs,
             };
-            tile::integer(level, &job, &mut results.store(y, phase.out_first * g.outputs));
+            let mut store = results.store(y, phase.out_first * g.outputs);
+            threads::integer(threads, level, &job, &mut store);
         }
     }
 }

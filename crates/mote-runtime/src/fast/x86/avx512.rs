@@ -7,7 +7,10 @@ mod integer;
 mod real;
 mod tiles;
 
-use core::arch::x86_64::{__m512, _mm512_mask_storeu_ps, _mm512_storeu_ps};
+use core::arch::x86_64::{
+    __m128i, __m512, _mm_mask_storeu_epi8, _mm_storel_epi64, _mm_storeu_si32, _mm_storeu_si128,
+    _mm_unpackhi_epi64, _mm512_mask_storeu_ps, _mm512_storeu_ps,
+};
 
 pub(in crate::fast) use functions::functions;
 pub(in crate::fast) use integer::integer;
@@ -42,7 +45,7 @@ fn lanes(outputs: usize, panel: usize) -> u16 {
     }
 }
 
-/// Stores the lanes of `mask`. Whole registers are stored without it, because a processor lets the
+/// Stores the lanes of `mask`, the first ones. Whole registers are stored without it, because a processor lets the
 /// next operation have them before they are in the cache.
 ///
 /// # Safety
@@ -53,10 +56,34 @@ fn lanes(outputs: usize, panel: usize) -> u16 {
 unsafe fn store_real(to: *mut f32, mask: u16, real: __m512) {
     // SAFETY: the caller vouches for the lanes.
     unsafe {
+        // More ways than these, and the sums of a tile no longer stay in registers.
         if mask == u16::MAX {
             _mm512_storeu_ps(to, real);
         } else {
             _mm512_mask_storeu_ps(to, mask, real);
+        }
+    }
+}
+
+/// The same of bytes, of which some are also whole registers, if shorter ones.
+///
+/// # Safety
+///
+/// As [`store_real`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn store_bytes(to: *mut i8, mask: u16, bytes: __m128i) {
+    // SAFETY: the caller vouches for the lanes.
+    unsafe {
+        match mask {
+            u16::MAX => _mm_storeu_si128(to.cast(), bytes),
+            0xF => _mm_storeu_si32(to.cast(), bytes),
+            0xFF => _mm_storel_epi64(to.cast(), bytes),
+            0xFFF => {
+                _mm_storel_epi64(to.cast(), bytes);
+                _mm_storeu_si32(to.add(8).cast(), _mm_unpackhi_epi64(bytes, bytes));
+            }
+            _ => _mm_mask_storeu_epi8(to, mask, bytes),
         }
     }
 }

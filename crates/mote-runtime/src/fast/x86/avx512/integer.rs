@@ -10,15 +10,14 @@
 )]
 
 use core::arch::x86_64::{
-    __m512i, _mm_mask_storeu_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_add_epi64,
-    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_max_epi32,
-    _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_storeu_si512,
-    _mm512_xor_si512,
+    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_blend_epi32, _mm512_max_epi32, _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
 };
 
-use super::{by_rows, lanes, store_real, tiles};
+use super::{by_rows, lanes, store_bytes, store_real, tiles};
 use crate::fast::{
     level::Proof,
     panels::{LANES, PANEL_BYTES, STEP_BYTES},
@@ -378,12 +377,7 @@ pub(super) unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store
                 let y32 = _mm512_add_epi32(steps, _mm512_set1_epi32((*zero_point).into()));
                 let y32 = _mm512_max_epi32(y32, _mm512_set1_epi32((*low).into()));
                 let y32 = _mm512_min_epi32(y32, _mm512_set1_epi32((*high).into()));
-                let (to, y) = (y.as_mut_ptr().add(at), _mm512_cvtepi32_epi8(y32));
-                if mask == u16::MAX {
-                    _mm_storeu_si128(to.cast(), y);
-                } else {
-                    _mm_mask_storeu_epi8(to, mask, y);
-                }
+                store_bytes(y.as_mut_ptr().add(at), mask, _mm512_cvtepi32_epi8(y32));
             }
         }
     }
