@@ -35,12 +35,25 @@ pub(crate) fn reduce(
     }
 }
 
+/// Whether all of `x` are numbers.
+#[inline(always)]
+fn all_numbers(x: &[f32]) -> bool {
+    let (x, rest) = x.as_chunks::<LANES>();
+    let mut none = [true; LANES];
+    for x in x {
+        for i in 0..LANES {
+            none[i] &= !x[i].is_nan();
+        }
+    }
+    none.iter().all(|none| *none) && rest.iter().all(|x| !x.is_nan())
+}
+
 on_registers!(
     /// As [`reduced`].
     reduce_on_level(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) = reduced
 );
 
-/// Compiled once for each set of instructions.
+/// Compiled once for each set of instructions. Among numbers alone, a maximum is one instruction.
 #[inline(always)]
 fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) {
     match (length, inner) {
@@ -51,6 +64,7 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
             Reduction::Mean => {
                 columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
             }
+            Reduction::Max if all_numbers(x) => columns(x, length, inner, y, larger, |top| top),
             Reduction::Max => columns(x, length, inner, y, greater, |top| top),
         },
         _ => kernels::reduce(f, x, length, inner, y),
@@ -70,6 +84,7 @@ fn reduced_rows(f: Reduction, x: &[f32], length: usize, y: &mut [f32]) {
                     *sum /= length as f32;
                 }
             }
+            Reduction::Max if all_numbers(x) => *y = fold(x, length, larger),
             Reduction::Max => *y = fold(x, length, greater),
         }
     }
@@ -87,23 +102,38 @@ fn columns(
     f: impl Fn(f32, f32) -> f32,
     last: impl Fn(f32) -> f32,
 ) {
+    if inner == LANES {
+        let blocks = x.as_chunks::<LANES>().0.chunks_exact(length);
+        for (block, y) in blocks.zip(y.as_chunks_mut::<LANES>().0) {
+            *y = column(block.iter(), &f, &last);
+        }
+        return;
+    }
     for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
         for start in (0..inner).step_by(LANES).map(|start| start.min(inner - LANES)) {
-            let mut rows = x[start..].chunks(inner);
-            let Some(Some(first)) = rows.next().map(|row| row.first_chunk::<LANES>()) else {
-                continue;
-            };
-            let mut folded = *first;
-            for row in rows {
-                for i in 0..LANES {
-                    folded[i] = f(folded[i], row[i]);
-                }
-            }
-            for i in 0..LANES {
-                y[start + i] = last(folded[i]);
-            }
+            let rows = x[start..].chunks(inner).filter_map(|row| row.first_chunk());
+            y[start..start + LANES].copy_from_slice(&column(rows, &f, &last));
         }
     }
+}
+
+/// [`LANES`] columns of some rows, zero of none.
+#[inline(always)]
+fn column<'x>(
+    mut rows: impl Iterator<Item = &'x [f32; LANES]>,
+    f: impl Fn(f32, f32) -> f32,
+    last: impl Fn(f32) -> f32,
+) -> [f32; LANES] {
+    let mut folded = rows.next().copied().unwrap_or_default();
+    for row in rows {
+        for i in 0..LANES {
+            folded[i] = f(folded[i], row[i]);
+        }
+    }
+    for i in 0..LANES {
+        folded[i] = last(folded[i]);
+    }
+    folded
 }
 
 /// As [`kernels::cumulative_sum`] from the first number on, bit for bit.
