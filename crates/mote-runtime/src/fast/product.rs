@@ -273,6 +273,7 @@ impl Product {
             Kind::Integer { phases, numbers, results, .. } => {
                 let job = Integer {
                     numbers: *numbers,
+                    shifted: false,
                     x: &x[first..],
                     x_stride,
                     rows,

@@ -78,6 +78,8 @@ impl Numbers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Integer<'a> {
     pub(crate) numbers: Numbers,
+    /// To each byte of `x` was added already what [the kernel would add](shift).
+    pub(crate) shifted: bool,
     /// Row `r` is all runs `x[r · x_stride + tap · tap_stride..][..bytes]`.
     pub(crate) x: &'a [u8],
     pub(crate) x_stride: usize,
@@ -156,6 +158,11 @@ pub(crate) fn shift(level: Level, numbers: Numbers) -> i32 {
     }
 }
 
+/// Whether a copy of bytes should add that at once: tiles want bytes as they are.
+pub(crate) fn shifts_copies(level: Level, numbers: Numbers) -> bool {
+    shift(level, numbers) != 0 && !level.tiles()
+}
+
 /// Whether bytes are multiplied fastest as words, where there are several rows: AVX2 has to widen them
 /// anyway, and widens those of a row but once so.
 pub(crate) fn widens(level: Level, rows: usize) -> bool {
@@ -185,6 +192,21 @@ on_registers!(
 #[inline(always)]
 fn widened(x: &[u8], y: &mut [i16]) {
     y[..x.len()].iter_mut().zip(x).for_each(|(y, x)| *y = i16::from(*x as i8));
+}
+
+on_registers!(
+    /// `y[i]` is `x[i]` with the bits of `sign` turned.
+    ///
+    /// # Panics
+    ///
+    /// If `y` is shorter than `x`.
+    turn(x: &[u8], sign: u8, y: &mut [u8]) = turned
+);
+
+/// Compiled once for each set of instructions.
+#[inline(always)]
+fn turned(x: &[u8], sign: u8, y: &mut [u8]) {
+    y[..x.len()].iter_mut().zip(x).for_each(|(y, x)| *y = x ^ sign);
 }
 
 /// Whether `rows` rows of `length`, `stride` apart, lie within `size`.

@@ -134,6 +134,7 @@ impl Way<'_> {
         let (taps, run) = self.phase.runs(self.g.channels);
         let job = Integer {
             numbers,
+            shifted: false,
             x,
             x_stride: self.phase.step * self.g.channels,
             rows: self.inside.len(),

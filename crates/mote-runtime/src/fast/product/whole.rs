@@ -12,6 +12,9 @@ use crate::fast::{
 /// Numbers of an input that is copied at once, at most: as words, a quarter of the nearest memory.
 const MOST: usize = 4096;
 
+/// The bit that 128 turns.
+const SIGN: u8 = 0x80;
+
 /// Rows of the input, and around it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whole {
@@ -76,8 +79,12 @@ impl Whole {
         (x, y, scratch): (&[u8], &mut [u8], &mut [u8]),
     ) {
         let all = &mut scratch[..self.bytes()];
+        let shifted = tile::shifts_copies(level, self.numbers);
         match self.numbers {
-            Numbers::Bytes => self.lay(all, zero_point as u8, |inside| inside.copy_from_slice(x)),
+            Numbers::Bytes => {
+                let sign = if shifted { SIGN } else { 0 };
+                self.lay(all, zero_point as u8 ^ sign, |inside| tile::turn(level, x, sign, inside));
+            }
             Numbers::Words => {
                 let words: &mut [i16] = bytemuck::cast_slice_mut(all);
                 self.lay(words, zero_point.into(), |inside| tile::widen(level, x, inside));
@@ -89,6 +96,7 @@ impl Whole {
             let first = (phase.first + self.before as isize).unsigned_abs() * channels;
             let job = Integer {
                 numbers: self.numbers,
+                shifted,
                 x: &all[width * first..],
                 x_stride: width * phase.step * channels,
                 rows: phase.rows,

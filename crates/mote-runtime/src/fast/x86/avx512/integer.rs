@@ -39,6 +39,7 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>, 
     // SAFETY: the caller vouches for what `products` needs.
     unsafe {
         match job.numbers {
+            Numbers::Bytes if job.shifted => products::<SHIFTED>(job, store),
             Numbers::Bytes if proof.tiles && tiles::suit(job) => tiles::rows(job, store),
             Numbers::Bytes => products::<BYTES>(job, store),
             Numbers::Words => products::<WORDS>(job, store),
