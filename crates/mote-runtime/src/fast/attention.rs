@@ -1,14 +1,14 @@
-//! Attention to a window of rows. Rows that follow each other meet nearly the same keys and values, so these are
-//! laid along time first, where a register takes several of one number; or, where there are few rows or much is
-//! attended to, in one pass: blocks of scores become weights together, and what was summed is scaled down when
-//! a greater score comes (Milakov and Gimelshein 2018, arXiv 1805.02867).
+//! Attention to a window of rows. Rows that follow each other meet nearly the same keys and values, so all is laid along
+//! time first and registers hold rows: what is folded is folded from register to register. Where there are few rows or
+//! much is attended to, each is by itself, in one pass: blocks of scores become weights together, and what was summed is
+//! scaled down when a greater score comes (Milakov and Gimelshein 2018, arXiv 1805.02867).
 
 use mote_format::program::Unary;
 
 use super::{
     Level,
     registers::on_registers,
-    rows::{dot_lanes, fold_lanes, larger},
+    rows::{fold_lanes, larger},
     unary::exponentials,
     unary_in_place,
 };
@@ -16,14 +16,18 @@ use crate::kernels::{Attention, greater};
 
 /// Scores that become weights together: a few vector registers of the widest machine.
 const BLOCK: usize = 64;
-/// Numbers of keys and values, and as many scores, that are laid along time at once.
+/// Numbers of keys and values, as many of queries, and as many scores, that are laid along time at once.
 const NEAR: usize = 2048;
-/// Scores that are computed together.
+/// Rows that a register of the widest machine holds.
+const WIDE: usize = 16;
+/// Rows that are computed together, at least, and numbers of a key that meet a query at once.
 const LANES: usize = 8;
 /// Half of them.
 const HALF: usize = LANES / 2;
 /// So few rows are not worth it.
 const FEW: usize = 4;
+/// Registers of sums that are filled in one go, so that what they share is read once.
+const TOGETHER: usize = 4;
 
 /// As [`Attention::run`]; the plain level is that.
 pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mut [f32]) {
@@ -31,7 +35,8 @@ pub(crate) fn attention(level: Level, a: &Attention<'_>, queries: &[f32], y: &mu
     let widths = [a.width, a.outputs];
     match level {
         Level::Plain => a.run(queries, y),
-        _ if attends_along_time(rows, widths, a.window()) => {
+        // A row that is there meets at least itself.
+        _ if attends_along_time(rows, widths, a.window()) && a.before < a.window() => {
             along_time(level, a, queries, rows_at_once(widths, a.window()), y);
         }
         _ => on_level(level, a, queries, y),
@@ -45,10 +50,10 @@ pub fn attends_along_time(rows: usize, widths: [usize; 2], window: usize) -> boo
     window > 0 && rows.min(rows_at_once(widths, window)) > FEW
 }
 
-/// Rows that fit beside each other, keys and values of their windows and weights.
+/// Rows that fit beside each other, keys and values of their windows and weights: full registers.
 fn rows_at_once(widths: [usize; 2], window: usize) -> usize {
     let most = (NEAR / widths.iter().sum::<usize>().max(1) + 1).saturating_sub(window);
-    most.min(NEAR / window.max(1))
+    most.min(NEAR / window.max(1)) / LANES * LANES
 }
 
 /// In parts of at most so many rows. By itself, because it needs much of the stack, which others should not pay
@@ -56,14 +61,14 @@ fn rows_at_once(widths: [usize; 2], window: usize) -> usize {
 #[inline(never)]
 fn along_time(level: Level, a: &Attention<'_>, queries: &[f32], most: usize, y: &mut [f32]) {
     let rows = y.len() / (a.outputs * a.heads);
-    let mut near = Near { along: [0.0; NEAR], weights: [0.0; NEAR] };
+    let mut near = Near { along: [0.0; NEAR], asked: [0.0; NEAR], weights: [0.0; NEAR] };
     for head in 0..a.heads {
         for first in (0..rows).step_by(most) {
             let part = Part { head, first, rows: most.min(rows - first) };
             score(level, a, part, queries, &mut near);
-            let weights = &mut near.weights[..part.rows * a.window()];
+            let weights = &mut near.weights[..a.window() * part.lanes()];
             unary_in_place(level, Unary::Exp, weights);
-            weigh(level, a, part, &near, y);
+            weigh(level, a, part, &mut near, y);
         }
     }
 }
@@ -80,96 +85,230 @@ pub(crate) struct Part {
 pub(crate) struct Near {
     /// `(width + outputs, places)`: keys and values of the places that a row of the part attends to.
     along: [f32; NEAR],
-    /// `(rows, window)`
+    /// `(width, lanes)` of queries, later `(outputs, lanes)` of results.
+    asked: [f32; NEAR],
+    /// `(window, lanes)`
     weights: [f32; NEAR],
 }
 
 impl Part {
+    /// The rows, with those that fill the last register.
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        self.rows.next_multiple_of(LANES)
+    }
+
     /// Places that any row attends to.
     #[inline(always)]
     fn places(self, a: &Attention<'_>) -> usize {
-        self.rows + a.window() - 1
+        self.lanes() + a.window() - 1
     }
 }
 
 on_registers!(
-    /// Lays keys and values of a part along time, and writes its scores less the greatest of each row.
+    /// Lays queries, keys and values of a part along time, and writes its scores less the greatest of each row.
     score(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) = scored
 );
 
 on_registers!(
     /// The rows of a part: values by their weights, which become shares.
-    weigh(a: &Attention<'_>, part: Part, near: &Near, y: &mut [f32]) = weighed
+    weigh(a: &Attention<'_>, part: Part, near: &mut Near, y: &mut [f32]) = weighed
 );
 
 #[inline(always)]
 fn scored(a: &Attention<'_>, part: Part, queries: &[f32], near: &mut Near) {
-    let (head, places, window) = (part.head, part.places(a), a.window());
+    let (places, lanes) = (part.places(a), part.lanes());
     let (keys, values) = near.along.split_at_mut(a.width * places);
     let values = &mut values[..a.outputs * places];
-    lay_along(a, part, a.keys, a.width, keys);
-    lay_along(a, part, a.values, a.outputs, values);
-    let bias = &a.bias[head * window..][..window];
-    for (row, scores) in near.weights.chunks_exact_mut(window).take(part.rows).enumerate() {
-        let query = &queries[((part.first + row) * a.heads + head) * a.width..][..a.width];
-        let (blocks, rest) = scores.as_chunks_mut::<LANES>();
-        for (i, scores) in blocks.iter_mut().enumerate() {
-            let first = i * LANES;
-            let mut met = [0.0; LANES];
-            for (keys, q) in keys.chunks_exact(places).zip(query) {
-                let keys = &keys[row + first..][..LANES];
-                for i in 0..LANES {
-                    met[i] += q * keys[i];
-                }
-            }
-            for i in 0..LANES {
-                scores[i] = met[i] + bias[first + i];
-            }
-        }
-        let first = window - rest.len();
-        for (i, score) in rest.iter_mut().enumerate() {
-            let keys = keys.chunks_exact(places).map(|keys| keys[row + first + i]);
-            *score = bias[first + i] + keys.zip(query).map(|(key, q)| key * q).sum::<f32>();
-        }
-        // Before the first row only the bias counts, whatever the query is.
-        let outside = a.before.saturating_sub(part.first + row).min(window);
-        scores[..outside].copy_from_slice(&bias[..outside]);
-        let top = fold_lanes(scores, f32::NEG_INFINITY, larger);
-        scores.iter_mut().for_each(|score| *score -= top);
+    let queries_along = &mut near.asked[..a.width * lanes];
+    let begin = a.before.saturating_sub(part.first);
+    let first = (part.first + begin).saturating_sub(a.before);
+    lay_along((a.keys, a.width, a.heads), part.head, first, (keys, places, begin));
+    lay_along((a.values, a.outputs, a.heads), part.head, first, (values, places, begin));
+    lay_along((queries, a.width, a.heads), part.head, part.first, (queries_along, lanes, 0));
+    let bias = &a.bias[part.head * a.window()..][..a.window()];
+    let mut from = 0;
+    while from < lanes {
+        let (keys, scores) = ((&*keys, places), (&mut near.weights[..], lanes));
+        from += match lanes - from {
+            WIDE.. => score_lanes::<WIDE>(from, queries_along, keys, bias, scores),
+            _ => score_lanes::<LANES>(from, queries_along, keys, bias, scores),
+        };
     }
 }
 
-/// Lays the places of a part along time, number by number of their rows, with zeros outside.
+/// Lays rows of one head, from the `first` on, along time: number by number, from the place `begin` on, with zeros around
+/// what is there.
 #[inline(always)]
-fn lay_along(a: &Attention<'_>, part: Part, rows: &[f32], width: usize, along: &mut [f32]) {
-    let (places, stride) = (part.places(a), a.heads * width);
-    let time = rows.len() / stride.max(1);
-    let begin = a.before.saturating_sub(part.first).min(places);
-    let end = (time + a.before).saturating_sub(part.first).clamp(begin, places);
+fn lay_along(
+    (rows, width, heads): (&[f32], usize, usize),
+    head: usize,
+    first: usize,
+    (along, places, begin): (&mut [f32], usize, usize),
+) {
+    let stride = heads * width;
+    let begin = begin.min(places);
+    let rows = rows.get(first * stride..).unwrap_or_default();
+    let there = (rows.len() / stride.max(1)).min(places - begin);
     for (number, along) in along.chunks_exact_mut(places).enumerate() {
         along[..begin].fill(0.0);
-        along[end..].fill(0.0);
-        if begin < end {
-            let first = part.first + begin - a.before;
-            let rows = &rows[first * stride + part.head * width + number..];
-            for (y, x) in along[begin..end].iter_mut().zip(rows.iter().step_by(stride)) {
+        along[begin + there..].fill(0.0);
+        let along = &mut along[begin..begin + there];
+        if let Some(rows) = rows.get(head * width + number..) {
+            for (y, x) in along.iter_mut().zip(rows.iter().step_by(stride)) {
                 *y = *x;
             }
         }
     }
 }
 
+/// The numbers of `N` rows at a place.
 #[inline(always)]
-fn weighed(a: &Attention<'_>, part: Part, near: &Near, y: &mut [f32]) {
-    let (places, window) = (part.places(a), a.window());
-    let values = &near.along[a.width * places..];
-    for (row, weights) in near.weights.chunks_exact(window).take(part.rows).enumerate() {
-        let share = 1.0 / fold_lanes(weights, 0.0, |a, b| a + b);
-        let y = &mut y[((part.first + row) * a.heads + part.head) * a.outputs..][..a.outputs];
-        for (y, values) in y.iter_mut().zip(values.chunks_exact(places)) {
-            *y = dot_lanes(weights, &values[row..][..window]) * share;
+fn lanes_at<const N: usize>(all: &[f32], at: usize) -> &[f32; N] {
+    all[at..].first_chunk().expect("as many rows as lanes")
+}
+
+/// Numbers of several rows, each with as many numbers behind one another.
+type Along<'a> = (&'a [f32], usize);
+
+/// The scores of `N` rows from the row `from` on, less the greatest of each. Says how many.
+#[inline(always)]
+fn score_lanes<const N: usize>(
+    from: usize,
+    queries: &[f32],
+    (keys, places): Along<'_>,
+    bias: &[f32],
+    (scores, lanes): (&mut [f32], usize),
+) -> usize {
+    let mut top = [f32::NEG_INFINITY; N];
+    let (groups, rest) = bias.as_chunks::<TOGETHER>();
+    let mut at = 0;
+    for bias in groups {
+        let scores = &mut scores[at * lanes + from..];
+        meet((queries, lanes, from), (keys, places, from + at), bias, scores, &mut top);
+        at += TOGETHER;
+    }
+    for bias in rest.as_chunks::<1>().0 {
+        let scores = &mut scores[at * lanes + from..];
+        meet((queries, lanes, from), (keys, places, from + at), bias, scores, &mut top);
+        at += 1;
+    }
+    for j in 0..bias.len() {
+        let scores = &mut scores[j * lanes + from..][..N];
+        for i in 0..N {
+            scores[i] -= top[i];
         }
     }
+    N
+}
+
+/// The scores of `N` rows of queries with as many keys, and with those one, two and so on places later.
+#[inline(always)]
+fn meet<const N: usize, const G: usize>(
+    (queries, lanes, from): (&[f32], usize, usize),
+    (keys, places, at): (&[f32], usize, usize),
+    bias: &[f32; G],
+    scores: &mut [f32],
+    top: &mut [f32; N],
+) {
+    let mut met = [[0.0; N]; G];
+    for (queries, keys) in queries.chunks_exact(lanes).zip(keys.chunks_exact(places)) {
+        let query = lanes_at::<N>(queries, from);
+        for k in 0..G {
+            let keys = lanes_at::<N>(keys, at + k);
+            for i in 0..N {
+                met[k][i] += query[i] * keys[i];
+            }
+        }
+    }
+    for k in 0..G {
+        let scores = &mut scores[k * lanes..][..N];
+        for i in 0..N {
+            scores[i] = met[k][i] + bias[k];
+            top[i] = larger(top[i], scores[i]);
+        }
+    }
+}
+
+#[inline(always)]
+fn weighed(a: &Attention<'_>, part: Part, near: &mut Near, y: &mut [f32]) {
+    let (places, lanes) = (part.places(a), part.lanes());
+    let values = &near.along[a.width * places..][..a.outputs * places];
+    let results = &mut near.asked[..a.outputs * lanes];
+    let weights = &near.weights[..a.window() * lanes];
+    let mut from = 0;
+    while from < lanes {
+        let results = (&mut *results, lanes);
+        from += match lanes - from {
+            WIDE.. => weigh_lanes::<WIDE>(from, weights, (values, places), results),
+            _ => weigh_lanes::<LANES>(from, weights, (values, places), results),
+        };
+    }
+    let stride = a.heads * a.outputs;
+    for (row, y) in y[part.first * stride..].chunks_exact_mut(stride).take(part.rows).enumerate() {
+        let y = &mut y[part.head * a.outputs..][..a.outputs];
+        for (y, results) in y.iter_mut().zip(results.chunks_exact(lanes)) {
+            *y = results[row];
+        }
+    }
+}
+
+/// The results of `N` rows from the row `from` on. Says how many.
+#[inline(always)]
+fn weigh_lanes<const N: usize>(
+    from: usize,
+    weights: &[f32],
+    (values, places): (&[f32], usize),
+    (results, lanes): (&mut [f32], usize),
+) -> usize {
+    let mut share = [0.0; N];
+    for weights in weights.chunks_exact(lanes) {
+        let weights = lanes_at::<N>(weights, from);
+        for i in 0..N {
+            share[i] += weights[i];
+        }
+    }
+    for i in 0..N {
+        share[i] = 1.0 / share[i];
+    }
+    let outputs = results.len() / lanes;
+    let mut number = 0;
+    while number < outputs {
+        let values = (&values[number * places..], places, from);
+        let results = &mut results[number * lanes + from..];
+        number += match outputs - number {
+            TOGETHER.. => add_up::<N, TOGETHER>((weights, lanes), values, &share, results),
+            _ => add_up::<N, 1>((weights, lanes), values, &share, results),
+        };
+    }
+    N
+}
+
+/// `G` numbers of the values of `N` rows, by their weights and shares. Says how many numbers.
+#[inline(always)]
+fn add_up<const N: usize, const G: usize>(
+    (weights, lanes): Along<'_>,
+    (values, places, from): (&[f32], usize, usize),
+    share: &[f32; N],
+    results: &mut [f32],
+) -> usize {
+    let mut sums = [[0.0; N]; G];
+    for (j, weights) in weights.chunks_exact(lanes).enumerate() {
+        let weights = lanes_at::<N>(weights, from);
+        for k in 0..G {
+            let values = lanes_at::<N>(values, k * places + from + j);
+            for i in 0..N {
+                sums[k][i] += weights[i] * values[i];
+            }
+        }
+    }
+    for k in 0..G {
+        let results = &mut results[k * lanes..][..N];
+        for i in 0..N {
+            results[i] = sums[k][i] * share[i];
+        }
+    }
+    G
 }
 
 on_registers!(
