@@ -324,20 +324,6 @@ fn halved<const N: usize>(mut x: [f32; N], f: impl Fn(f32, f32) -> f32) -> f32 {
     x[0]
 }
 
-/// `Σ a[i] · b[i]`, in any order.
-#[inline(always)]
-pub(super) fn dot_lanes(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..LANES {
-            lanes[i] += a[i] * b[i];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    halved(kernels::whole(lanes), |a, b| a + b) + rest
-}
-
 /// A fold in any order, beginning with `first` in every lane.
 #[inline(always)]
 pub(super) fn fold_lanes(x: &[f32], first: f32, f: impl Fn(f32, f32) -> f32) -> f32 {

@@ -55,11 +55,11 @@ pub(crate) fn table(all: &[Outcome], data: &Path) -> Result<String, Error> {
                 "---|".repeat(CONDITIONS.len())
             );
             for method in METHODS {
-                let cells: Vec<String> = CONDITIONS
-                    .iter()
-                    .map(|condition| cell(&scores(all, name, share, method, condition)))
-                    .collect();
-                let _ = writeln!(text, "| {method} | {} |", cells.join(" | "));
+                let found = CONDITIONS.map(|c| scores(all, name, share, method, c));
+                if found.iter().any(|scores| !scores.is_empty()) {
+                    let cells = found.map(|scores| cell(&scores));
+                    let _ = writeln!(text, "| {method} | {} |", cells.join(" | "));
+                }
             }
         }
     }
