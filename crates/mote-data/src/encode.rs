@@ -86,7 +86,13 @@ fn fill(
 
 /// The number in a cell, or `None` where it is missing.
 pub(crate) fn number(cell: Cell<'_>, overrides: &Overrides) -> Result<Option<f32>, Error> {
-    let not_finite = |found: &str| Error::wanted(ErrorKind::NotFinite, "a finite number", found);
+    let not_finite = |found: &str| {
+        let wanted = match found.eq_ignore_ascii_case("nan") {
+            true => "a finite number (`--missing NaN` takes it for a missing one)",
+            false => "a finite number",
+        };
+        Error::wanted(ErrorKind::NotFinite, wanted, found)
+    };
     let value = match cell {
         Cell::Missing => return Ok(None),
         // Before it is read as a number: `-9999` may stand for a missing value as well.

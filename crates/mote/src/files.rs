@@ -99,6 +99,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses to write over one of the files that are read: whoever asks for that has mistyped a name.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if `out` is one of them, by whatever path.
+pub fn apart<'p>(out: &Path, read: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Error> {
+    let Ok(target) = out.canonicalize() else { return Ok(()) };
+    let same = |path: &&PathBuf| path.canonicalize().is_ok_and(|path| path == target);
+    match read.into_iter().find(same) {
+        Some(path) if target.is_file() => Err(Error::Usage(format!(
+            "wanted another file to write to than those that are read, found {} in both places",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Temporary files are private; what a person asked for is not.
 #[cfg(unix)]
 fn readable(file: &File) -> std::io::Result<()> {

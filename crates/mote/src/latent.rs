@@ -43,7 +43,7 @@ pub fn positions(model: &Model<'_>, runs: &Runs, limit: usize) -> Result<Option<
 pub fn embed(model: &Model<'_>, runs: &Runs, stride: usize) -> Result<Positions, Error> {
     let encode = Loaded::new(model, "encode").map_err(|e| match e {
         LoadError::NoProgram { .. } => Error::Usage(format!(
-            "wanted a model with a latent space (vae), found {}",
+            "wanted a model with a latent space (vae or latent-diffusion), found {}",
             model.manifest.family
         )),
         other => other.into(),

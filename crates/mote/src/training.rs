@@ -133,7 +133,7 @@ fn words(schema: &Schema) -> Vec<[usize; 2]> {
 /// Says of a family that it cannot, and which ones can.
 pub(crate) fn completes_nothing(family: &str) -> Error {
     Error::Usage(format!(
-        "wanted a model that completes windows (vae, vq-vae, diffusion, autoregressive, transformer, spline-flow, gan or energy), found {family}"
+        "wanted a model that completes windows (vae, vq-vae, diffusion, latent-diffusion, autoregressive, transformer, spline-flow, gan or energy), found {family}"
     ))
 }
 

@@ -57,9 +57,10 @@ fn a_family_that_cannot_says_which_ones_can() {
         &["train", "data.csv", "--model", "flow", "--for", "impute", "--out", "out.csv"],
         &families,
     );
-    refuses(&["denoise", "flow.mote", "data.csv"], &["Maf", "vae or diffusion"]);
-    refuses(&["denoise", "spline.mote", "data.csv"], &["SplineFlow", "vae or diffusion"]);
-    refuses(&["embed", "spline.mote", "data.csv"], &["SplineFlow", "latent space (vae)"]);
+    let denoise = ["vae, diffusion or energy"];
+    refuses(&["denoise", "flow.mote", "data.csv"], &[&["Maf"][..], &denoise].concat());
+    refuses(&["denoise", "spline.mote", "data.csv"], &[&["SplineFlow"][..], &denoise].concat());
+    refuses(&["embed", "spline.mote", "data.csv"], &["SplineFlow", "latent space (vae or latent"]);
 }
 
 #[test]
@@ -95,6 +96,7 @@ fn questions_have_to_make_sense() {
     forecast(&["data.csv"], &["--horizon"]);
     forecast(&["--horizon", "3"], &["FILES"]);
     forecast(&["data.csv", "--horizon", "0"], &["horizon of at least 1"]);
+    forecast(&["data.csv", "--horizon", "1000000000"], &["16777216 numbers", "fewer draws"]);
     forecast(&["data.csv", "--horizon", "3", "--every", "0"], &["--every"]);
     forecast(&["data.csv", "--horizon", "3", "--draws", "0"], &["at least one draw"]);
     forecast(&["data.csv", "--horizon", "3", "--quantiles", "0.9,0.1"], &["ascending", "0.9,0.1"]);
@@ -121,6 +123,35 @@ fn questions_have_to_make_sense() {
     );
 }
 
+/// What a command reads is never what it writes, by whatever path.
+#[test]
+fn what_is_read_is_not_written_over() {
+    let whole = |name: &str| fs::read(folder().join(name)).expect("made before");
+    let before = ["data.csv", "vae.mote"].map(whole);
+    for command in [
+        "train data.csv --out data.csv",
+        "score vae.mote data.csv --out ./data.csv",
+        "eval vae.mote data.csv --report vae.mote",
+        "impute vae.mote data.csv --out data.csv",
+        "forecast vae.mote data.csv --horizon 3 --out data.csv",
+        "denoise vae.mote data.csv --out data.csv",
+        "embed vae.mote data.csv --out data.csv",
+        "compress vae.mote data.csv --bits 8 --out vae.mote",
+        "import data.csv --out data.csv",
+    ] {
+        refuses(&command.split(' ').collect::<Vec<_>>(), &["another file to write to"]);
+    }
+    assert!(before == ["data.csv", "vae.mote"].map(whole), "all is as it was");
+}
+
+#[test]
+fn answers_of_files_of_one_name_would_lie_in_one_place() {
+    fs::create_dir_all(folder().join("same")).expect("a folder");
+    fs::copy(folder().join("data.csv"), folder().join("same/data.csv")).expect("a copy");
+    let files = ["impute", "vae.mote", "data.csv", "same/data.csv", "--out", "filled"];
+    refuses(&files, &["of different names", "data.csv and same/data.csv"]);
+}
+
 #[test]
 fn holes_have_to_lie_in_something() {
     refuses(
@@ -129,6 +160,10 @@ fn holes_have_to_lie_in_something() {
     );
     refuses(&["impute", "vae.mote", "data.csv", "--hide", "1"], &["between 0 and 1"]);
     refuses(&["impute", "vae.mote", "data.csv", "--hide", "0.1", "--block", "0"], &["at least 1"]);
+    refuses(
+        &["impute", "vae.mote", "data.csv", "--hide", "0.1", "--block", "1000"],
+        &["at most the 100 samples", "1000"],
+    );
     refuses(&["impute", "vae.mote", "data.csv", "--intervals", "2"], &["--intervals", "2"]);
     refuses(
         &["impute", "vae.mote", "--from", "stdin", "--delay", "24"],

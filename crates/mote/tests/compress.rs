@@ -229,6 +229,17 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(&["--max-loss", "little"], 2, "wanted a share such as 5% or 0.05");
     refused(&["--prune", "1"], 2, "the share of weights that go is from 0 to below 1, found 1");
 
+    let normal = fs::read_to_string(folder.join("normal.csv")).expect("there");
+    let without =
+        |line: &str| line.rsplit_once(',').map_or(String::new(), |(rest, _)| rest.to_owned() + ",");
+    let mut lines = normal.lines();
+    let header = lines.next().expect("names").to_owned();
+    let silent: Vec<String> = std::iter::once(header).chain(lines.map(without)).collect();
+    fs::write(folder.join("silent.csv"), silent.join("\n") + "\n").expect("written");
+    let output = run(folder, &["compress", "pump.mote", "silent.csv", "--out", "no.mote"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("to compress on, found none"), "{}", said(&output));
+
     for bits in ["8", "16"] {
         let once = ["compress", "pump.mote", "normal.csv", "--bits", bits, "--out", "once.mote"];
         succeeds(&run(folder, &once));

@@ -95,8 +95,12 @@ impl Advise {
         let needs = self.needs.iter().map(|n| n.need()).collect();
         let advice = self.wishes.advice(&reading, &source, needs)?;
         match style {
-            Style::Json => say_json(&advice),
-            Style::People => self.explain(&advice),
+            Style::Json => say_json(&advice)?,
+            Style::People => self.explain(&advice)?,
+        }
+        match advice.chosen() {
+            Some(_) => Ok(()),
+            None => Err(Error::Budget("no family can do all that was asked".into())),
         }
     }
 

@@ -46,8 +46,16 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Finds out before the work, not after it, that there is no such format or folder.
-    pub(super) fn of(out: Option<&Path>, style: Style) -> Result<Self, Error> {
+    /// Finds out before the work, not after it, that there is no such format or folder, or that what is there is
+    /// `read`.
+    pub(super) fn of<'p>(
+        out: Option<&Path>,
+        read: impl IntoIterator<Item = &'p PathBuf>,
+        style: Style,
+    ) -> Result<Self, Error> {
+        if let Some(out) = out {
+            files::apart(out, read)?;
+        }
         if let Some(folder) = out.and_then(Path::parent).filter(|f| *f != Path::new("")) {
             folder.metadata().map_err(|e| Error::io("write to", folder, e))?;
         }

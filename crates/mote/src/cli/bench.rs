@@ -69,6 +69,9 @@ impl Bench {
             return measure(level, out, style);
         }
         let Some(path) = &self.model else { unreachable!("an argument is required") };
+        if let Some(plot) = &self.plot {
+            files::apart(plot, [path])?;
+        }
         let mapped = Mapped::open(path)?;
         let model = mapped.model()?;
         let machine = self.machine.as_deref().map(Machine::read).transpose()?;

@@ -157,6 +157,7 @@ impl Wanted {
 
 impl Compress {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        files::apart(&self.out, self.files.iter().chain([&self.model]).chain(&self.machine))?;
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let recipe = Recipe::of(&model.manifest)?;

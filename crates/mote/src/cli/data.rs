@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use mote::{
     Error,
-    source::{Reading, dataset},
+    source::{Reading, Source, dataset},
     training::Recipe,
 };
 use mote_data::{
@@ -154,6 +154,19 @@ impl Data {
             Some(WhatOrder::File) => Order::File,
         };
         Ok(reading)
+    }
+
+    /// A label that was named here has to be in one of the files: mistyped, it would be an input.
+    pub(super) fn check(&self, source: &Source) -> Result<(), Error> {
+        let Some(label) = self.label.as_deref().filter(|label| !label.is_empty()) else {
+            return Ok(());
+        };
+        let named = source.plan.decisions.iter().any(|d| d.column == label);
+        if named || source.runs.series().iter().any(|series| series.labels().is_some()) {
+            return Ok(());
+        }
+        let columns: Vec<&str> = source.plan.decisions.iter().map(|d| d.column.as_str()).collect();
+        Err(Error::Usage(format!("wanted the label `{label}`, found {}", columns.join(", "))))
     }
 
     /// One file for a model that was trained before: as it is, and as samples.

@@ -42,7 +42,7 @@ impl Denoise {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
-        let destination = Destination::of(self.out.as_deref(), style)?;
+        let destination = Destination::of(self.out.as_deref(), [&self.model, &self.file], style)?;
         let Input { table, series, overrides } = self.data.input(&model, &self.file)?;
         let watcher = Watcher::new(series.len(), "samples");
         let progress = |done| watcher.at(done);

@@ -35,6 +35,9 @@ pub(super) struct Eval {
 
 impl Eval {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        if let Some(report) = &self.report {
+            files::apart(report, self.files.iter().chain([&self.model]))?;
+        }
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let recipe = Recipe::of(&model.manifest)?;

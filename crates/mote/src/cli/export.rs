@@ -79,6 +79,7 @@ impl Export {
             let why = format!("--name is for firmware: an ONNX file has none, found `{name}`");
             return Err(Error::Usage(why));
         }
+        files::apart(&self.out, [&self.model])?;
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let bytes = exchange::export(&self.model, &model, &self.program)?;

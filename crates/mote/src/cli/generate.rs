@@ -38,7 +38,7 @@ impl Generate {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
-        let destination = Destination::of(self.out.as_deref(), style)?;
+        let destination = Destination::of(self.out.as_deref(), [&self.model], style)?;
         if self.count == 0 {
             return Err(Error::Usage("wanted at least one window, found 0".into()));
         }

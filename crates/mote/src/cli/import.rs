@@ -23,6 +23,7 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        files::apart(&self.out, [&self.file])?;
         let mapped = Mapped::open(&self.file)?;
         let bytes = exchange::import(&self.file, mapped.bytes())?;
         files::write(&self.out, &bytes)?;

@@ -108,11 +108,13 @@ impl Impute {
 
     fn fill(&self, model: &Model<'_>, mut drawer: Drawer<'_>, style: Style) -> Result<(), Error> {
         let (mut answers, mut said) = (Vec::new(), Vec::new());
+        self.apart()?;
         if let Some(folder) = self.out.as_ref().filter(|_| self.files.len() > 1) {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
         }
         for file in &self.files {
-            let destination = Destination::of(self.target(file)?.as_deref(), style)?;
+            let read = self.files.iter().chain([&self.model]);
+            let destination = Destination::of(self.target(file)?.as_deref(), read, style)?;
             let Input { table, series, overrides } = self.data.input(model, file)?;
             let watcher = Watcher::new(series.len(), "samples");
             let filled =
@@ -141,6 +143,21 @@ impl Impute {
                     "{}: {filled} values filled in {samples} samples",
                     file.display()
                 ))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Two files of one name in different folders would have their answers in one place.
+    fn apart(&self) -> Result<(), Error> {
+        let targets = self.files.iter().map(|file| self.target(file));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        for (i, target) in targets.iter().enumerate() {
+            if let Some(before) = targets[..i].iter().position(|other| other == target) {
+                let [a, b] = [&self.files[before], &self.files[i]].map(|file| file.display());
+                return Err(Error::Usage(format!(
+                    "wanted files of different names, because answers keep them; found {a} and {b}"
+                )));
             }
         }
         Ok(())

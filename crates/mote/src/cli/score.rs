@@ -36,6 +36,9 @@ pub(super) struct Score {
 
 impl Score {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
+        if let Some(out) = &self.out {
+            files::apart(out, self.files.iter().chain([&self.model]))?;
+        }
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
         let recipe = Recipe::of(&model.manifest)?;
@@ -52,6 +55,13 @@ impl Score {
                 (false, Style::People) => {
                     table(series, &scores, &names, self.sensors, &mut text);
                 }
+            }
+            if scores.scores.iter().all(Option::is_none) {
+                eprintln!(
+                    "note: {}: nothing could be scored, so nothing could be found: wanted {} samples in a row with values",
+                    series.name(),
+                    model.manifest.window.length
+                );
             }
             if style == Style::People {
                 match &model.manifest.detector {

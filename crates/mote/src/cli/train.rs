@@ -57,7 +57,9 @@ impl Train {
         self.division.apply(&mut reading);
         let device = self.options.device()?;
         writable(&self.out)?;
+        files::apart(&self.out, &self.files)?;
         let source = reading.learn(&self.files)?;
+        self.data.check(&source)?;
         let recipe = self.options.recipe(reading, &source)?;
         if style == Style::People {
             decisions(&source);

@@ -33,7 +33,7 @@ pub fn denoise(
         Err(LoadError::NoProgram { .. }) => {
             let found = &model.manifest.family;
             return Err(Error::Usage(format!(
-                "wanted a model that takes out noise (vae or diffusion), found {found}"
+                "wanted a model that takes out noise (vae, diffusion or energy), found {found}"
             )));
         }
         denoiser => denoiser?,

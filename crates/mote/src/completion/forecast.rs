@@ -19,6 +19,9 @@ pub struct Forecaster<'m> {
     mask: Vec<f32>,
 }
 
+/// Numbers of a forecast, at most: 64 MB, and on a slow path some ten seconds.
+const MOST: usize = 1 << 24;
+
 impl<'m> Forecaster<'m> {
     /// Of `horizon` samples. At least half of each window is past, and no more than that of it is
     /// future: a longer horizon takes several windows, each of which goes on from what was drawn.
@@ -26,7 +29,7 @@ impl<'m> Forecaster<'m> {
     /// # Errors
     ///
     /// As [`Drawer::new`]; [`Error::Usage`] for windows of one sample, no
-    /// draw or no horizon.
+    /// draw, no horizon, or one of more than 2²⁴ numbers in all draws.
     pub fn new(
         model: &'m Model<'m>,
         horizon: usize,
@@ -38,6 +41,12 @@ impl<'m> Forecaster<'m> {
         if horizon == 0 || length < 2 {
             return Err(Error::Usage(format!(
                 "wanted a horizon of at least 1 and windows of at least 2 samples, found {horizon} and {length}"
+            )));
+        }
+        if horizon.saturating_mul(draws).saturating_mul(features) > MOST {
+            return Err(Error::Usage(format!(
+                "wanted a forecast of at most {MOST} numbers, found {horizon} samples of {features} in {draws} draws: \
+                 a nearer horizon or fewer draws"
             )));
         }
         // As few windows as there can be, and all of the same step.

@@ -36,12 +36,19 @@ impl Hiding {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for a share out of range, or blocks of nothing.
+    /// [`Error::Usage`] for a share out of range, blocks of nothing, or of more than the series.
     pub fn apply(&self, series: &Series, schema: &Schema) -> Result<Vec<f32>, Error> {
         let Self { share, block, seed } = *self;
         if !(share > 0.0 && share < 1.0) || block == 0 {
             return Err(Error::Usage(format!(
                 "wanted a share between 0 and 1 to hide, in blocks of at least 1, found {share} in {block}"
+            )));
+        }
+        if block > series.len() {
+            return Err(Error::Usage(format!(
+                "{}: wanted blocks to hide of at most the {} samples that there are, found {block}",
+                series.name(),
+                series.len()
             )));
         }
         // So that the share is hidden in the mean: a block begins so often where none is.

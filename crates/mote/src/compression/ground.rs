@@ -54,6 +54,7 @@ impl<'m> Ground<'m> {
                 "what is smaller is measured on held-back data: the validation share is 0".into(),
             )
         })?;
+        heard(&parts.train)?;
         let programs: Vec<&Verified> = model.programs.values().filter(|p| p.name != STEP).collect();
         let read = |program: &&Verified| -> usize {
             program.inputs.iter().map(|port| program.elements(port.value)).sum()
@@ -152,6 +153,24 @@ pub(super) fn repairing<T>(
         flow
     })?;
     if stopped { Err(Error::Interrupted(": nothing was written".into())) } else { Ok(done) }
+}
+
+/// Of a column without a value there is no range, and no threshold either.
+fn heard(train: &Runs) -> Result<(), Error> {
+    let schema = train.schema();
+    let mut first = 0;
+    for column in &schema.columns {
+        let of = first..first + column.kind.features();
+        first = of.end;
+        let rows = train.series().iter().flat_map(|s| s.mask().chunks_exact(schema.features()));
+        if !rows.map(|row| &row[of.clone()]).any(|row| row.contains(&1.0)) {
+            return Err(Error::Usage(format!(
+                "wanted values of `{}` to compress on, found none",
+                column.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn found(made: &Stacked) -> Found<'_> {

@@ -44,7 +44,10 @@ pub(super) fn finish(
     let mut metrics =
         BTreeMap::from([("steps".to_owned(), history.last().map_or(0.0, |l| l.step as f64))]);
     if let Some(look) = history.get(best) {
-        metrics.insert("validation_nats".into(), look.validation);
+        // What has no likelihood has no nats.
+        let implicit = entries.density == Density::Implicit;
+        let name = if implicit { "validation_objective" } else { "validation_nats" };
+        metrics.insert(name.into(), look.validation);
     }
     if let Some(posterior) = &posterior {
         metrics.insert("active_units".into(), posterior.active as f64);

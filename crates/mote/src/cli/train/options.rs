@@ -216,8 +216,8 @@ impl Options {
         let chosen = advice.chosen().ok_or_else(|| {
             let nearest = &advice.candidates[0];
             let lacks = nearest.against.join(", ");
-            Error::Usage(format!(
-                "wanted a family that can do all that was asked, found none; the nearest is {}, but {lacks}",
+            Error::Budget(format!(
+                "no family can do all that was asked; the nearest is {}, but {lacks}",
                 nearest.name
             ))
         })?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mote::{Error, training::Finished};
+use mote_format::manifest::Density;
 use serde_json::{Value, json};
 
 use crate::cli::{Style, say, say_json};
@@ -26,7 +27,12 @@ pub(super) fn say_all(
         outline.parameters,
     ))?;
     if let Some(validation) = history.get(*best).map(|look| look.validation) {
-        say(format_args!("  held-back data: {validation:.3} nats per value"))?;
+        match manifest.density {
+            Density::Implicit => {
+                say(format_args!("  held-back data: {validation:.3} of what it minimizes"))?
+            }
+            _ => say(format_args!("  held-back data: {validation:.3} nats per value"))?,
+        }
     }
     if let Some(posterior) = &finished.posterior {
         say(format_args!("  latent space: {}", posterior.explanation()))?;
@@ -63,6 +69,7 @@ pub(super) fn say_all(
 
 fn json(finished: &Finished, out: &Path, seconds: f64) -> Value {
     let Finished { manifest, outline, calibration, history, best, end, .. } = finished;
+    let validation = history.get(*best).map(|look| look.validation);
     json!({
         "model": out,
         "bytes": finished.file.len(),
@@ -72,7 +79,9 @@ fn json(finished: &Finished, out: &Path, seconds: f64) -> Value {
         "window": outline.window,
         "steps": history.last().map(|look| look.step),
         "end": end,
-        "validation_nats": history.get(*best).map(|look| look.validation),
+        // What has no likelihood has no nats.
+        "validation_nats": validation.filter(|_| manifest.density != Density::Implicit),
+        "validation_objective": validation,
         "posterior": finished.posterior,
         "codebook": finished.codebook,
         "resemblance": finished.resemblance,
