@@ -38,6 +38,7 @@ pub(crate) fn table(all: &[Outcome], data: &Path) -> Result<String, Error> {
          lose a fifth of their samples, or drift by a deviation. Where fewer than 30 windows are left no model \
          was trained.\n\n![Macro F1 by noise, with all windows](augmentation.svg)\n",
     );
+    text.push_str(&verdict(all));
     for name in sets::SETS {
         if !all.iter().any(|o| o.set == name) {
             continue;
@@ -64,6 +65,59 @@ pub(crate) fn table(all: &[Outcome], data: &Path) -> Result<String, Error> {
         }
     }
     Ok(text)
+}
+
+/// For each method in how many cells it is clearly better and worse than real windows alone, and than noise: where the
+/// 95 % interval of the difference, seed by seed, has zero outside.
+fn verdict(all: &[Outcome]) -> String {
+    let mut text = String::from(
+        "\n## Is it better?\n\nIn how many of the cells below a method is clearly better / worse than another: the 95 % \
+         interval of the difference, seed by seed, leaves zero out. One in forty would be so by chance on either \
+         side.\n\n| method | cells | than `real` | than `noise` |\n|---|---:|---:|---:|\n",
+    );
+    for method in METHODS {
+        let mut counts = [0; 5];
+        for set in sets::SETS {
+            for share in SHARES {
+                for condition in CONDITIONS {
+                    let against = ["real", "noise"].map(|other| {
+                        mean_interval(
+                            &differences(all, (set, share, condition), [method, other]),
+                            0.95,
+                        )
+                    });
+                    for (i, found) in against.iter().enumerate() {
+                        let Ok(interval) = found else { continue };
+                        counts[4] += usize::from(i == 0);
+                        counts[2 * i] += usize::from(interval.low > 0.0);
+                        counts[2 * i + 1] += usize::from(interval.high < 0.0);
+                    }
+                }
+            }
+        }
+        let [real_better, real_worse, noise_better, noise_worse, cells] = counts;
+        if cells > 0 {
+            let _ = writeln!(
+                text,
+                "| {method} | {cells} | {real_better} / {real_worse} | {noise_better} / {noise_worse} |"
+            );
+        }
+    }
+    text
+}
+
+/// What a method is better by than another, for each seed of both.
+fn differences(
+    all: &[Outcome],
+    (set, share, condition): (&str, f64, &str),
+    [method, other]: [&str; 2],
+) -> Vec<f64> {
+    let score = |method: &str, seed| {
+        let same =
+            |o: &&Outcome| o.set == set && o.share == share && o.method == method && o.seed == seed;
+        all.iter().find(same)?.scores.get(condition).copied()
+    };
+    (0..).map_while(|seed| Some(score(method, seed)? - score(other, seed)?)).collect()
 }
 
 fn cell(values: &[f64]) -> String {

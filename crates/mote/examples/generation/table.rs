@@ -98,7 +98,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
          better, but for precision, coverage and speed. The diffusion model is distilled to five evaluations, \
          where Diffusion-TS takes 500; training counts both. All models and sets have one configuration, that \
          of `mote train`, with 2,400 steps of diffusion and 1,200 of its student. Times are of machines that others \
-         used too, not always the same.\n\n\
+         used too, not always the same. What a table lacks was not run yet; a model with one seed was run once.\n\n\
          Where the protocol is shaky: the discriminative score is near 0 for a model that repeats its training \
          data, so a second model is trained without every fifth block of a run (of ten windows; of single \
          windows, without every fifth), and its windows' distance to the nearest training window is compared \
