@@ -27,12 +27,11 @@ pub(super) fn say_all(
         outline.parameters,
     ))?;
     if let Some(validation) = history.get(*best).map(|look| look.validation) {
-        match manifest.density {
-            Density::Implicit => {
-                say(format_args!("  held-back data: {validation:.3} of what it minimizes"))?
-            }
-            _ => say(format_args!("  held-back data: {validation:.3} nats per value"))?,
-        }
+        let unit = match manifest.density {
+            Density::Implicit => "of what it minimizes",
+            _ => "nats per value",
+        };
+        say(format_args!("  held-back data: {validation:.3} {unit}"))?;
     }
     if let Some(posterior) = &finished.posterior {
         say(format_args!("  latent space: {}", posterior.explanation()))?;
