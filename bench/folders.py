@@ -119,8 +119,8 @@ def table(results: dict) -> str:
     lines = [
         "# Every family on every folder", "",
         "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, or, where the cell says so, "
-        "with `--steps`: an eighth of the usual steps or so, for families that take ten minutes and more otherwise, which shows that "
-        "they run and not how good they get. One thread each, on two cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
+        "with `--steps`: a tenth of the usual steps or so, for families that take ten minutes and more otherwise, which shows that "
+        "they run and what that takes, not how good they get. One thread each, on two cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
         "held-back ones / the share of held-back windows that a drawn one lies near, both in percent of what as many training "
         "windows reach; for one that was not trained to draw: nats per held-back value, less is better. Stars are signs of failed "
         "training, told below. Second line: time of the whole command, peak of memory, size of the model file. What is empty was "
@@ -146,7 +146,8 @@ def table(results: dict) -> str:
     lines += ["", "## Signs of failed training", ""]
     for (folder, model), result in sorted(results.items()):
         for sign in result.get("signs", []):
-            lines.append(f"- {folder}, {model}: {sign['name']}. {sign['words']}")
+            after = f" after {result['steps']} steps" if "steps" in result else ""
+            lines.append(f"- {folder}, {model}{after}: {sign['name']}. {sign['words']}")
     refused = [(key, r["error"]) for key, r in sorted(results.items()) if "error" in r]
     if refused:
         lines += ["", "## Refused", ""]
