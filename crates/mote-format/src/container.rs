@@ -214,10 +214,10 @@ pub fn parse(file: &[u8]) -> Result<Container<'_>, Error> {
         file.split_first_chunk::<8>().ok_or_else(|| short("the header length", 8))?;
     let length = u64::from_le_bytes(*prefix);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    // Text in place of a model begins with a length that no file has.
-    if length > limits::HEADER_BYTES && rest.len() < length {
-        let why = "it is no model: the first eight bytes of one say how long its header is".into();
-        return Err(Error::Header { why });
+    // A table in place of a model would be told of an absurd length.
+    if prefix.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        let start = String::from_utf8_lossy(prefix).into_owned();
+        return Err(Error::Header { why: format!("text that begins with {start:?}") });
     }
     limit("bytes of header", limits::HEADER_BYTES, length)?;
     if rest.len() < length {

@@ -114,6 +114,12 @@ fn refuses_names_that_stand_twice() {
 }
 
 #[test]
+fn refuses_text_as_such() {
+    let wanted = "wanted a safetensors header in JSON, found text that begins with \"time,a,b\"";
+    check(b"time,a,b\n1,2,3\n", wanted);
+}
+
+#[test]
 fn refuses_what_is_not_a_header() {
     check_json("", "EOF");
     check_json(" ", "EOF");
