@@ -119,7 +119,7 @@ def table(results: dict) -> str:
     lines = [
         "# Every family on every folder", "",
         "Made by `python3 bench/folders.py`: `mote train FILES --model MODEL` with its usual settings, or, where the cell says so, "
-        "with `--steps`: a tenth of the usual steps or so, for families that take ten minutes and more otherwise, which shows that "
+        "with `--steps`: a tenth of the usual steps or so, for families that otherwise take from a minute to a quarter of an hour, which shows that "
         "they run and what that takes, not how good they get. One thread each, on two cores that others used too. First line of a cell, for a model that draws windows: the share of drawn windows that lie among "
         "held-back ones / the share of held-back windows that a drawn one lies near, both in percent of what as many training "
         "windows reach; for one that was not trained to draw: nats per held-back value, less is better. Stars are signs of failed "

@@ -74,7 +74,7 @@ def main() -> None:
     rest = [key for key in offs if key[2] != "step"]
     lines += [
         f"Within {100 * WITHIN:.0f} %: {within(rest)} of {len(rest)} programs that read a window, and {within(steps)} of {len(steps)} that "
-        "advance by one sample. These take one to six microseconds in which nothing is large.", "",
+        "advance by one sample. These take a few microseconds at most, in which nothing is large.", "",
         "| family | way | program | measured, µs | predicted, µs | off |", "|---|---|---|---|---|---|",
     ]
     for (family, way, program), times in found.items():

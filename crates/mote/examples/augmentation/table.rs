@@ -38,6 +38,9 @@ pub(crate) fn table(all: &[Outcome], data: &Path) -> Result<String, Error> {
          lose a fifth of their samples, or drift by a deviation. Where fewer than 30 windows are left no model \
          was trained.\n\n![Macro F1 by noise, with all windows](augmentation.svg)\n",
     );
+    let seeds = all.iter().map(|o| o.seed + 1).max().unwrap_or(0);
+    let _ =
+        writeln!(text, "\nThere are {seeds} seeds; a cell without an interval has one of them.");
     text.push_str(&verdict(all));
     for name in sets::SETS {
         if !all.iter().any(|o| o.set == name) {

@@ -19,7 +19,7 @@ pub struct Forecaster<'m> {
     mask: Vec<f32>,
 }
 
-/// Numbers of a forecast, at most: 64 MB, and on a slow path some ten seconds.
+/// Numbers of a forecast in all draws, at most: 64 MB.
 const MOST: usize = 1 << 24;
 
 impl<'m> Forecaster<'m> {

@@ -1,5 +1,6 @@
 //! Rows that follow each other meet nearly the same keys and values, so all is laid along time first, and registers hold
-//! rows: what is folded is folded from register to register.
+//! rows: what is folded is folded from register to register. Outside of what is there keys are zeros, so that only the
+//! bias counts; a query that is infinite makes no number of that too, as of most of what it meets.
 
 #![allow(
     clippy::needless_range_loop,
