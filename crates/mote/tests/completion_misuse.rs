@@ -134,6 +134,7 @@ fn what_is_read_is_not_written_over() {
         "eval vae.mote data.csv --report vae.mote",
         "impute vae.mote data.csv --out data.csv",
         "forecast vae.mote data.csv --horizon 3 --out data.csv",
+        "forecast vae.mote data.csv --horizon 3 --calibrate short.csv --out short.csv",
         "denoise vae.mote data.csv --out data.csv",
         "embed vae.mote data.csv --out data.csv",
         "compress vae.mote data.csv --bits 8 --out vae.mote",

@@ -79,7 +79,8 @@ impl Forecast {
     pub(super) fn run(self, style: Style) -> Result<(), Error> {
         let mapped = Mapped::open(&self.model)?;
         let model = mapped.model()?;
-        let read = self.files.iter().chain([&self.model]);
+        let calibrated_on = self.calibrate.as_ref().map(PathBuf::from);
+        let read = self.files.iter().chain([&self.model]).chain(&calibrated_on);
         let destination = Destination::of(self.out.as_deref(), read, style)?;
         let recipe = Recipe::of(&model.manifest)?;
         let reading = self.data.reading(Some(recipe.reading))?;
