@@ -25,7 +25,7 @@ pub struct SmoothMixer {
     out: Dense,
 }
 
-/// What an evaluation leaves for its derivative.
+/// What an evaluation leaves for its derivative: of each block the slopes of both activations.
 #[derive(Clone, Debug)]
 pub struct Trace(Vec<[Tensor<3>; 2]>);
 
@@ -49,9 +49,9 @@ impl SmoothMixer {
         let mut h = self.lift.forward_series(x) + self.position.val().unsqueeze();
         let mut trace = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
-            let (next, inner) = block.forward(h, context);
+            let (next, slopes) = block.forward(h, context);
             h = next;
-            trace.push(inner);
+            trace.push(slopes);
         }
         (self.out.forward_series(h), Trace(trace))
     }
@@ -61,8 +61,8 @@ impl SmoothMixer {
     #[must_use]
     pub fn pullback(&self, trace: &Trace, dy: Tensor<3>) -> Tensor<3> {
         let mut dh = pullback(&self.out, dy);
-        for (block, inner) in self.blocks.iter().zip(&trace.0).rev() {
-            dh = block.pullback(inner, dh);
+        for (block, slopes) in self.blocks.iter().zip(&trace.0).rev() {
+            dh = block.pullback(slopes, dh);
         }
         pullback(&self.lift, dh)
     }
@@ -90,37 +90,35 @@ impl Block {
         }
     }
 
-    /// The answer, and what went into both activations.
+    /// The answer, and the slopes of both activations.
     fn forward(&self, h: Tensor<3>, context: &Tensor<2>) -> (Tensor<3>, [Tensor<3>; 2]) {
         let [batch, channels] = context.dims();
         let told = self.context.forward(context.clone()).reshape([batch, 1, channels]);
         let along_time = self.time_widen.forward_series((h.clone() + told.clone()).swap_dims(1, 2));
-        let added = self.time_narrow.forward_series(swish(along_time.clone()));
-        let h = h + added.swap_dims(1, 2);
+        let (along_time, time_slope) = swish(along_time);
+        let h = h + self.time_narrow.forward_series(along_time).swap_dims(1, 2);
         let along_channels = self.channel_widen.forward_series(h.clone() + told);
-        let h = h + self.channel_narrow.forward_series(swish(along_channels.clone()));
-        (h, [along_time, along_channels])
+        let (along_channels, channel_slope) = swish(along_channels);
+        let h = h + self.channel_narrow.forward_series(along_channels);
+        (h, [time_slope, channel_slope])
     }
 
-    fn pullback(&self, inner: &[Tensor<3>; 2], dh: Tensor<3>) -> Tensor<3> {
-        let [along_time, along_channels] = inner;
-        let da = pullback(&self.channel_narrow, dh.clone()) * swish_slope(along_channels.clone());
+    fn pullback(&self, slopes: &[Tensor<3>; 2], dh: Tensor<3>) -> Tensor<3> {
+        let [time_slope, channel_slope] = slopes;
+        let da = pullback(&self.channel_narrow, dh.clone()) * channel_slope.clone();
         let dh = dh + pullback(&self.channel_widen, da);
-        let da = pullback(&self.time_narrow, dh.clone().swap_dims(1, 2));
-        let da = da * swish_slope(along_time.clone());
+        let da = pullback(&self.time_narrow, dh.clone().swap_dims(1, 2)) * time_slope.clone();
         dh + pullback(&self.time_widen, da).swap_dims(1, 2)
     }
 }
 
-/// `x · sigmoid(x)` (Ramachandran et al. 2017).
-fn swish(x: Tensor<3>) -> Tensor<3> {
-    x.clone() * sigmoid(x)
-}
-
-/// Its derivative.
-fn swish_slope(x: Tensor<3>) -> Tensor<3> {
+/// `x · sigmoid(x)` (Ramachandran et al. 2017) and its derivative: with `s` for the sigmoid and `y` for the
+/// product, `s + y - y · s`.
+fn swish(x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
     let s = sigmoid(x.clone());
-    s.clone() * (x * (s * -1.0 + 1.0) + 1.0)
+    let y = x * s.clone();
+    let slope = y.clone() - y.clone() * s.clone() + s;
+    (y, slope)
 }
 
 /// `dy · wᵀ`

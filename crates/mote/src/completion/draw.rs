@@ -12,8 +12,11 @@ use mote_runtime::{Completer, LoadError, Noise};
 use super::Asking;
 use crate::{Error, training::completes_nothing};
 
-/// Windows completed at once: enough for the products to be large, few enough to stay in a cache.
-const BATCH: usize = 64;
+/// Windows completed at once, at least and at most: enough for the products to be large.
+const BATCH: [usize; 2] = [8, 64];
+/// And few enough for what is between two operations to stay in the second cache: of larger batches each
+/// operation reads from further away what the one before wrote.
+const CACHE_BYTES: usize = 1 << 20;
 
 /// Samples of which a part is known.
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +92,14 @@ impl<'m> Drawer<'m> {
         if draws == 0 || asking.evaluations == Some(0) {
             return Err(Error::Usage("wanted at least one draw and one evaluation".into()));
         }
-        let batch = draws.div_ceil(draws.div_ceil(BATCH));
-        let completer = match Completer::new(model, batch, asking.evaluations) {
-            Err(LoadError::NoProgram { .. }) => {
-                return Err(completes_nothing(&model.manifest.family));
-            }
-            completer => completer?.guided(asking.guidance.unwrap_or(1.0))?,
+        let of = |batch| match Completer::new(model, batch, asking.evaluations) {
+            Err(LoadError::NoProgram { .. }) => Err(completes_nothing(&model.manifest.family)),
+            completer => Ok(completer?.guided(asking.guidance.unwrap_or(1.0))?),
         };
+        let one = of(1)?;
+        let most = (CACHE_BYTES / one.memory_bytes().max(1)).clamp(BATCH[0], BATCH[1]);
+        let batch = draws.div_ceil(draws.div_ceil(most));
+        let completer = if batch == 1 { one } else { of(batch)? };
         let [length, features] = completer.shape();
         let zeros = |n| vec![0.0; n * length * features];
         Ok(Self {
