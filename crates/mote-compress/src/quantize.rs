@@ -23,6 +23,7 @@ use crate::{
 use emit::{Emitter, Read};
 pub(crate) use grid::Grids;
 use plan::Plan;
+pub(crate) use plan::{Way, in_bytes, way};
 pub use width::Width;
 use width::Widths;
 
@@ -132,14 +133,17 @@ pub(crate) fn quantize_on(
     let learned = *grids != Grids::default();
     let correct_biases = correct_biases && !learned;
     let equal = match equal && !learned {
-        true => Some(equalize(&program, tensors, [usual, unusual])?),
+        true => Some(equalize(&program, tensors, usual)?),
         false => None,
     };
-    let equal = equal.as_ref().map(found);
+    let (program, equal) = match &equal {
+        Some((program, made)) => (program, Some(found(made))),
+        None => (&program, None),
+    };
     let tensors = equal.as_ref().unwrap_or(tensors);
-    let ranges = Ranges::observe(&program, tensors, usual)?;
-    let beyond = extents(&program, tensors, unusual)?;
-    let plan = Plan::new(&program, |id| {
+    let ranges = Ranges::observe(program, tensors, usual)?;
+    let beyond = extents(program, tensors, unusual)?;
+    let plan = Plan::new(program, |id| {
         let (low, high) = ranges.of(id, clip)?;
         let more = HEADROOM * (high - low);
         let (lowest, highest) = beyond[id.index()].unwrap_or((low, high));
@@ -147,14 +151,14 @@ pub(crate) fn quantize_on(
     });
     let read = match rounding {
         Rounding::Nearest if !correct_biases => Grams::default(),
-        _ => Grams::observe(&program, tensors, usual)?,
+        _ => Grams::observe(program, tensors, usual)?,
     };
     let nothing = Grams::default();
     let grams = if rounding == Rounding::Nearest { &nothing } else { &read };
     let read = if correct_biases { &read } else { &nothing };
-    let widths = Widths::new(width, &program, tensors, usual, grams)?;
+    let widths = Widths::new(width, program, tensors, usual, grams)?;
     let (program, made) =
-        Emitter::new(&program, tensors, plan, widths, Read { grams, means: read, grids }).run();
+        Emitter::new(program, tensors, plan, widths, Read { grams, means: read, grids }).run();
     let program = verified(program, &made)?;
     Ok((program, made))
 }

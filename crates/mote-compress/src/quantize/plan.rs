@@ -20,7 +20,7 @@ pub(super) struct Plan {
 
 /// How an operation treats bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// It has weights: it wants bytes, and gives what is wanted.
     Layer,
     /// It only moves numbers: operands and result share one quantization.
@@ -31,7 +31,7 @@ pub(super) enum Way {
     Real,
 }
 
-pub(super) fn way(program: &Program, op: &Op) -> Way {
+pub(crate) fn way(program: &Program, op: &Op) -> Way {
     let computed = |id: &ValueId| program.values[id.index()].tensor.is_none();
     match op {
         Op::Linear { x, .. } | Op::Conv1d { x, .. } | Op::ConvTranspose1d { x, .. } => {
@@ -54,7 +54,7 @@ pub(super) fn way(program: &Program, op: &Op) -> Way {
 impl Plan {
     /// `range` of a value is nothing where it is not computed.
     pub(super) fn new(program: &Program, range: impl Fn(ValueId) -> Option<(f32, f32)>) -> Self {
-        let bytes = bytes(program);
+        let bytes = in_bytes(program);
         let group = groups(program, &bytes);
         let mut of: Vec<(f32, f32)> = vec![(0.0, 0.0); program.values.len()];
         for (i, &g) in group.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Plan {
 
 /// A value is in bytes if a layer reads it, perhaps through what works on bytes, nothing reads it as
 /// real numbers, and what writes it can write bytes.
-fn bytes(program: &Program) -> Vec<bool> {
+pub(crate) fn in_bytes(program: &Program) -> Vec<bool> {
     let n = program.values.len();
     let (mut wanted, mut real) = (vec![false; n], vec![false; n]);
     for port in &program.outputs {

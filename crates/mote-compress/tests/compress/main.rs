@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod equalize;
 mod half;
 mod low_rank;
 mod net;
