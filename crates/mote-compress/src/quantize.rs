@@ -13,9 +13,9 @@ mod width;
 use mote_format::{Tensors, Verified};
 
 use crate::{
-    Bits, Clip, Error, Found, Ranges, Sample,
+    Bits, Clip, Error, Found, Ports, Ranges, Sample,
     equalize::equalize,
-    found,
+    fidelity, found,
     gram::Grams,
     ranges::{extents, unfuse},
     verified,
@@ -72,8 +72,15 @@ impl From<Bits> for Scheme {
     }
 }
 
-/// How far ranges reach beyond what is usual at either end, at most, as a share of its width.
+/// How far ranges reach beyond what is usual at either end, at most, as a share of its width; and as far where what
+/// is usual can spare the digits.
 const HEADROOM: f32 = 0.5;
+const WIDE_HEADROOM: f32 = 2.5;
+/// It can where every output stays this many decibels above its error, or loses no more than one.
+const SPARE_DB: f64 = 25.0;
+const LOST_DB: f64 = 1.0;
+/// Samples on which that is tried.
+const TRIED: usize = 64;
 
 /// What a program is shown before it becomes one of integers. None of it is what it is measured on.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +88,8 @@ pub struct Shown<'a> {
     /// Data like that which it will see.
     pub usual: &'a [Sample],
     /// And what it should not choke on, if anything: of that, ranges take in what is no further beyond the
-    /// usual range than half of its width. So a fault does not look like the edge of what is usual, and the
-    /// steps of what is usual at most double.
+    /// usual range than half of its width, or than two and a half times where the outputs for what is usual
+    /// bear such steps. So a fault does not look like the edge of what is usual.
     pub unusual: &'a [Sample],
 }
 
@@ -143,12 +150,6 @@ pub(crate) fn quantize_on(
     let tensors = equal.as_ref().unwrap_or(tensors);
     let ranges = Ranges::observe(program, tensors, usual)?;
     let beyond = extents(program, tensors, unusual)?;
-    let plan = Plan::new(program, |id| {
-        let (low, high) = ranges.of(id, clip)?;
-        let more = HEADROOM * (high - low);
-        let (lowest, highest) = beyond[id.index()].unwrap_or((low, high));
-        Some((lowest.clamp(low - more, low), highest.clamp(high, high + more)))
-    });
     let read = match rounding {
         Rounding::Nearest if !correct_biases => Grams::default(),
         _ => Grams::observe(program, tensors, usual)?,
@@ -157,8 +158,30 @@ pub(crate) fn quantize_on(
     let grams = if rounding == Rounding::Nearest { &nothing } else { &read };
     let read = if correct_biases { &read } else { &nothing };
     let widths = Widths::new(width, program, tensors, usual, grams)?;
-    let (program, made) =
-        Emitter::new(program, tensors, plan, widths, Read { grams, means: read, grids }).run();
-    let program = verified(program, &made)?;
-    Ok((program, made))
+    let read = Read { grams, means: read, grids };
+    let within = |headroom: f32| {
+        let plan = Plan::new(program, |id| {
+            let (low, high) = ranges.of(id, clip)?;
+            let more = headroom * (high - low);
+            let (lowest, highest) = beyond[id.index()].unwrap_or((low, high));
+            Some((lowest.clamp(low - more, low), highest.clamp(high, high + more)))
+        });
+        let (made, arrays) = Emitter::new(program, tensors, plan, widths.clone(), read).run();
+        Ok::<_, Error>((verified(made, &arrays)?, arrays))
+    };
+    let narrow = within(HEADROOM)?;
+    if unusual.is_empty() {
+        return Ok(narrow);
+    }
+    let wide = within(WIDE_HEADROOM)?;
+    let tried: Vec<Sample> = usual.iter().step_by(usual.len().div_ceil(TRIED)).cloned().collect();
+    let decibels = |(made, arrays): &(Verified, Tensors)| {
+        let near = fidelity((program, tensors), (made, &found(arrays)), &tried, &Ports::default())?;
+        Ok::<_, Error>(near.into_iter().map(|near| near.signal_to_noise_db).collect::<Vec<_>>())
+    };
+    let spares = decibels(&narrow)?
+        .into_iter()
+        .zip(decibels(&wide)?)
+        .all(|(narrow, wide)| wide >= SPARE_DB || wide >= narrow - LOST_DB);
+    Ok(if spares { wide } else { narrow })
 }

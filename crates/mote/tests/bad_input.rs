@@ -84,6 +84,7 @@ fn refuses_arguments_that_do_not_go_together() {
     let good = table(400, 0, "");
     refuses(&good, &["--columns", "a,nope"], &["nope"]);
     refuses(&good, &["--label", "nope"], &["the label `nope`", "a, b"]);
+    refuses(&good, &["--drop", "nope"], &["leave out `nope`", "a, b"]);
     refuses(&good, &["--window", "13"], &["multiple of 8", "13"]);
     refuses(&good, &["--tail", "0"], &["tail"]);
     refuses(&good, &["--false-alarms", "2"], &["--false-alarms", "2"]);

@@ -146,25 +146,32 @@ fn what_is_cut_makes_the_rest_finer() {
     assert!(near(Clip::SquaredError) >= whole - 0.5, "{} dB, {whole}", near(Clip::SquaredError));
 }
 
+/// How far the signal is above the error, in dB, where a program of eight bits that is shown `unusual` samples runs on
+/// `held` ones.
+fn within_ranges(
+    (program, tensors): &(Verified, Tensors),
+    unusual: &[Sample],
+    held: &[Sample],
+) -> f64 {
+    let (tensors, usual) = (found(tensors), samples(64, 120, 1));
+    let shown = Shown { usual: &usual, unusual };
+    let (small, made) = quantize(program, &tensors, shown, Bits::Eight).unwrap();
+    let near = fidelity((program, &tensors), (&small, &found(&made)), held, &Ports::default());
+    near.unwrap()[0].signal_to_noise_db
+}
+
+fn times(factor: f32, seed: u64) -> Vec<Sample> {
+    let mut all = samples(32, 120, seed);
+    all.iter_mut().flatten().flatten().for_each(|x| *x *= factor);
+    all
+}
+
 /// What goes a little beyond the usual is computed, not cut off; what goes far beyond does not make usual
 /// numbers coarse.
 #[test]
 fn what_is_unusual_has_room() {
-    let (program, tensors) = network();
-    let tensors = found(&tensors);
-    let times = |factor: f32, seed| -> Vec<_> {
-        let mut all = samples(32, 120, seed);
-        all.iter_mut().flatten().flatten().for_each(|x| *x *= factor);
-        all
-    };
-    let usual = samples(64, 120, 1);
-    let near = |unusual: &[Vec<Vec<f32>>], held: &[Vec<Vec<f32>>]| {
-        let shown = Shown { usual: &usual, unusual };
-        let (small, made) = quantize(&program, &tensors, shown, Bits::Eight).unwrap();
-        let ports = Ports::default();
-        fidelity((&program, &tensors), (&small, &found(&made)), held, &ports).unwrap()[0]
-            .signal_to_noise_db
-    };
+    let net = network();
+    let near = |unusual: &[Sample], held: &[Sample]| within_ranges(&net, unusual, held);
     let (same, wide, far) = (times(1.0, 2), times(1.9, 3), times(50.0, 4));
     let (without, with) = (near(&[], &wide), near(&times(1.9, 5), &wide));
     assert!(with > without + 6.0, "{with} dB, not {without}");
@@ -173,6 +180,21 @@ fn what_is_unusual_has_room() {
     let mut broken = far;
     broken[0][0][0] = f32::NAN;
     assert!(near(&broken, &same) > usually - 8.0, "what is no number counts for nothing");
+}
+
+/// What goes further beyond is computed too where what is usual can spare the digits.
+#[test]
+fn spare_digits_are_for_the_unusual() {
+    let mut net = Net::new(&[10, 12]);
+    let a = net.conv(ValueId(0), 16, 1, Some(Unary::Relu));
+    let y = net.linear(a, 5);
+    let net = net.finish(y);
+    let near = |unusual: &[Sample], held: &[Sample]| within_ranges(&net, unusual, held);
+    let (same, wide) = (times(1.0, 2), times(4.0, 3));
+    let (without, with) = (near(&[], &wide), near(&times(4.0, 4), &wide));
+    assert!(without < 10.0 && with > 30.0, "{with} dB, not {without}");
+    let still = near(&times(50.0, 5), &same);
+    assert!(still > 24.0, "{still} dB");
 }
 
 /// Rounding that compensates is nearer on held-back samples, in eight bits and more so in four.

@@ -87,7 +87,7 @@ impl Advise {
         let mut reading = self.data.reading(None)?;
         self.division.apply(&mut reading);
         let source = reading.learn(&self.files)?;
-        self.data.check(&source)?;
+        self.data.check(&reading, &source)?;
         let watched = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let silent = self.needs.is_empty() && self.wishes.are_silent();
         if watched && !self.no_questions && style == Style::People && silent {

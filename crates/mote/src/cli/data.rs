@@ -156,17 +156,24 @@ impl Data {
         Ok(reading)
     }
 
-    /// A label that was named here has to be in one of the files: mistyped, it would be an input.
-    pub(super) fn check(&self, source: &Source) -> Result<(), Error> {
-        let Some(label) = self.label.as_deref().filter(|label| !label.is_empty()) else {
-            return Ok(());
-        };
-        let named = source.plan.decisions.iter().any(|d| d.column == label);
-        if named || source.runs.series().iter().any(|series| series.labels().is_some()) {
-            return Ok(());
-        }
+    /// A label, and what is to be left out, has to be in one of the files where it was named here: mistyped, it would be
+    /// an input.
+    pub(super) fn check(&self, reading: &Reading, source: &Source) -> Result<(), Error> {
         let columns: Vec<&str> = source.plan.decisions.iter().map(|d| d.column.as_str()).collect();
-        Err(Error::Usage(format!("wanted the label `{label}`, found {}", columns.join(", "))))
+        let absent = |what: &str, name: &str| {
+            Err(Error::Usage(format!("wanted {what} `{name}`, found {}", columns.join(", "))))
+        };
+        if let Some(label) = self.label.as_deref().filter(|label| !label.is_empty()) {
+            let labelled = source.runs.series().iter().any(|series| series.labels().is_some());
+            if !columns.contains(&label) && !labelled {
+                return absent("the label", label);
+            }
+        }
+        // In a long table they are values of a column.
+        match self.drop.iter().find(|name| !columns.contains(&name.as_str())) {
+            Some(name) if !reading.dataset.read.wide => absent("the column to leave out", name),
+            _ => Ok(()),
+        }
     }
 
     /// One file for a model that was trained before: as it is, and as samples.

@@ -59,7 +59,7 @@ impl Train {
         writable(&self.out)?;
         files::apart(&self.out, &self.files)?;
         let source = reading.learn(&self.files)?;
-        self.data.check(&source)?;
+        self.data.check(&reading, &source)?;
         let recipe = self.options.recipe(reading, &source)?;
         if style == Style::People {
             decisions(&source);
