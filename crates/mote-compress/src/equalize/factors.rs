@@ -50,8 +50,8 @@ pub(super) fn factors(
         .collect();
     let mut factors = vec![1.0; channels.count()];
     for component in channels.components() {
-        let readers: Vec<&Weights> =
-            weights.iter().filter(|w| component.contains(&w.classes[0])).collect();
+        let reads = |w: &&Weights| w.classes.first().is_some_and(|class| component.contains(class));
+        let readers: Vec<&Weights> = weights.iter().filter(reads).collect();
         let error = |factors: &[f32]| {
             let size = |&class: &usize| f64::from(seen.most[class] / factors[class]);
             let step = component.iter().map(size).fold(0.0, f64::max);
