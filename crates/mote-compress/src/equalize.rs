@@ -2,10 +2,10 @@
 //! 1906.04721, section 4.1; Xiao et al. 2023, SmoothQuant, arXiv 2211.10438).
 //!
 //! A channel of bytes may be made smaller where it is written, and the weights that read it larger: the program
-//! computes the same. What is gained by the step of the activation is lost by those of the weights, so both
-//! meet half way. Where real numbers become bytes, a product makes them smaller; that is an operation more, so it
-//! is only done where one channel would take the digits of all others, as that of a sensor does that stands
-//! still but for a moment.
+//! computes the same. What is gained by the step of the activation is lost by those of the weights, and how far
+//! to go is searched for. Where real numbers become bytes, a product makes them smaller; that is an operation
+//! more, so it is only done where one channel would take the digits of all others, as that of a sensor does
+//! that stands still but for a moment.
 
 mod channels;
 mod factors;
