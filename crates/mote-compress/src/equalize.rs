@@ -10,6 +10,8 @@
 mod channels;
 mod factors;
 
+use std::collections::BTreeSet;
+
 use mote_format::{
     Array, Dtype, Op, Program, Tensors, ValueId, Verified,
     program::{Binary, Value},
@@ -51,7 +53,7 @@ pub(crate) fn equalize(
     for value in channels.crossings() {
         let shares: Vec<f32> = of(Place::Bytes(value)).into_iter().map(|f| 1.0 / f).collect();
         if shares.iter().any(|share| *share != 1.0) {
-            multiply(&mut changed, &mut made, &channels, value, &shares);
+            multiply(&mut changed, &mut made, value, &channels.readers(value), &shares);
         }
     }
     Ok((verified(changed, &made)?, made))
@@ -65,12 +67,13 @@ fn scale(tensors: &mut Tensors, name: &str, factor: impl Fn(usize) -> f32) {
     tensors.insert(name.to_owned(), array);
 }
 
-/// Lets all that reads a value as bytes read its product with `shares`, one for each channel, instead.
+/// Lets the operations with these results read the product of a value with `shares`, one for each channel, in its
+/// place.
 fn multiply(
     program: &mut Program,
     tensors: &mut Tensors,
-    channels: &Channels<'_>,
     value: usize,
+    readers: &BTreeSet<ValueId>,
     shares: &[f32],
 ) {
     let shape = program.values[value].shape.clone();
@@ -84,7 +87,7 @@ fn multiply(
     let b = push(Value::tensor(name.clone(), Dtype::F32, row.as_slice()));
     let y = push(Value::f32(shape.as_slice()));
     tensors.insert(name, Array::new(row, shares));
-    for op in program.ops.iter_mut().filter(|op| channels.reads_bytes(op)) {
+    for op in program.ops.iter_mut().filter(|op| readers.contains(&op.result())) {
         op.for_each_operand_mut(|x| {
             if x.index() == value {
                 *x = y;

@@ -10,6 +10,8 @@ mod grid;
 mod plan;
 mod width;
 
+use std::cell::RefCell;
+
 use mote_format::{Tensors, Verified};
 
 use crate::{
@@ -23,7 +25,7 @@ use crate::{
 use emit::{Emitter, Read};
 pub(crate) use grid::Grids;
 use plan::Plan;
-pub(crate) use plan::{Way, in_bytes, way};
+pub(crate) use plan::{Way, in_bytes, reads_bytes, way};
 pub use width::Width;
 use width::Widths;
 
@@ -72,10 +74,10 @@ impl From<Bits> for Scheme {
     }
 }
 
-/// How far ranges reach beyond what is usual at either end, at most, as a share of its width; and as far where what
-/// is usual can spare the digits.
+/// How far ranges reach beyond what is usual at either end, at most, as a share of its width.
 const HEADROOM: f32 = 0.5;
-const WIDE_HEADROOM: f32 = 2.5;
+/// And how far where what is usual can spare the digits: the first of these for which it can.
+const WIDER_HEADROOM: [f32; 3] = [2.5, 1.5, 1.0];
 /// It can where every output stays this many decibels above its error, or loses no more than one.
 const SPARE_DB: f64 = 25.0;
 const LOST_DB: f64 = 1.0;
@@ -88,7 +90,7 @@ pub struct Shown<'a> {
     /// Data like that which it will see.
     pub usual: &'a [Sample],
     /// And what it should not choke on, if anything: of that, ranges take in what is no further beyond the
-    /// usual range than half of its width, or than two and a half times where the outputs for what is usual
+    /// usual range than half of its width, and up to two and a half times where the outputs for what is usual
     /// bear such steps. So a fault does not look like the edge of what is usual.
     pub unusual: &'a [Sample],
 }
@@ -158,7 +160,8 @@ pub(crate) fn quantize_on(
     let grams = if rounding == Rounding::Nearest { &nothing } else { &read };
     let read = if correct_biases { &read } else { &nothing };
     let widths = Widths::new(width, program, tensors, usual, grams)?;
-    let read = Read { grams, means: read, grids };
+    let rounded = RefCell::default();
+    let read = Read { grams, means: read, grids, rounded: &rounded };
     let within = |headroom: f32| {
         let plan = Plan::new(program, |id| {
             let (low, high) = ranges.of(id, clip)?;
@@ -169,19 +172,31 @@ pub(crate) fn quantize_on(
         let (made, arrays) = Emitter::new(program, tensors, plan, widths.clone(), read).run();
         Ok::<_, Error>((verified(made, &arrays)?, arrays))
     };
-    let narrow = within(HEADROOM)?;
-    if unusual.is_empty() {
-        return Ok(narrow);
+    match unusual {
+        [] => within(HEADROOM),
+        _ => widest_that_spares((program, tensors), usual, within),
     }
-    let wide = within(WIDE_HEADROOM)?;
+}
+
+/// The program whose ranges reach as far as its answers for what is usual bear.
+fn widest_that_spares(
+    whole: (&Verified, &Found<'_>),
+    usual: &[Sample],
+    within: impl Fn(f32) -> Result<(Verified, Tensors), Error>,
+) -> Result<(Verified, Tensors), Error> {
     let tried: Vec<Sample> = usual.iter().step_by(usual.len().div_ceil(TRIED)).cloned().collect();
     let decibels = |(made, arrays): &(Verified, Tensors)| {
-        let near = fidelity((program, tensors), (made, &found(arrays)), &tried, &Ports::default())?;
+        let near = fidelity(whole, (made, &found(arrays)), &tried, &Ports::default())?;
         Ok::<_, Error>(near.into_iter().map(|near| near.signal_to_noise_db).collect::<Vec<_>>())
     };
-    let spares = decibels(&narrow)?
-        .into_iter()
-        .zip(decibels(&wide)?)
-        .all(|(narrow, wide)| wide >= SPARE_DB || wide >= narrow - LOST_DB);
-    Ok(if spares { wide } else { narrow })
+    let narrow = within(HEADROOM)?;
+    let before = decibels(&narrow)?;
+    for headroom in WIDER_HEADROOM {
+        let wide = within(headroom)?;
+        let spares = |(narrow, wide): (&f64, f64)| wide >= SPARE_DB || wide >= narrow - LOST_DB;
+        if before.iter().zip(decibels(&wide)?).all(spares) {
+            return Ok(wide);
+        }
+    }
+    Ok(narrow)
 }

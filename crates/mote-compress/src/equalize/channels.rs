@@ -9,7 +9,7 @@ use mote_format::{
 
 use crate::{
     Found, elements,
-    quantize::{Way, in_bytes, way},
+    quantize::{Way, in_bytes, reads_bytes, way},
 };
 
 /// Something that has channels.
@@ -29,8 +29,6 @@ pub(super) struct Channels<'p> {
     program: &'p Program,
     /// Whether a value is computed in bytes.
     bytes: Vec<bool>,
-    /// Results of the operations that read bytes.
-    readers: BTreeSet<usize>,
     /// Where the channels of a place begin, and how many there are.
     places: BTreeMap<Place<'p>, [usize; 2]>,
     /// A forest: each channel knows another one of its class, the first of all itself.
@@ -42,20 +40,8 @@ pub(super) struct Channels<'p> {
 impl<'p> Channels<'p> {
     pub(super) fn new(program: &'p Program, tensors: &Found<'_>) -> Self {
         let bytes = in_bytes(program);
-        let reads = |op: &&Op| match way(program, op) {
-            Way::Layer => true,
-            Way::Move | Way::Through => bytes[op.result().index()],
-            Way::Real => false,
-        };
-        let readers = program.ops.iter().filter(reads).map(|op| op.result().index()).collect();
-        let mut channels = Self {
-            program,
-            bytes,
-            readers,
-            places: BTreeMap::new(),
-            class: Vec::new(),
-            fixed: Vec::new(),
-        };
+        let (places, class, fixed) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut channels = Self { program, bytes, places, class, fixed };
         for op in &program.ops {
             channels.visit(op, tensors);
         }
@@ -123,9 +109,18 @@ impl<'p> Channels<'p> {
         self.places.keys().filter_map(crosses).collect()
     }
 
-    /// Whether an operation of the program reads its operands as bytes.
-    pub(super) fn reads_bytes(&self, op: &Op) -> bool {
-        self.readers.contains(&op.result().index())
+    /// The results of the operations that read a value as bytes.
+    pub(super) fn readers(&self, value: usize) -> BTreeSet<ValueId> {
+        let reads = |op: &&Op| {
+            let mut reads = false;
+            op.for_each_operand(|x| reads |= x.index() == value);
+            reads && self.reads_bytes(op)
+        };
+        self.program.ops.iter().filter(reads).map(Op::result).collect()
+    }
+
+    fn reads_bytes(&self, op: &Op) -> bool {
+        reads_bytes(self.program, &self.bytes, op)
     }
 
     fn first(&self, mut channel: usize) -> usize {
@@ -207,10 +202,9 @@ impl<'p> Channels<'p> {
         else {
             return;
         };
-        if let Some(name) = self.tensor(*w) {
-            let (x, w) = (Place::Bytes(x.index()), Place::Read(name));
-            self.unite((x, 0), (w, 0), self.width(x));
-        }
+        let name = self.tensor(*w).expect("verified");
+        let (x, w) = (Place::Bytes(x.index()), Place::Read(name));
+        self.unite((x, 0), (w, 0), self.width(x));
     }
 
     /// What each channel of the result is multiplied or begins with.

@@ -1,5 +1,7 @@
 //! Writes the program of integers.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use mote_format::{
     Array, Dtype, Op, Program, Tensors, ValueId,
     program::{Unary, Value, Weights},
@@ -28,6 +30,8 @@ pub(super) struct Read<'a> {
     pub(super) means: &'a Grams,
     /// Where weights have learned to be rounded.
     pub(super) grids: &'a Grids,
+    /// Weights that were rounded before, for other ranges: seldom do these change how.
+    pub(super) rounded: &'a RefCell<BTreeMap<String, Integers>>,
 }
 
 pub(super) struct Emitter<'a> {
@@ -302,8 +306,15 @@ impl<'a> Emitter<'a> {
         if let Some(learned) = self.read.grids.integers(name, &w).filter(holds) {
             return learned;
         }
+        let scale = scales(&w, layout, self.width(op), &least);
+        let same = |known: &&Integers| known.scale == scale;
+        if let Some(known) = self.read.rounded.borrow().get(name).filter(same) {
+            return known.clone();
+        }
         let factor = self.read.grams.of(name).map(Gram::factor);
-        integers(&w, layout, self.width(op), &least, factor.as_ref())
+        let made = integers(&w, layout, self.width(op), &least, factor.as_ref());
+        self.read.rounded.borrow_mut().insert(name.to_owned(), made.clone());
+        made
     }
 
     /// What each output of a layer lacks in the mean because its weights were rounded.

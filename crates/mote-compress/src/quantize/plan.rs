@@ -127,6 +127,16 @@ pub(crate) fn in_bytes(program: &Program) -> Vec<bool> {
     (0..n).map(|i| wanted[i] && !real[i] && program.values[i].tensor.is_none()).collect()
 }
 
+/// Whether `op` reads its operands as bytes, where these values are `bytes`. What only passes bytes on has them
+/// on both of its sides or on none.
+pub(crate) fn reads_bytes(program: &Program, bytes: &[bool], op: &Op) -> bool {
+    match way(program, op) {
+        Way::Layer => true,
+        Way::Move | Way::Through => bytes[op.result().index()],
+        Way::Real => false,
+    }
+}
+
 /// Values that moves connect share a quantization.
 fn groups(program: &Program, bytes: &[bool]) -> Vec<usize> {
     fn find(group: &mut [usize], i: usize) -> usize {
