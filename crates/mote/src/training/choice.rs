@@ -211,7 +211,8 @@ impl Model {
         !matches!(self, Self::Flow(_))
     }
 
-    /// The same with about this share of the weights: channels go, and what depth there is stays.
+    /// The same with about this share of the weights: channels go, with them components of mixtures and bins of
+    /// splines, whose work no other pass makes less, and what depth there is stays.
     #[must_use]
     pub fn thinner(&self, share: f64) -> Self {
         let mut model = self.clone();
@@ -219,18 +220,29 @@ impl Model {
             Self::Vae(config) => (&mut config.hidden, 1),
             Self::Flow(config) => (&mut config.hidden, 1),
             Self::Diffusion(config) => (&mut config.hidden, 2),
-            Self::Autoregressive(config) => (&mut config.hidden, 1),
-            Self::SplineFlow(config) => (&mut config.hidden, 1),
-            Self::Transformer(config) => (&mut config.hidden, config.heads),
+            Self::Autoregressive(config) => {
+                config.components = thinned(config.components, share, 1);
+                (&mut config.hidden, 1)
+            }
+            Self::SplineFlow(config) => {
+                if config.bins > 0 {
+                    config.bins = thinned(config.bins, share, 1).max(2);
+                }
+                (&mut config.hidden, 1)
+            }
+            Self::Transformer(config) => {
+                config.components = thinned(config.components, share, 1);
+                (&mut config.hidden, config.heads)
+            }
             Self::VqVae(config) => (&mut config.hidden, 1),
             Self::LatentDiffusion(config) => {
-                config.vae.hidden = thinned(config.vae.hidden, share, 1);
+                config.vae.hidden = channels(config.vae.hidden, share, 1);
                 (&mut config.hidden, 2)
             }
             Self::Gan(config) => (&mut config.hidden, 1),
             Self::Energy(config) => (&mut config.hidden, 2),
         };
-        *hidden = thinned(*hidden, share, step);
+        *hidden = channels(*hidden, share, step);
         model
     }
 
@@ -253,9 +265,17 @@ impl Model {
     }
 }
 
-/// Channels for a share of the weights, which grow with their square; a multiple of `step`.
-fn thinned(hidden: usize, share: f64, step: usize) -> usize {
-    step * (hidden as f64 * share.sqrt() / step as f64).round().max(1.0) as usize
+/// Channels for a share of the weights: a multiple of `step`, and of what a register holds where there are several
+/// registers full of them.
+fn channels(hidden: usize, share: f64, step: usize) -> usize {
+    const REGISTER: usize = 8;
+    let whole = hidden >= 2 * REGISTER && REGISTER.is_multiple_of(step);
+    thinned(hidden, share, if whole { REGISTER } else { step })
+}
+
+/// How many of a kind are left for a share of the weights, which grow with their square; a multiple of `step`.
+fn thinned(count: usize, share: f64, step: usize) -> usize {
+    step * (count as f64 * share.sqrt() / step as f64).round().max(1.0) as usize
 }
 
 /// Half of the windows for scores and generation, the rest for what is asked of known parts.
