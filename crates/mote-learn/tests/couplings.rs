@@ -185,12 +185,12 @@ fn splines_are_monotone_and_the_identity_beyond_their_bound() {
     let parameters = Random::new(1, Purpose::Noise, 0).normal(Spline::parameters(bins));
     let each = burn::tensor::TensorData::new(
         parameters.iter().map(|p| 2.0 * p).collect::<Vec<f32>>(),
-        [1, 1, 1, parameters.len()],
+        [1, parameters.len(), 1],
     );
-    let parameters = burn::tensor::Tensor::<4>::from_data(each, &device).repeat_dim(1, n);
+    let parameters = burn::tensor::Tensor::<3>::from_data(each, &device).repeat_dim(2, n);
     let spline = Spline::new(parameters, bins);
     let x: Vec<f32> = (0..n).map(|i| -8.0 + 16.0 * i as f32 / (n - 1) as f32).collect();
-    let (y, slope) = spline.forward(tensor(x.clone(), [1, n, 1], &device));
+    let (y, slope) = spline.forward(tensor(x.clone(), [1, 1, n], &device));
     let back = numbers(spline.inverse(y.clone()));
     let (y, slope) = (numbers(y), numbers(slope));
     for i in 0..n {

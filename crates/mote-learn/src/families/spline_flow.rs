@@ -247,7 +247,11 @@ impl Coupling {
         let asked = self.asked(present, shown);
         let placed = (moving.clone() - shift) * (-log_scale.clone()).exp();
         let (moved, bent) = match spline {
-            Some(spline) => spline.forward(placed),
+            Some(spline) => {
+                let shape = placed.dims();
+                let (moved, bent) = spline.forward(in_one_row(placed));
+                (moved.reshape(shape), bent.reshape(shape))
+            }
             None => (placed.clone(), placed * 0.0),
         };
         let y = moving.clone() + (moved - moving) * asked.clone();
@@ -259,7 +263,7 @@ impl Coupling {
         let [kept, moved] = self.halves(y);
         let Movement { shift, log_scale, spline } = self.movement(&kept, &moved, present, shown);
         let placed = match spline {
-            Some(spline) => spline.inverse(moved.clone()),
+            Some(spline) => spline.inverse(in_one_row(moved.clone())).reshape(moved.dims()),
             None => moved.clone(),
         };
         let moving = placed * log_scale.exp() + shift;
@@ -281,8 +285,9 @@ impl Coupling {
             self.network.forward(Tensor::cat(vec![kept.clone(), told, masks, shown], 2), None);
         let [batch, rows, columns] = other.dims();
         let each = 2 + spline_parameters(self.bins);
-        let said = said.reshape([batch, rows, columns, each]);
-        let part = |from, to| said.clone().slice([0..batch, 0..rows, 0..columns, from..to]);
+        let numbers = rows * columns;
+        let said = said.reshape([batch, numbers, each]).swap_dims(1, 2);
+        let part = |from, to| said.clone().slice([0..batch, from..to, 0..numbers]);
         let one = |i| part(i, i + 1).reshape([batch, rows, columns]);
         Movement {
             shift: one(0),
@@ -320,6 +325,11 @@ impl Coupling {
         let halves = if self.second { vec![moved, kept] } else { vec![kept, moved] };
         Tensor::cat(halves, 2).reshape([batch, length, features])
     }
+}
+
+fn in_one_row(x: Tensor<3>) -> Tensor<3> {
+    let [batch, rows, columns] = x.dims();
+    x.reshape([batch, 1, rows * columns])
 }
 
 fn spline_parameters(bins: usize) -> usize {

@@ -4,10 +4,7 @@
 //! The bin that a number falls into is chosen by steps that are products of a steep ramp, so that a
 //! spline is made of operations that programs have.
 
-use burn::tensor::{
-    Tensor,
-    activation::{softmax, tanh},
-};
+use burn::tensor::{Tensor, activation::tanh};
 
 use super::categorical::STEEP;
 
@@ -18,23 +15,24 @@ const LEAST_SHARE: f32 = 1e-2;
 /// Slopes at knots stay within `e^±`this, for the same reason.
 const LOG_SLOPE: f32 = 2.5;
 
-/// A spline for each number of a tensor `(batch, rows, columns)`, on `bins` bins.
+/// A spline on `bins` bins for each of some numbers. These lie along the last axis: so what is done to a bin is
+/// done to that of many numbers at once, however few bins there are.
 #[derive(Clone, Debug)]
 pub struct Spline {
-    /// The lengths of the bins along either axis, `(batch, rows, columns, bins)`.
-    across: Tensor<4>,
-    up: Tensor<4>,
-    /// Slopes at the knots between bins, `(batch, rows, columns, bins - 1)`; at both ends it is 1.
-    slopes: Tensor<4>,
+    /// The lengths of the bins along either axis, `(batch, bins, numbers)`.
+    across: Tensor<3>,
+    up: Tensor<3>,
+    /// Slopes at the knots between bins, `(batch, bins - 1, numbers)`; at both ends it is 1.
+    slopes: Tensor<3>,
 }
 
-/// What of a spline bears on one number, `(batch, rows, columns, 1)` each.
+/// What of a spline bears on each number, `(batch, 1, numbers)` each.
 struct Piece {
-    left: Tensor<4>,
-    width: Tensor<4>,
-    bottom: Tensor<4>,
-    height: Tensor<4>,
-    slopes: [Tensor<4>; 2],
+    left: Tensor<3>,
+    width: Tensor<3>,
+    bottom: Tensor<3>,
+    height: Tensor<3>,
+    slopes: [Tensor<3>; 2],
 }
 
 impl Spline {
@@ -44,19 +42,19 @@ impl Spline {
         3 * bins - 1
     }
 
-    /// The spline that `(batch, rows, columns, parameters)` decide.
+    /// The splines that `(batch, parameters, numbers)` decide.
     ///
     /// # Panics
     ///
     /// If there are fewer than two bins, or another number of parameters.
     #[must_use]
-    pub fn new(parameters: Tensor<4>, bins: usize) -> Self {
-        let n = parameters.dims()[3];
+    pub fn new(parameters: Tensor<3>, bins: usize) -> Self {
+        let [_, n, _] = parameters.dims();
         assert!(bins > 1, "a spline needs a knot to bend at");
         assert_eq!(n, Self::parameters(bins), "parameters of a spline on {bins} bins");
         let part = |from, to| part(&parameters, from, to);
         let free = 1.0 - LEAST_SHARE * bins as f32;
-        let lengths = |shares| (softmax(shares, 3) * free + LEAST_SHARE) * (2.0 * BOUND);
+        let lengths = |weights| (shares(weights) * free + LEAST_SHARE) * (2.0 * BOUND);
         Self {
             across: lengths(part(0, bins)),
             up: lengths(part(bins, 2 * bins)),
@@ -64,11 +62,9 @@ impl Spline {
         }
     }
 
-    /// `y` of `x`, both `(batch, rows, columns)`, and the logarithm of the slope there.
+    /// `y` of `x`, both `(batch, 1, numbers)`, and the logarithm of the slope there.
     #[must_use]
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
-        let shape = x.dims();
-        let x = x.unsqueeze_dim::<4>(3);
         let within = x.clone().clamp(-BOUND, BOUND);
         let Piece { left, width, bottom, height, slopes: [rise, fall] } =
             self.piece(beyond(&self.across, within.clone()));
@@ -84,14 +80,12 @@ impl Spline {
         let bend =
             fall * (at.clone() * at) + mean.clone() * between * 2.0 + rise * (rest.clone() * rest);
         let log_slope = (mean.log() - below.log()) * 2.0 + bend.log();
-        (y.reshape(shape), log_slope.reshape(shape))
+        (y, log_slope)
     }
 
-    /// The `x` whose `y` is this, both `(batch, rows, columns)`.
+    /// The `x` whose `y` is this, both `(batch, 1, numbers)`.
     #[must_use]
     pub fn inverse(&self, y: Tensor<3>) -> Tensor<3> {
-        let shape = y.dims();
-        let y = y.unsqueeze_dim::<4>(3);
         let within = y.clone().clamp(-BOUND, BOUND);
         let Piece { left, width, bottom, height, slopes: [rise, fall] } =
             self.piece(beyond(&self.up, within.clone()));
@@ -105,19 +99,19 @@ impl Spline {
         let c = mean * over * -1.0;
         let root = (b.clone() * b.clone() - a * c.clone() * 4.0).clamp_min(0.0).sqrt();
         let at = (c * -2.0 / (b + root).clamp_min(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
-        (left + at * width + (y - within)).reshape(shape)
+        left + at * width + (y - within)
     }
 
-    /// The piece of a number that lies `beyond` these knots, `(batch, rows, columns, bins - 1)`.
-    fn piece(&self, beyond: Tensor<4>) -> Piece {
-        let bins = beyond.dims()[3] + 1;
+    /// The pieces of numbers that lie `beyond` these knots, `(batch, bins - 1, numbers)`.
+    fn piece(&self, beyond: Tensor<3>) -> Piece {
+        let bins = beyond.dims()[1] + 1;
         let all = part(&beyond, 0, 1) * 0.0 + 1.0;
         // Bins that lie before the number, the one that it is in, and so the knots left and right of it.
-        let before = Tensor::cat(vec![beyond.clone(), all.clone() * 0.0], 3);
-        let chosen = Tensor::cat(vec![all, beyond], 3) - before.clone();
+        let before = Tensor::cat(vec![beyond.clone(), all.clone() * 0.0], 1);
+        let chosen = Tensor::cat(vec![all, beyond], 1) - before.clone();
         let [first, left] = [part(&chosen, 0, 1), part(&chosen, 1, bins)];
         let [right, last] = [part(&chosen, 0, bins - 1), part(&chosen, bins - 1, bins)];
-        let of = |all: &Tensor<4>, at: &Tensor<4>| (all.clone() * at.clone()).sum_dim(3);
+        let of = |all: &Tensor<3>, at: &Tensor<3>| (all.clone() * at.clone()).sum_dim(1);
         Piece {
             left: of(&self.across, &before) - BOUND,
             width: of(&self.across, &chosen),
@@ -128,16 +122,23 @@ impl Spline {
     }
 }
 
-/// 1 at each knot between bins of these `lengths` that numbers `(batch, rows, columns, 1)` lie beyond, 0
-/// at the others. A step has no slope, whatever a ramp has, so none is computed.
-fn beyond(lengths: &Tensor<4>, x: Tensor<4>) -> Tensor<4> {
-    let bins = lengths.dims()[3];
-    let knots = part(&lengths.clone().detach(), 0, bins - 1).cumsum(3);
+/// Shares of one along the middle axis, in proportion to `e^weights`.
+fn shares(weights: Tensor<3>) -> Tensor<3> {
+    // The gradient through the greatest cancels, so it need not be taken.
+    let parts = (weights.clone() - weights.max_dim(1).detach()).exp();
+    parts.clone() / parts.sum_dim(1)
+}
+
+/// 1 at each knot between bins of these `lengths` that numbers `(batch, 1, numbers)` lie beyond, 0 at the others. A step has
+/// no slope, whatever a ramp has, so none is computed.
+fn beyond(lengths: &Tensor<3>, x: Tensor<3>) -> Tensor<3> {
+    let [_, bins, _] = lengths.dims();
+    let knots = part(&lengths.clone().detach(), 0, bins - 1).cumsum(1);
     ((x.detach() - (knots - BOUND)) * STEEP).clamp(0.0, 1.0)
 }
 
-/// A part of the last axis.
-fn part(all: &Tensor<4>, from: usize, to: usize) -> Tensor<4> {
-    let [batch, rows, columns, _] = all.dims();
-    all.clone().slice([0..batch, 0..rows, 0..columns, from..to])
+/// A part of the middle axis.
+fn part(all: &Tensor<3>, from: usize, to: usize) -> Tensor<3> {
+    let [batch, _, numbers] = all.dims();
+    all.clone().slice([0..batch, from..to, 0..numbers])
 }
