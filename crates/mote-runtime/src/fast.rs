@@ -21,6 +21,7 @@ mod registers;
 mod rows;
 mod threads;
 mod tile;
+mod turn;
 mod unary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -33,4 +34,5 @@ pub use level::Level;
 pub(crate) use product::{Beside, Product};
 pub(crate) use rows::{cumulative_sum, layer_norm, reduce, softmax};
 pub use threads::{Part, Threads};
+pub(crate) use turn::{turn_bytes, turn_real};
 pub(crate) use unary::{slope, unary_in_place};

@@ -3,12 +3,12 @@
 
 use alloc::{vec, vec::Vec};
 
-use mote_format::{Op, Quantization, ValueId};
+use mote_format::{Dtype, Op, Quantization, ValueId};
 
 use super::fuse::Fused;
 use crate::{
     fast::{
-        Beside, Blocks, Level, Threads,
+        self, Beside, Blocks, Level, Threads,
         chain::{Block, Each, Link, around, chain},
     },
     kernels::quantized::Sum,
@@ -28,8 +28,19 @@ pub(super) enum Task<'m> {
     Beside { i: usize, x: Place<'m>, y: Block, second: Option<Place<'m>>, add: Option<Place<'m>> },
     /// Runs of bytes are copied.
     Move(Vec<Move<'m>>),
+    /// In each sample rows become columns.
+    Turn(Turn<'m>),
     /// Element by element, one operation or several.
     Chain(Vec<Link<'m>>),
+}
+
+/// Matrices of so many rows and columns, one for each sample, of numbers or of bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn<'m> {
+    x: Place<'m>,
+    y: Block,
+    sizes: [usize; 2],
+    dtype: Dtype,
 }
 
 /// Rows of bytes that lie at equal distances, here and there.
@@ -110,8 +121,30 @@ impl<'m> Task<'m> {
                     part.run(around.bytes(part.x), y);
                 }
             }
+            Self::Turn(turn) => {
+                let (around, y) = around(arena, turn.y);
+                turn.run(loaded.level(), around.bytes(turn.x), y);
+            }
             Self::Chain(links) => chain(loaded.level(), links, arena),
             Self::General => unreachable!("an instance runs these itself"),
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn run(&self, level: Level, x: &[u8], y: &mut [u8]) {
+        let sample = self.dtype.bytes(self.sizes[0] * self.sizes[1]);
+        for (x, y) in x.chunks_exact(sample).zip(y.chunks_exact_mut(sample)) {
+            match self.dtype {
+                Dtype::F32 => {
+                    let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+                    fast::turn_real(level, x, self.sizes, y);
+                }
+                _ => {
+                    let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+                    fast::turn_bytes(level, x, self.sizes, y);
+                }
+            }
         }
     }
 }
@@ -184,6 +217,11 @@ impl<'m> Finder<'_, 'm> {
                 let all = Move { x, x_stride: bytes, y, y_stride: bytes, rows: 1, bytes };
                 Some(Task::Move(vec![all]))
             }
+            Op::Permute { x, y: id, axes } => {
+                let sizes = self.exchanged(*x, axes)?;
+                let dtype = self.loaded.program().dtype(*id);
+                Some(Task::Turn(Turn { x: self.whole(*x)?, y, sizes, dtype }))
+            }
             _ if let Prepared::Packed(product) = &self.loaded.prepared[i] => {
                 Some(Task::Layer { i, x: self.whole(product.x)?, y })
             }
@@ -244,6 +282,18 @@ impl<'m> Finder<'_, 'm> {
     fn stays(&self, x: ValueId, axes: &[usize]) -> bool {
         let shape = self.loaded.program().shape(x);
         axes.iter().filter(|&&axis| shape[axis] > 1).is_sorted()
+    }
+
+    /// The rows and columns of the matrix that is turned when axes change places, if that is all they do: those of more
+    /// than one place are in order, but begin somewhere in the middle.
+    fn exchanged(&self, x: ValueId, axes: &[usize]) -> Option<[usize; 2]> {
+        let shape = self.loaded.program().shape(x);
+        let long: Vec<usize> = axes.iter().copied().filter(|&axis| shape[axis] > 1).collect();
+        let middle = long.windows(2).position(|pair| pair[0] > pair[1])? + 1;
+        let (columns, rows) = long.split_at(middle);
+        let size = |axes: &[usize]| axes.iter().map(|&axis| shape[axis]).product();
+        let turned = rows.is_sorted() && rows.last() < columns.first();
+        turned.then(|| [size(rows), size(columns)])
     }
 
     /// All samples of a value; a tensor is there only once.

@@ -106,11 +106,64 @@ fn in_blocks(
         (1, 4) => return spread::<4>(a, b, y, f),
         (1, 8) => return spread::<8>(a, b, y, f),
         (1, 16) => return spread::<16>(a, b, y, f),
+        (1, 2..LANES) => return spilled(a, b, block, y, f),
+        (2..LANES, ..LONG_BLOCK) => return spilled_rows(a, b, [row, block], y, f),
         _ => {}
     }
     let pairs = a.chunks_exact(block).zip(b.chunks_exact(row));
     for ((a, b), y) in pairs.zip(y.chunks_exact_mut(block)) {
         again(a, b, y, &f);
+    }
+}
+
+/// A block that is no shorter can fill registers across the ends of its rows.
+const LONG_BLOCK: usize = 2 * LONG;
+
+/// The same where blocks are single rows that fill no register: each is worked on with some of the next, whose turn
+/// comes after it.
+#[inline(always)]
+fn spilled(a: &[f32], b: &[f32], n: usize, y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    let whole = y.len().checked_sub(LANES).map_or(0, |room| room / n + 1).min(b.len());
+    let mut at = 0;
+    for b in &b[..whole] {
+        let (Some(a), Some(y)) = (a.get(at..at + LANES), y.get_mut(at..at + LANES)) else { break };
+        for i in 0..LANES {
+            y[i] = f(a[i], *b);
+        }
+        at += n;
+    }
+    for at in at..y.len() {
+        y[at] = f(a[at], b[at / n]);
+    }
+}
+
+/// The same where blocks have several such rows.
+#[inline(always)]
+fn spilled_rows(
+    a: &[f32],
+    b: &[f32],
+    [n, block]: [usize; 2],
+    y: &mut [f32],
+    f: impl Fn(f32, f32) -> f32,
+) {
+    let mut at = 0;
+    for b in (0..b.len()).step_by(n).map_while(|from| b[from..].first_chunk::<LANES>()) {
+        let end = (at + block).min((y.len() + 1).saturating_sub(LANES));
+        while at < end {
+            let (Some(a), Some(y)) = (a.get(at..at + LANES), y.get_mut(at..at + LANES)) else {
+                break;
+            };
+            for i in 0..LANES {
+                y[i] = f(a[i], b[i]);
+            }
+            at += n;
+        }
+        if at % block != 0 {
+            break;
+        }
+    }
+    for at in at..y.len() {
+        y[at] = f(a[at], b[at / block * n + at % n]);
     }
 }
 

@@ -59,7 +59,7 @@ fn reduced(f: Reduction, x: &[f32], length: usize, inner: usize, y: &mut [f32]) 
     match (length, inner) {
         (0, _) | (_, 0) => {}
         (_, 1) => reduced_rows(f, x, length, y),
-        (_, LANES..=WIDE) => match f {
+        (_, ..=WIDE) => match f {
             Reduction::Sum => columns(x, length, inner, y, |a, b| a + b, |sum| sum),
             Reduction::Mean => {
                 columns(x, length, inner, y, |a, b| a + b, |sum| sum / length as f32);
@@ -92,7 +92,7 @@ fn reduced_rows(f: Reduction, x: &[f32], length: usize, y: &mut [f32]) {
 }
 
 /// The columns of each block of `length` rows of `inner`, [`LANES`] of them at a time, the last ones with some of those
-/// before them. There are at least so many.
+/// before them; where there are fewer, with some of the next row.
 #[inline(always)]
 fn columns(
     x: &[f32],
@@ -109,11 +109,50 @@ fn columns(
         }
         return;
     }
+    if inner < LANES {
+        return few_columns(x, length, inner, y, f, last);
+    }
     for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
         for start in (0..inner).step_by(LANES).map(|start| start.min(inner - LANES)) {
             let rows = x[start..].chunks(inner).filter_map(|row| row.first_chunk());
             y[start..start + LANES].copy_from_slice(&column(rows, &f, &last));
         }
+    }
+}
+
+/// The columns of each block where a row fills no register: what is folded with them of the next row is written over
+/// when the turn of the next block comes.
+#[inline(always)]
+fn few_columns(
+    x: &[f32],
+    length: usize,
+    inner: usize,
+    y: &mut [f32],
+    f: impl Fn(f32, f32) -> f32,
+    last: impl Fn(f32) -> f32,
+) {
+    let block = length * inner;
+    // Blocks whose last row has a register behind its beginning, here and there.
+    let room = |n: usize, row: usize| n.checked_sub(LANES).map_or(0, |n| n / row + 1);
+    let whole = room(x.len().saturating_sub(block - inner), block).min(room(y.len(), inner));
+    for i in 0..whole {
+        let (x, y) = (&x[i * block..], &mut y[i * inner..][..LANES]);
+        let mut folded = [0.0; LANES];
+        folded.copy_from_slice(&x[..LANES]);
+        for row in 1..length {
+            let row = &x[row * inner..][..LANES];
+            for lane in 0..LANES {
+                folded[lane] = f(folded[lane], row[lane]);
+            }
+        }
+        for lane in 0..LANES {
+            y[lane] = last(folded[lane]);
+        }
+    }
+    for (at, y) in y.iter_mut().enumerate().skip(whole * inner) {
+        let of_block = &x[at / inner * block + at % inner..];
+        let folded = (1..length).fold(of_block[0], |folded, row| f(folded, of_block[row * inner]));
+        *y = last(folded);
     }
 }
 

@@ -6,7 +6,9 @@
 mod avx2;
 mod avx512;
 
-pub(super) use avx2::{integer as integer_avx2, narrowed, real as real_avx2};
+pub(super) use avx2::{
+    integer as integer_avx2, narrowed, real as real_avx2, turned_bytes, turned_real,
+};
 pub(super) use avx512::{
     functions as functions_avx512, integer as integer_avx512, real as real_avx512, tiles_peak,
 };

@@ -2,6 +2,7 @@
 
 mod integer;
 mod real;
+mod turn;
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_packs_epi16, _mm256_castsi256_si128, _mm256_extracti128_si256,
@@ -10,6 +11,7 @@ use core::arch::x86_64::{
 
 pub(in crate::fast) use integer::integer;
 pub(in crate::fast) use real::real;
+pub(in crate::fast) use turn::{turned_bytes, turned_real};
 
 /// Numbers in a register.
 const WIDTH: usize = 8;
