@@ -54,6 +54,6 @@ pub(crate) fn whole<const N: usize>(lanes: [f32; N]) -> [f32; N] {
 }
 
 #[inline(always)]
-fn sum_lanes(l: [f32; LANES]) -> f32 {
+pub(crate) fn sum_lanes(l: [f32; LANES]) -> f32 {
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }

@@ -318,7 +318,7 @@ impl<'m> Finder<'_, 'm> {
             return None;
         }
         let first = shape(b).iter().take_while(|&&n| n == 1).count();
-        let again = !shape(b)[first..].is_empty() && shape(y).ends_with(&shape(b)[first..]);
+        let again = shape(y).ends_with(&shape(b)[first..]);
         let b = match self.places[b.index()] {
             file @ Place::File(_) if again => file,
             _ if shape(b) == shape(y) || again && self.batch == 1 => self.whole(b)?,
@@ -327,17 +327,19 @@ impl<'m> Finder<'_, 'm> {
         Some((self.whole(a)?, b))
     }
 
-    /// The numbers of a row of `b` and of the block of `a` that it meets, where both are computed and differ in one
-    /// axis that `b` has but one place along.
+    /// The numbers of a row of `b` and of the block of `a` that it meets, where both are computed and differ in some
+    /// axes side by side that `b` has but one place along.
     fn blocks(&self, a: ValueId, b: ValueId, y: ValueId) -> Option<[usize; 2]> {
         let [a, b, y] = [a, b, y].map(|id| (self.computed(id), self.loaded.program().shape(id)));
         if !(a.0 && b.0) || a.1 != y.1 || b.1.len() != y.1.len() {
             return None;
         }
-        let mut unlike = (0..y.1.len()).filter(|&axis| b.1[axis] != y.1[axis]);
-        let axis = unlike.next().filter(|&axis| b.1[axis] == 1)?;
-        let row = y.1[axis + 1..].iter().product();
-        unlike.next().is_none().then_some([row, row * y.1[axis]])
+        let unlike = |axis: &usize| b.1[*axis] != y.1[*axis];
+        let first = (0..y.1.len()).find(unlike)?;
+        let last = (first..y.1.len()).rev().find(unlike)?;
+        let row: usize = y.1[last + 1..].iter().product();
+        let missing = b.1[first..=last].iter().all(|&n| n == 1);
+        missing.then(|| [row, row * y.1[first..=last].iter().product::<usize>()])
     }
 
     /// The bytes behind one step along an axis.

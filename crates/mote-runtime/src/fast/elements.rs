@@ -43,11 +43,16 @@ fn both<X: Copy, Y>(a: &[X], b: &[X], y: &mut [Y], f: impl Fn(X, X) -> Y) {
 fn again(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match b.len() {
         n if n == y.len() => both(a, b, y, f),
-        1 => rows::<1>(a, b, y, f),
-        8 => rows::<8>(a, b, y, f),
-        16 => rows::<16>(a, b, y, f),
-        24 => rows::<24>(a, b, y, f),
-        32 => rows::<32>(a, b, y, f),
+        1 => {
+            for (y, a) in y.iter_mut().zip(a) {
+                *y = f(*a, b[0]);
+            }
+        }
+        8 => rows::<1>(a, b, y, f),
+        16 => rows::<2>(a, b, y, f),
+        24 => rows::<3>(a, b, y, f),
+        32 => rows::<4>(a, b, y, f),
+        48 => rows::<6>(a, b, y, f),
         ..LONG if y.len() >= 2 * LONG => short_rows(a, b, y, f),
         n => {
             for (a, y) in a.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
@@ -57,14 +62,17 @@ fn again(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     }
 }
 
-/// Rows that are whole registers, all of which `b` stays in.
+/// Rows of `N` registers: one after the other, `b` stays in it while all rows meet it. In a loop over whole rows the
+/// compiler would fill registers across rows, number by number.
 #[inline(always)]
 fn rows<const N: usize>(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    let Ok(b) = <[f32; N]>::try_from(b) else { return };
-    let (a, y) = (a.as_chunks::<N>().0, y.as_chunks_mut::<N>().0);
-    for (y, a) in y.iter_mut().zip(a) {
-        for i in 0..N {
-            y[i] = f(a[i], b[i]);
+    let (a, y) = (a.as_chunks::<LANES>().0, y.as_chunks_mut::<LANES>().0);
+    for (k, b) in b.as_chunks::<LANES>().0.iter().enumerate() {
+        let (a, y) = (a.iter().skip(k).step_by(N), y.iter_mut().skip(k).step_by(N));
+        for (y, a) in y.zip(a) {
+            for i in 0..LANES {
+                y[i] = f(a[i], b[i]);
+            }
         }
     }
 }
@@ -105,7 +113,6 @@ fn in_blocks(
     match (row, block) {
         (1, 4) => return spread::<4>(a, b, y, f),
         (1, 8) => return spread::<8>(a, b, y, f),
-        (1, 16) => return spread::<16>(a, b, y, f),
         (1, 2..LANES) => return spilled(a, b, block, y, f),
         (2..LANES, ..LONG_BLOCK) => return spilled_rows(a, b, [row, block], y, f),
         _ => {}
@@ -132,8 +139,11 @@ fn spilled(a: &[f32], b: &[f32], n: usize, y: &mut [f32], f: impl Fn(f32, f32) -
         }
         at += n;
     }
-    for at in at..y.len() {
-        y[at] = f(a[at], b[at / n]);
+    let rest = a[at..].chunks_exact(n).zip(&b[whole..]);
+    for ((a, b), y) in rest.zip(y[at..].chunks_exact_mut(n)) {
+        for (y, a) in y.iter_mut().zip(a) {
+            *y = f(*a, *b);
+        }
     }
 }
 
@@ -162,8 +172,12 @@ fn spilled_rows(
             break;
         }
     }
-    for at in at..y.len() {
-        y[at] = f(a[at], b[at / block * n + at % n]);
+    for (a, y) in a[at..].chunks_exact(n).zip(y[at..].chunks_exact_mut(n)) {
+        let b = &b[at / block * n..];
+        for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+            *y = f(*a, *b);
+        }
+        at += n;
     }
 }
 

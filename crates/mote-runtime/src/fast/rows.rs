@@ -149,10 +149,15 @@ fn few_columns(
             y[lane] = last(folded[lane]);
         }
     }
-    for (at, y) in y.iter_mut().enumerate().skip(whole * inner) {
-        let of_block = &x[at / inner * block + at % inner..];
-        let folded = (1..length).fold(of_block[0], |folded, row| f(folded, of_block[row * inner]));
-        *y = last(folded);
+    let rest = x[whole * block..].chunks_exact(block);
+    for (x, y) in rest.zip(y[whole * inner..].chunks_exact_mut(inner)) {
+        for (lane, y) in y.iter_mut().enumerate() {
+            let mut folded = x[lane];
+            for row in 1..length {
+                folded = f(folded, x[row * inner + lane]);
+            }
+            *y = last(folded);
+        }
     }
 }
 
@@ -279,9 +284,9 @@ pub(crate) fn softmax(level: Level, x: &[f32], n: usize, y: &mut [f32]) {
 }
 
 on_registers!(
-    /// As [`kernels::layer_norm`]: its sums run in lanes already.
+    /// As [`kernels::layer_norm`], bit for bit.
     layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
-        = kernels::layer_norm
+        = normed
 );
 
 on_registers!(
@@ -294,12 +299,60 @@ on_registers!(
     share(n: usize, y: &mut [f32]) = shared
 );
 
+/// Sums run in lanes in the plain kernel too; here rows are a few whole registers, and stay in them.
+#[inline(always)]
+fn normed(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
+    match (gain.len(), bias) {
+        (8, Some(bias)) => normed_rows::<1>(x, [gain, bias], epsilon, y),
+        (16, Some(bias)) => normed_rows::<2>(x, [gain, bias], epsilon, y),
+        (24, Some(bias)) => normed_rows::<3>(x, [gain, bias], epsilon, y),
+        (32, Some(bias)) => normed_rows::<4>(x, [gain, bias], epsilon, y),
+        (40, Some(bias)) => normed_rows::<5>(x, [gain, bias], epsilon, y),
+        (48, Some(bias)) => normed_rows::<6>(x, [gain, bias], epsilon, y),
+        (64, Some(bias)) => normed_rows::<8>(x, [gain, bias], epsilon, y),
+        _ => kernels::layer_norm(x, gain, bias, epsilon, y),
+    }
+}
+
+/// Rows of `N` registers.
+#[inline(always)]
+fn normed_rows<const N: usize>(x: &[f32], way: [&[f32]; 2], epsilon: f32, y: &mut [f32]) {
+    let [Some(gain), Some(bias)] = way.map(|row| row.as_chunks::<LANES>().0.first_chunk::<N>())
+    else {
+        return;
+    };
+    let n = (N * LANES) as f32;
+    let x = x.as_chunks::<LANES>().0.as_chunks::<N>().0;
+    let y = y.as_chunks_mut::<LANES>().0.as_chunks_mut::<N>().0;
+    for (x, y) in x.iter().zip(y) {
+        let mut sums = [0.0; LANES];
+        for x in x {
+            for i in 0..LANES {
+                sums[i] += x[i];
+            }
+        }
+        let mean = kernels::sum_lanes(kernels::whole(sums)) / n;
+        let mut squares = [0.0; LANES];
+        for x in x {
+            for i in 0..LANES {
+                squares[i] += (x[i] - mean) * (x[i] - mean);
+            }
+        }
+        let variance = kernels::sum_lanes(kernels::whole(squares)) / n;
+        let scale = 1.0 / kernels::sqrt(variance + epsilon);
+        for k in 0..N {
+            for i in 0..LANES {
+                y[k][i] = (x[k][i] - mean) * scale * gain[k][i] + bias[k][i];
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn lowered(x: &[f32], n: usize, y: &mut [f32]) {
     match n {
         4 => lowered_rows::<4>(x, y),
         8 => lowered_rows::<8>(x, y),
-        16 => lowered_rows::<16>(x, y),
         _ => {
             for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
                 let top = fold_lanes(x, f32::NEG_INFINITY, larger);
@@ -324,7 +377,6 @@ fn shared(n: usize, y: &mut [f32]) {
     match n {
         4 => shared_rows::<4>(y),
         8 => shared_rows::<8>(y),
-        16 => shared_rows::<16>(y),
         _ => {
             for y in y.chunks_exact_mut(n) {
                 let sum = fold_lanes(y, 0.0, |a, b| a + b);
