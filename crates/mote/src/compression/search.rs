@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Compressed, Metric, Progress, Purpose, finish,
-    ground::Ground,
+    ground::{Ground, repairing},
     judge::{Half, Judge},
+    student::{self, Student},
     tensor_bytes,
 };
 use crate::{Error, device::Device, machine::Machine};
@@ -40,6 +41,9 @@ pub struct Budget {
 /// One stack that was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
+    /// About the share of weights that a student has, if one took the place of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub student: Option<f64>,
     /// The share of weights that went with channels, and with ranks.
     pub pruned: f64,
     /// See `pruned`.
@@ -84,7 +88,17 @@ pub struct Found {
 /// widest hold whole multiples.
 pub const MULTIPLE: usize = 8;
 
-/// Shares of weights that go with channels, and with ranks, each in this order.
+/// How weights become fewer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Thinning {
+    /// About the share of weights that a student has, if one takes the place of the model.
+    student: Option<f64>,
+    /// The share of weights that goes with channels, and with ranks.
+    pruned: f64,
+    low_rank: f64,
+}
+
+/// What goes with channels, and with ranks, in this order.
 const SHARES: [(f64, f64); 11] = [
     (0.0, 0.0),
     (0.0, 0.3),
@@ -98,6 +112,11 @@ const SHARES: [(f64, f64); 11] = [
     (0.85, 0.0),
     (0.85, 0.3),
 ];
+
+/// What students have, in this order: their mixtures and splines are smaller too, which no pass makes cheaper.
+const STUDENTS: [f64; 3] = [0.5, 0.25, 0.15];
+/// They learn so many times as long as a repair, since they begin with nothing.
+const LESSONS: usize = 4;
 
 /// Bits of weights that are tried with each of them.
 const WIDTHS: [u8; 3] = [8, 6, 4];
@@ -146,33 +165,35 @@ pub fn search(
     })?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut best: Option<(usize, Option<Stacked>)> = None;
-    let total = SHARES.len() * WIDTHS.len();
-    for shares in SHARES {
+    let thinnings = thinnings(model, how.repair);
+    let total = thinnings.len() * WIDTHS.len();
+    for thinning in thinnings {
         if progress(Progress::Trying(candidates.len(), total)).is_break() {
             return Err(Error::Interrupted(": nothing was written".into()));
         }
         let known = |bits: u8| {
-            let same = |one: &&Candidate| one.stack() == (shares, bits);
+            let same = |one: &&Candidate| one.way() == (thinning, bits);
             how.known.iter().find(same).copied()
         };
-        let real = match WIDTHS.iter().all(|bits| known(*bits).is_some()) {
-            true => None,
-            false => Some(ground.apply(&stack(shares, Numbers::Single, how.repair), progress)?),
-        };
-        for bits in WIDTHS {
-            let made =
-                real.as_ref().map(|real| ground.narrowed(real, numbers(bits))).transpose()?;
-            let mut candidate = match &made {
-                Some(made) => {
+        let known: Vec<_> = WIDTHS.iter().map(|bits| known(*bits)).collect();
+        let made = match known.iter().all(Option::is_some) {
+            true => known.into_iter().flatten().map(|one| (one, None)).collect(),
+            false => on_ground(&ground, runs, thinning, how, progress, |ground, progress| {
+                let stack = stack(thinning, Numbers::Single, how.repair);
+                let real = ground.apply(&stack, progress)?;
+                let narrowed = |bits: u8| {
+                    let made = ground.narrowed(&real, numbers(bits))?;
                     let judged = (metric, whole, &judge);
-                    let candidate = candidate(&ground, made, (shares, bits), judged, how)?;
+                    let candidate = candidate(ground, &made, (thinning, bits), judged, how)?;
                     if progress(Progress::Tried(candidate)).is_break() {
                         return Err(Error::Interrupted(": nothing was written".into()));
                     }
-                    candidate
-                }
-                None => known(bits).expect("else it was made"),
-            };
+                    Ok((candidate, Some(made)))
+                };
+                WIDTHS.into_iter().map(narrowed).collect::<Result<Vec<_>, _>>()
+            })?,
+        };
+        for (mut candidate, made) in made {
             candidate.fits = candidate.is_within(how.budget);
             let least = best.as_ref().map(|(at, _)| rank(&candidates[*at], how.budget));
             if candidate.fits && least.is_none_or(|least| rank(&candidate, how.budget) < least) {
@@ -183,16 +204,46 @@ pub fn search(
     }
     mark_front(&mut candidates);
     let Some((at, made)) = best else { return Ok(Found { candidates, best: None }) };
-    let (shares, bits) = candidates[at].stack();
-    let stack = stack(shares, numbers(bits), how.repair);
-    let made = match made {
-        Some(made) => made,
-        None => ground.apply(&stack, progress)?,
-    };
-    let mut made = finish(&ground, &judge, (&stack, made), &purposes, progress)?;
+    let (thinning, bits) = candidates[at].way();
+    let mut made = on_ground(&ground, runs, thinning, how, progress, |ground, progress| {
+        let stack = stack(thinning, numbers(bits), how.repair);
+        let made = match made {
+            Some(made) => made,
+            None => ground.apply(&stack, progress)?,
+        };
+        finish(ground, &judge, (&stack, made), &purposes, progress)
+    })?;
     made.predict(model, how.machine.as_ref())?;
     made.fit(how.budget.device)?;
     Ok(Found { candidates, best: Some((at, made)) })
+}
+
+/// All that is tried on `model`.
+fn thinnings(model: &Model<'_>, repair: Option<Repair>) -> Vec<Thinning> {
+    let shares = SHARES.map(|(pruned, low_rank)| Thinning { student: None, pruned, low_rank });
+    // Without lessons there are no students, and none of what is masked.
+    let taught = repair.is_some() && student::can_be_taught(model).is_ok();
+    let students =
+        STUDENTS.map(|share| Thinning { student: Some(share), pruned: 0.0, low_rank: 0.0 });
+    shares.into_iter().chain(students.into_iter().filter(|_| taught)).collect()
+}
+
+/// Does something with the model, or with the student that takes its place.
+fn on_ground<T>(
+    ground: &Ground<'_>,
+    runs: &Runs,
+    thinning: Thinning,
+    how: &Search,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    work: impl FnOnce(&Ground<'_>, &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let Some(share) = thinning.student else { return work(ground, progress) };
+    let repair = how.repair.unwrap_or_default();
+    let lessons = Repair { steps: LESSONS * repair.steps, ..Repair::default() };
+    let student = Student { share, lessons };
+    let taught = repairing(progress, |progress| student::teach(ground, student, progress))?;
+    let thin = Model::open(&taught.file).expect("written a moment ago");
+    work(&Ground::new(&thin, runs)?, progress)
 }
 
 /// What is to be least: the loss, or the size where only the loss is bounded.
@@ -201,7 +252,8 @@ fn rank(candidate: &Candidate, budget: Budget) -> f64 {
     if bounded { candidate.loss } else { candidate.flash_bytes as f64 }
 }
 
-fn stack((pruned, low_rank): (f64, f64), numbers: Numbers, repair: Option<Repair>) -> Stack {
+fn stack(thinning: Thinning, numbers: Numbers, repair: Option<Repair>) -> Stack {
+    let Thinning { pruned, low_rank, .. } = thinning;
     let (importance, spread) = (Importance::default(), Spread::default());
     let (metric, ranks) = (Near::default(), Ranks::default());
     Stack {
@@ -230,9 +282,10 @@ fn numbers(bits: u8) -> Numbers {
 }
 
 impl Candidate {
-    /// The shares of weights that went, and the width of those that are left.
-    fn stack(&self) -> ((f64, f64), u8) {
-        ((self.pruned, self.low_rank), self.bits)
+    /// How weights became fewer, and the width of those that are left.
+    fn way(&self) -> (Thinning, u8) {
+        let Self { student, pruned, low_rank, bits, .. } = *self;
+        (Thinning { student, pruned, low_rank }, bits)
     }
 
     /// What is better the less it is.
@@ -255,7 +308,7 @@ impl Candidate {
 fn candidate(
     ground: &Ground<'_>,
     made: &Stacked,
-    ((pruned, low_rank), bits): ((f64, f64), u8),
+    (Thinning { student, pruned, low_rank }, bits): (Thinning, u8),
     (metric, whole, judge): (Metric, f64, &Judge<'_>),
     how: &Search,
 ) -> Result<Candidate, Error> {
@@ -270,6 +323,7 @@ fn candidate(
         times.try_fold(0.0, |slowest: f64, found| Ok::<_, Error>(slowest.max(found?.ns)))
     };
     Ok(Candidate {
+        student,
         pruned,
         low_rank,
         bits,

@@ -93,7 +93,7 @@ pub(super) fn people(out: &Path, made: &Compressed) -> Result<(), Error> {
 pub(super) fn front(tried: &[Candidate]) -> Result<(), Error> {
     let Some(first) = tried.first() else { return Ok(()) };
     say(format_args!(
-        "  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications {}{} lost, % of {}",
+        "  student  pruned  low rank  bits   weights, bytes  arena, bytes  multiplications {}{} lost, % of {}",
         if first.predicted_ns.is_some() { " predicted " } else { "" },
         if first.firmware.is_some() { " tables, memory " } else { "" },
         first.metric.name()
@@ -104,10 +104,11 @@ pub(super) fn front(tried: &[Candidate]) -> Result<(), Error> {
         // A bar as long as the weights are large.
         let bar = "▪".repeat((24 * one.flash_bytes).div_ceil(most.max(1)));
         say(format_args!(
-            "{} {:5.0} %  {:6.0} %  {:4}  {:15}  {:12}  {:15} {}{} {:+7.1}  {bar}",
+            "{} {:>7}  {:>6}  {:>8}  {:4}  {:15}  {:12}  {:15} {}{} {:+7.1}  {bar}",
             if one.fits { "*" } else { " " },
-            100.0 * one.pruned,
-            100.0 * one.low_rank,
+            percent(one.student),
+            percent((one.pruned > 0.0).then_some(one.pruned)),
+            percent((one.low_rank > 0.0).then_some(one.low_rank)),
             one.bits,
             one.flash_bytes,
             one.ram_bytes,
@@ -120,6 +121,11 @@ pub(super) fn front(tried: &[Candidate]) -> Result<(), Error> {
     say(
         "  * within the budget; other ways that were tried are worse than one of these in everything",
     )
+}
+
+/// A share, or nothing.
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share))
 }
 
 /// How near the search came to a budget that nothing fits.
