@@ -3,11 +3,12 @@
 
 Run from the root of the repository:
     python3 bench/compression.py [--data FOLDER] [--seeds 5] [--sets skab,ett] [--models vae,flow] [--jobs 1]
+        [--way INT8 --way 'a student of half the weights'] [--untimed]
 
 Trains each family with its usual settings from several seeds, and applies `mote compress` in each way to
 each. Quality is measured by `mote compress` on held-back data, and on files with labels by `mote eval`.
 Results are kept in docs/results/compression.json; what is there is not run again, and where a time is missing
-only that is measured. Writes
+only that is measured: times want a machine that does nothing else, so they can be left for later. Writes
 docs/results/compression.md and the curves beside it.
 """
 import argparse, json, math, os, statistics, subprocess, sys, tempfile, threading
@@ -71,6 +72,8 @@ WAYS = {
     "50 % zeros, raw": ["--sparse", "0.5", *RAW],
     "50 % zeros, the smallest, raw": ["--sparse", "0.5", "--zeros", "magnitude", *RAW],
     "a student of half the weights": ["--student", "0.5", *REAL],
+    "a student of a quarter, INT8": ["--student", "0.25", "--bits", "8"],
+    "a student of 15 %, INT8": ["--student", "0.15", "--bits", "8"],
     "50 % pruned, 40 % by lower rank, INT8": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "8"],
     "85 % pruned, INT8": ["--prune", "0.85", "--bits", "8"],
     "50 % pruned, 40 % by lower rank, INT4": ["--prune", "0.5", "--low-rank", "0.4", "--bits", "4"],
@@ -128,7 +131,8 @@ def labelled(program: Path, model: Path, file: Path) -> float:
     return said([program, "eval", model, file, "--json"])[-1]["mean"]["vus_pr"]
 
 
-def measure(program: Path, data: Path, family: str, name: str, seed: int, known: dict, keep) -> None:
+def measure(options, program: Path, family: str, name: str, seed: int, known: dict, keep) -> None:
+    data = options.data
     folder, file, labels = SETS[name]
     path, detects = data / folder / file, FAMILIES[family].startswith("detection")
     with tempfile.TemporaryDirectory() as scratch:
@@ -136,17 +140,13 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
         said([program, "train", path, "--dataset", ROOT / "datasets" / f"{folder}.toml",
               "--model", family, "--seed", str(seed), "--fresh", "--json", "--out", whole])
         before = labelled(program, whole, path) if labels and detects else None
-        for way, arguments in WAYS.items():
-            if "--student" in arguments and family in WITHOUT_STUDENT:
-                continue
-            row = dict(known.get((family, name, way, seed), {}))
-            if "ns" in row:
-                continue
+        for way in missing(options, family, name, seed, known):
+            arguments, row = WAYS[way], dict(known.get((family, name, way, seed), {}))
             # What it learns hardly changes how long it takes: ranks that are chosen behind a repair may differ a little.
             effort = [part for part in (["--repair", "0"], ["--lessons", "1"]) if row and part[0] not in arguments]
             made = said([program, "compress", whole, path, "--quality", FAMILIES[family], *arguments, *sum(effort, []), "--json", "--out", small])[-1]
             largest = max(made["programs"], key=lambda p: p["multiply_adds"][0])
-            times = times_of(program, [whole, small], largest["program"])
+            times = {} if options.untimed else times_of(program, [whole, small], largest["program"])
             if row:
                 keep({**row, **times})
                 continue
@@ -160,6 +160,14 @@ def measure(program: Path, data: Path, family: str, name: str, seed: int, known:
                 "arena": [max(p["arena_bytes"][i] for p in made["programs"]) for i in (0, 1)],
                 "multiply_adds": largest["multiply_adds"],
             })
+
+
+def missing(options, family: str, name: str, seed: int, known: dict) -> list:
+    """The ways that are asked for and not known yet."""
+    asked = [way for way in WAYS if way in (options.way or WAYS)]
+    possible = [way for way in asked if "--student" not in WAYS[way] or family not in WITHOUT_STUDENT]
+    row = lambda way: known.get((family, name, way, seed), {})
+    return [way for way in possible if not row(way) or "ns" not in row(way) and not options.untimed]
 
 
 def brief(x):
@@ -332,6 +340,8 @@ def main() -> None:
     arguments.add_argument("--sets", default=",".join(SETS))
     arguments.add_argument("--models", default=",".join(FAMILIES))
     arguments.add_argument("--jobs", type=int, default=1)
+    arguments.add_argument("--way", action="append", choices=WAYS, metavar="WAY", help="this one, and others that are named")
+    arguments.add_argument("--untimed", action="store_true", help="leave times for later")
     arguments.add_argument("--program", type=Path, help="run this and build nothing")
     options = arguments.parse_args()
     if options.program is None:
@@ -359,8 +369,8 @@ def main() -> None:
         seed, name, family = job
         known = {(r["family"], r["set"], r["way"], r["seed"]): r for r in results}
         try:
-            if any("ns" not in known.get((family, name, way, seed), {}) for way in WAYS):
-                measure(program, options.data, family, name, seed, known, keep)
+            if missing(options, family, name, seed, known):
+                measure(options, program, family, name, seed, known, keep)
         except RuntimeError as error:
             print(f"error: {error}", file=sys.stderr)
 
