@@ -114,17 +114,12 @@ def said(command: list) -> list:
 
 
 def times_of(program: Path, models: list, entry: str) -> dict:
-    """Nanoseconds of one window for each of two models: the fastest of the first, and that times the median quotient
-    of runs right after each other, because others use the machine too, and slow it down for seconds. And the vector
-    instructions that ran."""
+    """Nanoseconds of one window for each of two models: the fastest of some runs in turns, because others use the machine
+    too, and slow it down for seconds. And the vector instructions that ran."""
     profile = lambda model: said([program, "bench", model, "--program", entry, "--seconds", "0.1", "--json"])[0]
     fastest = lambda model: profile(model)["call_ns"]["min"]
     pairs = [[fastest(model) for model in models] for _ in range(9)]
-    first = min(whole for whole, _ in pairs)
-    return {
-        "ns": [first, first * statistics.median(small / whole for whole, small in pairs)],
-        "level": profile(models[0])["level"],
-    }
+    return {"ns": [min(times) for times in zip(*pairs)], "level": profile(models[0])["level"]}
 
 
 def labelled(program: Path, model: Path, file: Path) -> float:
@@ -288,9 +283,10 @@ def table(results: list) -> str:
         "*Lost* is in per cent of what was there before, so below zero something was won: of VUS-PR on held-back data with "
         "planted faults, and with its own labels where the file has them; of the density at a held-back value (nats, as "
         "1 − e^−difference), also of the tenth of windows that the whole model finds rarest; CRPS and Context-FID that came on top; "
-        "and the share of rare values that are drawn. *Time* is of one window on one thread, of the first training or more: the median quotient of nine pairs of runs "
-        f"and of trainings, because others use this machine too{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
-        "said before anything was measured; critical ones are bold. The labels of one file are a handful of faults: their "
+        "and the share of rare values that are drawn. *Time* is of one window on one thread, of the first training or more: a quotient of the fastest of nine runs each, "
+        f"in turns, because others use this machine too, and the median over trainings{on}. Intervals are 95 % over seeds. A loss above 5 % is **critical**, which was "
+        "said before anything was measured; critical ones are bold. A number behind a way says of how many seeds it is, where "
+        "not of all; a way without a time was not timed since kernels changed last. The labels of one file are a handful of faults: their "
         "column moves by ten points where a threshold moves by nothing.", "",
         "![Pruning](compression-pruning.svg)", "", "![Lower rank](compression-rank.svg)", "",
     ]
@@ -323,8 +319,9 @@ def table(results: list) -> str:
                     cell = interval(found) if found else ""
                     cells.append(f"**{cell}**" if found and statistics.mean(found) > 100 * CRITICAL else cell)
                 times = [100 * r["ns"][1] / r["ns"][0] for r in rows if "ns" in r]
+                some = f" ({len(rows)})" if len(rows) < seeds else ""
                 lines.append(
-                    f"| {way} | {mean(lambda r: r['bytes'][1]) / 1024:.1f} | {mean(lambda r: r['bytes'][0] / r['bytes'][1]):.1f} × "
+                    f"| {way}{some} | {mean(lambda r: r['bytes'][1]) / 1024:.1f} | {mean(lambda r: r['bytes'][0] / r['bytes'][1]):.1f} × "
                     f"| {100 * mean(lambda r: r['multiply_adds'][1] / r['multiply_adds'][0]):.0f} "
                     f"| {f'{statistics.median(times):.0f}' if times else ''} | {mean(lambda r: r['arena'][1]) / 1024:.1f} "
                     f"| {' | '.join(cells)} |"

@@ -13,6 +13,7 @@ mod geometry;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod normalize;
 mod pack;
 mod panels;
 pub mod peak;
@@ -31,8 +32,9 @@ pub use attention::attends_along_time;
 pub(crate) use attention::attention;
 pub(crate) use elements::{Blocks, product};
 pub use level::Level;
+pub(crate) use normalize::{layer_norm, softmax};
 pub(crate) use product::{Beside, Product};
-pub(crate) use rows::{cumulative_sum, layer_norm, reduce, softmax};
+pub(crate) use rows::{cumulative_sum, reduce};
 pub use threads::{Part, Threads};
 pub(crate) use turn::{turn_bytes, turn_real};
 pub(crate) use unary::{slope, unary_in_place};

@@ -66,6 +66,14 @@ fn a_budget_is_kept_and_told() {
     let least = fits.map(|one| one["loss"].as_f64().expect("a number")).fold(f64::MAX, f64::min);
     assert_eq!(best["loss"].as_f64(), Some(least));
     assert!(tried.iter().any(|one| one["front"] == true));
+    // Thinner models of the family are tried as well, in the same three widths.
+    let bytes = |share: f64| -> Vec<u64> {
+        let such = tried.iter().filter(|one| one["student"].as_f64() == Some(share));
+        such.map(|one| one["flash_bytes"].as_u64().expect("a number")).collect()
+    };
+    let [half, quarter] = [0.5, 0.25].map(bytes);
+    assert_eq!((half.len(), quarter.len()), (3, 3), "{tried:?}");
+    assert!(quarter.iter().zip(&half).all(|(quarter, half)| quarter < half));
     // Found again, to the last byte.
     let before = fs::read(folder.join("fits.mote")).expect("written");
     succeeds(&run(folder, command));

@@ -1,20 +1,17 @@
-//! Folds of rows and what is normalized by them: several short rows at a time, so that none waits for its own
-//! last sum, and exponentials across the ends of rows.
+//! Folds of rows and of columns: several short ones at a time, so that none waits for its own last sum.
 
 #![allow(
     clippy::needless_range_loop,
     reason = "lanes are picked by counters of fixed length, so that they become vectors"
 )]
 
-use mote_format::program::{Reduction, Unary};
+use mote_format::program::Reduction;
 
-use super::{Level, registers::on_registers, unary_in_place};
+use super::{Level, registers::on_registers};
 use crate::kernels::{self, greater};
 
 /// Rows that are folded at a time.
 const ROWS: usize = 8;
-/// Numbers that stay in the nearest memory while they are read several times.
-const NEAR: usize = 1024;
 /// Lanes of a sum or a maximum.
 const LANES: usize = 8;
 /// Columns that are worth folding some at a time: rows of more are read one after the other.
@@ -268,134 +265,6 @@ fn fold(x: &[f32], length: usize, f: impl Fn(f32, f32) -> f32) -> [f32; ROWS] {
     folded
 }
 
-/// As [`kernels::softmax`].
-pub(crate) fn softmax(level: Level, x: &[f32], n: usize, y: &mut [f32]) {
-    let n = n.max(1);
-    if level == Level::Plain {
-        return kernels::softmax(x, n, y);
-    }
-    let near = NEAR / n * n;
-    let near = near.max(n);
-    for (x, y) in x.chunks(near).zip(y.chunks_mut(near)) {
-        lower(level, x, n, y);
-        unary_in_place(level, Unary::Exp, y);
-        share(level, n, y);
-    }
-}
-
-on_registers!(
-    /// As [`kernels::layer_norm`], bit for bit.
-    layer_norm(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32])
-        = normed
-);
-
-on_registers!(
-    /// `y` is `x` less the greatest number of its row.
-    lower(x: &[f32], n: usize, y: &mut [f32]) = lowered
-);
-
-on_registers!(
-    /// Divides each row by its sum.
-    share(n: usize, y: &mut [f32]) = shared
-);
-
-/// Sums run in lanes in the plain kernel too; here rows are a few whole registers, and stay in them.
-#[inline(always)]
-fn normed(x: &[f32], gain: &[f32], bias: Option<&[f32]>, epsilon: f32, y: &mut [f32]) {
-    match (gain.len(), bias) {
-        (8, Some(bias)) => normed_rows::<1>(x, [gain, bias], epsilon, y),
-        (16, Some(bias)) => normed_rows::<2>(x, [gain, bias], epsilon, y),
-        (24, Some(bias)) => normed_rows::<3>(x, [gain, bias], epsilon, y),
-        (32, Some(bias)) => normed_rows::<4>(x, [gain, bias], epsilon, y),
-        (40, Some(bias)) => normed_rows::<5>(x, [gain, bias], epsilon, y),
-        (48, Some(bias)) => normed_rows::<6>(x, [gain, bias], epsilon, y),
-        (64, Some(bias)) => normed_rows::<8>(x, [gain, bias], epsilon, y),
-        _ => kernels::layer_norm(x, gain, bias, epsilon, y),
-    }
-}
-
-/// Rows of `N` registers.
-#[inline(always)]
-fn normed_rows<const N: usize>(x: &[f32], way: [&[f32]; 2], epsilon: f32, y: &mut [f32]) {
-    let [Some(gain), Some(bias)] = way.map(|row| row.as_chunks::<LANES>().0.first_chunk::<N>())
-    else {
-        return;
-    };
-    let n = (N * LANES) as f32;
-    let x = x.as_chunks::<LANES>().0.as_chunks::<N>().0;
-    let y = y.as_chunks_mut::<LANES>().0.as_chunks_mut::<N>().0;
-    for (x, y) in x.iter().zip(y) {
-        let mut sums = [0.0; LANES];
-        for x in x {
-            for i in 0..LANES {
-                sums[i] += x[i];
-            }
-        }
-        let mean = kernels::sum_lanes(kernels::whole(sums)) / n;
-        let mut squares = [0.0; LANES];
-        for x in x {
-            for i in 0..LANES {
-                squares[i] += (x[i] - mean) * (x[i] - mean);
-            }
-        }
-        let variance = kernels::sum_lanes(kernels::whole(squares)) / n;
-        let scale = 1.0 / kernels::sqrt(variance + epsilon);
-        for k in 0..N {
-            for i in 0..LANES {
-                y[k][i] = (x[k][i] - mean) * scale * gain[k][i] + bias[k][i];
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn lowered(x: &[f32], n: usize, y: &mut [f32]) {
-    match n {
-        4 => lowered_rows::<4>(x, y),
-        8 => lowered_rows::<8>(x, y),
-        _ => {
-            for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-                let top = fold_lanes(x, f32::NEG_INFINITY, larger);
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = x - top);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn lowered_rows<const N: usize>(x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.as_chunks::<N>().0.iter().zip(y.as_chunks_mut::<N>().0) {
-        let top = halved(*x, larger);
-        for i in 0..N {
-            y[i] = x[i] - top;
-        }
-    }
-}
-
-#[inline(always)]
-fn shared(n: usize, y: &mut [f32]) {
-    match n {
-        4 => shared_rows::<4>(y),
-        8 => shared_rows::<8>(y),
-        _ => {
-            for y in y.chunks_exact_mut(n) {
-                let sum = fold_lanes(y, 0.0, |a, b| a + b);
-                y.iter_mut().for_each(|y| *y /= sum);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn shared_rows<const N: usize>(y: &mut [f32]) {
-    for y in y.as_chunks_mut::<N>().0 {
-        let sum = halved(*y, |a, b| a + b);
-        for i in 0..N {
-            y[i] /= sum;
-        }
-    }
-}
-
 /// The larger of both. What is not a number counts as less, and makes the whole row so later.
 #[inline(always)]
 pub(super) fn larger(a: f32, b: f32) -> f32 {
@@ -404,7 +273,7 @@ pub(super) fn larger(a: f32, b: f32) -> f32 {
 
 /// A fold in any order: of halves, quarters and so on. `N` is a power of two.
 #[inline(always)]
-fn halved<const N: usize>(mut x: [f32; N], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub(super) fn halved<const N: usize>(mut x: [f32; N], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = N / 2;
     while half > 0 {
         for i in 0..half {

@@ -156,13 +156,7 @@ pub fn search(
     let judge = Judge::new(model, &ground.train, &ground.held)?;
     let purposes = ground.purposes(&how.purposes);
     let metric = purposes[0].metrics()[0];
-    let whole = judge.of(model, metric, Half::First)?.ok_or_else(|| {
-        Error::Usage(format!(
-            "wanted a model that can be measured by {}, found {}",
-            metric.name(),
-            model.manifest.family
-        ))
-    })?;
+    let whole = measured(&judge, model, metric)?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut best: Option<(usize, Option<Stacked>)> = None;
     let thinnings = thinnings(model, how.repair);
@@ -216,6 +210,17 @@ pub fn search(
     made.predict(model, how.machine.as_ref())?;
     made.fit(how.budget.device)?;
     Ok(Found { candidates, best: Some((at, made)) })
+}
+
+/// The quality of the whole model, which is an error if it has none.
+fn measured(judge: &Judge<'_>, model: &Model<'_>, metric: Metric) -> Result<f64, Error> {
+    judge.of(model, metric, Half::First)?.ok_or_else(|| {
+        Error::Usage(format!(
+            "wanted a model that can be measured by {}, found {}",
+            metric.name(),
+            model.manifest.family
+        ))
+    })
 }
 
 /// All that is tried on `model`.
