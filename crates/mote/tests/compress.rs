@@ -224,7 +224,7 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(
         &["--flash", "100", "--repair", "10"],
         3,
-        "nothing fits the budget: the least of 33 ways: ",
+        "nothing fits the budget: the least of 42 ways: ",
     );
     refused(&["--latency", "soon"], 2, "wanted a time such as 20us or 1.5ms");
     fs::write(
