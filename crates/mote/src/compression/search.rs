@@ -160,6 +160,7 @@ pub fn search(
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut best: Option<(usize, Option<Stacked>)> = None;
     let thinnings = thinnings(model, how.repair);
+    let mut school = School { ground: &ground, runs, repair: how.repair, taught: Vec::new() };
     let total = thinnings.len() * WIDTHS.len();
     for thinning in thinnings {
         if progress(Progress::Trying(candidates.len(), total)).is_break() {
@@ -172,7 +173,7 @@ pub fn search(
         let known: Vec<_> = WIDTHS.iter().map(|bits| known(*bits)).collect();
         let made = match known.iter().all(Option::is_some) {
             true => known.into_iter().flatten().map(|one| (one, None)).collect(),
-            false => on_ground(&ground, runs, thinning, how, progress, |ground, progress| {
+            false => school.visit(thinning, progress, |ground, progress| {
                 let stack = stack(thinning, Numbers::Single, how.repair);
                 let real = ground.apply(&stack, progress)?;
                 let narrowed = |bits: u8| {
@@ -199,7 +200,7 @@ pub fn search(
     mark_front(&mut candidates);
     let Some((at, made)) = best else { return Ok(Found { candidates, best: None }) };
     let (thinning, bits) = candidates[at].way();
-    let mut made = on_ground(&ground, runs, thinning, how, progress, |ground, progress| {
+    let mut made = school.visit(thinning, progress, |ground, progress| {
         let stack = stack(thinning, numbers(bits), how.repair);
         let made = match made {
             Some(made) => made,
@@ -233,22 +234,40 @@ fn thinnings(model: &Model<'_>, repair: Option<Repair>) -> Vec<Thinning> {
     shares.into_iter().chain(students.into_iter().filter(|_| taught)).collect()
 }
 
-/// Does something with the model, or with the student that takes its place.
-fn on_ground<T>(
-    ground: &Ground<'_>,
-    runs: &Runs,
-    thinning: Thinning,
-    how: &Search,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    work: impl FnOnce(&Ground<'_>, &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let Some(share) = thinning.student else { return work(ground, progress) };
-    let repair = how.repair.unwrap_or_default();
-    let lessons = Repair { steps: LESSONS * repair.steps, ..Repair::default() };
-    let student = Student { share, lessons };
-    let taught = repairing(progress, |progress| student::teach(ground, student, progress))?;
-    let thin = Model::open(&taught.file).expect("written a moment ago");
-    work(&Ground::new(&thin, runs)?, progress)
+/// The model, and the students that took its place so far.
+struct School<'g, 'm> {
+    ground: &'g Ground<'m>,
+    runs: &'g Runs,
+    repair: Option<Repair>,
+    /// The share that each has, and its file.
+    taught: Vec<(f64, Vec<u8>)>,
+}
+
+impl School<'_, '_> {
+    /// Does something with the model, or with the student that takes its place.
+    fn visit<T>(
+        &mut self,
+        thinning: Thinning,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+        work: impl FnOnce(&Ground<'_>, &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(share) = thinning.student else { return work(self.ground, progress) };
+        let known = self.taught.iter().position(|(known, _)| *known == share);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let repair = self.repair.unwrap_or_default();
+                let lessons = Repair { steps: LESSONS * repair.steps, ..Repair::default() };
+                let student = Student { share, lessons };
+                let ground = self.ground;
+                let made = repairing(progress, |told| student::teach(ground, student, told))?;
+                self.taught.push((share, made.file));
+                self.taught.len() - 1
+            }
+        };
+        let thin = Model::open(&self.taught[at].1).expect("written a moment ago");
+        work(&Ground::new(&thin, self.runs)?, progress)
+    }
 }
 
 /// What is to be least: the loss, or the size where only the loss is bounded.

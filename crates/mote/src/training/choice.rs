@@ -265,12 +265,13 @@ impl Model {
     }
 }
 
-/// Channels for a share of the weights: a multiple of `step`, and of what a register holds where there are several
-/// registers full of them.
+/// Channels for a share of the weights: a multiple of `step`, and of what a register holds where several registers
+/// full of them are left.
 fn channels(hidden: usize, share: f64, step: usize) -> usize {
     const REGISTER: usize = 8;
-    let whole = hidden >= 2 * REGISTER && REGISTER.is_multiple_of(step);
-    thinned(hidden, share, if whole { REGISTER } else { step })
+    let left = thinned(hidden, share, step);
+    let whole = left >= 2 * REGISTER && REGISTER.is_multiple_of(step);
+    if whole { thinned(hidden, share, REGISTER) } else { left }
 }
 
 /// How many of a kind are left for a share of the weights, which grow with their square; a multiple of `step`.
