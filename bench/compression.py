@@ -27,8 +27,6 @@ FAMILIES = {
     "spline-flow": "detection,density,imputation",
     "diffusion": "generation,imputation",
 }
-# Values that are told in an order: zeros among weights keep it, and a student has none yet.
-WITHOUT_STUDENT = ["flow"]
 SETS = {"skab": ("skab", "valve1/0.csv.gz", True), "ett": ("ett", "ETTh1.csv.gz", False)}
 REAL = ["--bits", "32"]
 PLAIN = ["--plain-biases", "--plain-channels"]
@@ -160,9 +158,8 @@ def measure(options, program: Path, family: str, name: str, seed: int, known: di
 def missing(options, family: str, name: str, seed: int, known: dict) -> list:
     """The ways that are asked for and not known yet."""
     asked = [way for way in WAYS if way in (options.way or WAYS)]
-    possible = [way for way in asked if "--student" not in WAYS[way] or family not in WITHOUT_STUDENT]
     row = lambda way: known.get((family, name, way, seed), {})
-    return [way for way in possible if not row(way) or "ns" not in row(way) and not options.untimed]
+    return [way for way in asked if not row(way) or "ns" not in row(way) and not options.untimed]
 
 
 def brief(x):

@@ -49,7 +49,7 @@ impl Adapted {
         of(DOWN) || of(UP)
     }
 
-    /// Adds what adapters add to the weights `tensors` of the program without them, but for zeros among others.
+    /// Adds what adapters add to the weights `tensors` of the program without them, but for those that are zero.
     pub(crate) fn merge(&self, tensors: &mut Tensors) {
         for (name, layout) in &self.layers {
             let of = |name: &str| elements(&self.tensors[name].tensor());
@@ -69,6 +69,11 @@ impl Adapted {
             tensors.insert(name.clone(), Array::new(shape, &w));
         }
     }
+}
+
+/// Whether a tensor is that of an adapter which is zero until it learns.
+pub(crate) fn begins_at_zero(name: &str) -> bool {
+    name.ends_with(UP)
 }
 
 /// What leads to a few numbers, and what from there.

@@ -40,7 +40,7 @@ pub use low_rank::{LowRank, Metric, Ranks, factorize};
 pub use prune::{Ports, Pruned, Pruning, Spread, prune};
 pub use quantize::{Rounding, Scheme, Shown, Width, quantize};
 pub use ranges::{Ranges, unfuse};
-pub use repair::{Lesson, Repair, Repaired, Update, is_masked, repair};
+pub use repair::{Lesson, Repair, Repaired, Update, repair};
 pub use sparse::{Choice, Pattern, Sparsity, sparsify};
 pub use stack::{Numbers, Stack, Stacked};
 

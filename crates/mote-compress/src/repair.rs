@@ -14,7 +14,7 @@ use mote_runtime::{Adam, Instance, Learner, Level, Loaded};
 
 use crate::{
     Error, Found, Ports, Sample,
-    adapters::Adapted,
+    adapters::{Adapted, begins_at_zero},
     integers::layers,
     ranges::{fill, fill_first},
     spread::units,
@@ -81,14 +81,13 @@ pub struct Lesson<'a> {
 /// Every so many samples one is held back.
 const HELD: usize = 8;
 
-/// Whether some weights of a layer are zero and others are not: then they were taken out, or are never to be
-/// there, as in a flow whose values are told in an order. They stay zero in every pass.
-#[must_use]
-pub fn is_masked(w: &[f32]) -> bool {
-    w.contains(&0.0) && w.iter().any(|w| *w != 0.0)
+/// Whether weights of a layer are zero: then they were taken out, or are never to be there, as in a flow whose values
+/// are told in an order (all of a layer, where there is but one value to tell). They stay zero in every pass.
+pub(crate) fn is_masked(w: &[f32]) -> bool {
+    w.contains(&0.0)
 }
 
-/// Trains the weights of `student`, but for zeros among other weights. `progress` is told the steps done, of how many, and may break off: then
+/// Trains the weights of `student`, but for zeros among them. `progress` is told the steps done, of how many, and may break off: then
 /// what was learned so far counts.
 ///
 /// # Errors
@@ -176,7 +175,8 @@ pub(crate) fn learn(
     let start = |name: &str| found[name].elements().expect("trained tensors are real numbers");
     let learner = Learner::new(learning, LOSS, start);
     let mut school = School { learner, teaching, lesson, inputs: student.inputs.len() };
-    school.learner.hold_zeros(|name, w| tensors[name].tensor().shape.len() > 1 && is_masked(w));
+    let is_weight = |name: &str| tensors[name].tensor().shape.len() > 1 && !begins_at_zero(name);
+    school.learner.hold_zeros(|name, w| is_weight(name) && is_masked(w));
     round.iter().for_each(|round| school.learner.round(round));
     let (held, shown): (Vec<_>, Vec<_>) = (0..samples.len()).partition(|i| i % HELD == 0);
     let before = school.error(&held)?;

@@ -19,7 +19,10 @@ pub mod judge;
 pub mod layout;
 pub mod parts;
 pub mod random;
+mod rouse;
 pub mod train;
+
+pub use rouse::roused;
 
 /// The processor: where models are made, and where they go once trained.
 #[must_use]

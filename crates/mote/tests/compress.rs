@@ -182,6 +182,61 @@ fn a_student_has_the_ports_of_its_teacher_and_fewer_weights() {
     succeeds(&run(folder, &["compress", "student.mote", "normal.csv", "--out", "twice.mote"]));
 }
 
+/// The density of what comes last, given what came before, of a flow that tells two sensors in an order: over a fine
+/// grid it adds up to the same for the whole model and for its student, whatever that has learned.
+#[test]
+fn a_student_of_a_flow_is_a_density() {
+    let folder = trained();
+    let normal = fs::read_to_string(folder.join("normal.csv")).expect("there");
+    let two = |line: &str| line.split(',').take(3).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = normal.lines().map(two).collect();
+    fs::write(folder.join("two.csv"), lines.join("\n")).expect("written");
+    let train = "train two.csv --model flow --window 16 --steps 150 --out flow.mote";
+    succeeds(&run(folder, &train.split(' ').collect::<Vec<_>>()));
+    let command =
+        "compress flow.mote two.csv --student 0.3 --lessons 300 --bits 32 --out thin.mote";
+    let made = json(folder, &command.split(' ').collect::<Vec<_>>());
+    let repair = &made["repairs"][0];
+    assert!(repair[1].as_f64() < repair[0].as_f64().map(|x| 0.7 * x), "it learned: {repair}");
+    let number = |field: &str| field.parse::<f32>().expect("a number");
+    let past: Vec<f32> =
+        lines[1..=16].iter().flat_map(|line| line.split(',').skip(1).map(number)).collect();
+    // In standard units that is one.
+    let [whole, thin] =
+        ["flow.mote", "thin.mote"].map(|file| mass_of_the_last(&folder.join(file), &past));
+    assert!((thin / whole - 1.0).abs() < 0.02, "{thin}, of the whole model {whole}");
+}
+
+/// What the densities of all values of the last row of a window of two sensors add up to.
+fn mass_of_the_last(file: &Path, window: &[f32]) -> f64 {
+    const CELLS: usize = 240;
+    const REACH: f32 = 8.0;
+    let mapped = mote::files::Mapped::open(file).expect("the model");
+    let model = mapped.model().expect("a good model");
+    let mut score = mote_runtime::Loaded::new(&model, "score").expect("the program").instance();
+    let [x, mask] = ["x", "mask"].map(|name| score.program().input(name).expect("an input"));
+    let nll = score.program().output("nll").expect("an output");
+    let first = window.len() - 2;
+    let spread = |i: usize| {
+        let values: Vec<f32> = window.iter().skip(i).step_by(2).copied().collect();
+        values.iter().map(|x| (x - values[0]).abs()).fold(0.1, f32::max)
+    };
+    let cell = |i: usize| REACH * spread(i) / CELLS as f32;
+    let mut sum = 0.0;
+    for at in 0..CELLS * CELLS {
+        score.input(x).copy_from_slice(window);
+        score.input(mask).fill(1.0);
+        for (i, step) in [at / CELLS, at % CELLS].into_iter().enumerate() {
+            let off = (step as f32 + 0.5) * cell(i) - 0.5 * REACH * spread(i);
+            score.input(x)[first + i] = window[first + i] + off;
+        }
+        score.run();
+        let nats: f32 = score.output(nll)[first..].iter().sum();
+        sum += f64::from(-nats).exp() * f64::from(cell(0)) * f64::from(cell(1));
+    }
+    sum
+}
+
 #[test]
 fn drawn_windows_are_judged_by_an_encoder() {
     let folder = trained();

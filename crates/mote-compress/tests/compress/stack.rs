@@ -119,6 +119,25 @@ fn zeros_among_weights_are_held() {
     assert_eq!(zeros(&made.tensors), before);
 }
 
+/// Nor does a layer learn that is zero throughout: it hides what is never to be seen.
+#[test]
+fn a_layer_of_zeros_stays_silent() {
+    let (program, tensors) = network();
+    let mut silent = tensors.clone();
+    let shape = tensors["t2"].tensor().shape.to_vec();
+    let zeros = vec![0.0; shape.iter().product()];
+    silent.insert("t2".into(), mote_format::Array::new(shape, &zeros));
+    let (seen, ports) = (samples(64, 48, 1), Ports::default());
+    let lesson = Lesson { teacher: (&program, &found(&tensors)), samples: &seen, ports: &ports };
+    for update in [Update::All, Update::Adapters(4)] {
+        let how = Repair { steps: 60, update, ..Repair::default() };
+        let mut learned = silent.clone();
+        let repaired = repair(&program, &mut learned, lesson, how, &mut go).unwrap();
+        assert!(repaired.after < repaired.before, "{update:?} {repaired:?}");
+        assert_eq!(learned["t2"], silent["t2"], "{update:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_stacked_is_refused_and_a_repair_can_be_broken_off() {
     let (program, tensors) = network();

@@ -159,7 +159,7 @@ pub fn search(
     let whole = measured(&judge, model, metric)?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut best: Option<(usize, Option<Stacked>)> = None;
-    let thinnings = thinnings(model, how.repair);
+    let thinnings = thinnings(how.repair);
     let mut school = School { ground: &ground, runs, repair: how.repair, taught: Vec::new() };
     let total = thinnings.len() * WIDTHS.len();
     for thinning in thinnings {
@@ -224,14 +224,13 @@ fn measured(judge: &Judge<'_>, model: &Model<'_>, metric: Metric) -> Result<f64,
     })
 }
 
-/// All that is tried on `model`.
-fn thinnings(model: &Model<'_>, repair: Option<Repair>) -> Vec<Thinning> {
+/// All that is tried.
+fn thinnings(repair: Option<Repair>) -> Vec<Thinning> {
     let shares = SHARES.map(|(pruned, low_rank)| Thinning { student: None, pruned, low_rank });
-    // Without lessons there are no students, and none of what is masked.
-    let taught = repair.is_some() && student::can_be_taught(model).is_ok();
     let students =
         STUDENTS.map(|share| Thinning { student: Some(share), pruned: 0.0, low_rank: 0.0 });
-    shares.into_iter().chain(students.into_iter().filter(|_| taught)).collect()
+    // Without lessons there are no students.
+    shares.into_iter().chain(students.into_iter().filter(|_| repair.is_some())).collect()
 }
 
 /// The model, and the students that took its place so far.

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use mote_compress::{Lesson, Ports, Repair, Repaired, is_masked, join, repair, side_by_side};
+use mote_compress::{Lesson, Ports, Repair, Repaired, join, repair, side_by_side};
 use mote_data::Scaling;
-use mote_format::{Model, Tensors, Verified, container::Tensor, model};
+use mote_format::{Tensors, Verified, container::Tensor, model};
 use mote_learn::{layout::Layout, parts::Standardize};
 
 use super::{ground::Ground, shown};
@@ -43,7 +43,6 @@ pub(super) fn teach(
         )));
     }
     let whole = ground.model;
-    can_be_taught(whole)?;
     let recipe = Recipe { model: ground.recipe.model.thinner(share), ..ground.recipe.clone() };
     let schema = &whole.manifest.schema;
     let scaling = Scaling::fit(&ground.train, Default::default());
@@ -78,20 +77,6 @@ pub(super) fn teach(
     manifest.lineage.config = serde_json::to_value(&recipe).expect("recipes have no odd keys");
     (manifest.detector, manifest.margins) = (None, None);
     Ok(Taught { file: model::write(&manifest, &tensors), repaired })
-}
-
-/// Refuses a model whose student would not be what it is.
-pub(super) fn can_be_taught(model: &Model<'_>) -> Result<(), Error> {
-    let masked = |tensor: &Tensor<'_>| {
-        tensor.shape.len() > 1 && tensor.reals().is_some_and(|w| is_masked(&w))
-    };
-    match model.tensors.iter().find(|(_, tensor)| masked(tensor)) {
-        Some((name, _)) => Err(Error::Usage(format!(
-            "wanted a model whose layers are whole for a student, found zeros among the weights `{name}`: values that \
-             are told in an order would not be any more"
-        ))),
-        None => Ok(()),
-    }
 }
 
 /// What a student answers is what it is asked for.

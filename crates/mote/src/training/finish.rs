@@ -14,6 +14,7 @@ use mote_learn::{
     families::{Diffusion, Distilled, Family},
     layout::Layout,
     parts::Standardize,
+    roused,
     train::End,
 };
 
@@ -167,7 +168,7 @@ pub fn untrained(source: &Source, recipe: &Recipe) -> Result<Vec<u8>, Error> {
 }
 
 /// The entry points of a model that has learned nothing, for windows of `shape`, in the units of
-/// `standardize`.
+/// `standardize`. Only weights that are never to be there are zero.
 pub(crate) fn blank(
     recipe: &Recipe,
     layout: &Layout,
@@ -183,7 +184,7 @@ pub(crate) fn blank(
         type Out = Result<Entries, CompileError>;
 
         fn visit<M: Family>(self, model: M) -> Self::Out {
-            entries(&model, self.standardize, self.shape)
+            entries(&roused(model, self.recipe.train.seed), self.standardize, self.shape)
         }
 
         fn diffusion(self, model: Diffusion) -> Self::Out {
