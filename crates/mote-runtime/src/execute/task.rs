@@ -172,9 +172,12 @@ impl Move<'_> {
 
     /// The same for rows of `N` bytes, which a register or two hold.
     fn short<const N: usize>(&self, x: &[u8], y: &mut [u8]) {
-        let x = x.chunks(self.x_stride).filter_map(|row| row.first_chunk::<N>());
-        let y = y.chunks_mut(self.y_stride).filter_map(|row| row.first_chunk_mut::<N>());
-        y.zip(x).take(self.rows).for_each(|(y, x)| *y = *x);
+        let (mut from, mut to) = (0, 0);
+        for _ in 0..self.rows {
+            y[to..][..N].copy_from_slice(&x[from..][..N]);
+            from += self.x_stride;
+            to += self.y_stride;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod functions;
 mod integer;
+mod narrow;
 mod real;
 mod tiles;
 

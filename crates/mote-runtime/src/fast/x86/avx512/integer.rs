@@ -10,14 +10,14 @@
 )]
 
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
-    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mask_blend_epi32, _mm512_max_epi32, _mm512_min_epi32, _mm512_mul_epi32, _mm512_mul_ps,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
+    __m128i, __m512i, _mm_max_epi8, _mm_min_epi8, _mm_set1_epi8, _mm512_add_epi32,
+    _mm512_add_epi64, _mm512_cvtepi32_ps, _mm512_cvtsepi32_epi8, _mm512_dpbusd_epi32,
+    _mm512_dpwssd_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi32,
+    _mm512_mul_epi32, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64,
+    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_xor_si512,
 };
 
-use super::{by_rows, lanes, store_bytes, store_real, tiles};
+use super::{by_rows, lanes, narrow, store_bytes, store_real, tiles};
 use crate::fast::{
     level::Proof,
     panels::{LANES, PANEL_BYTES, STEP_BYTES},
@@ -52,6 +52,10 @@ pub(in crate::fast) unsafe fn integer(job: &Integer<'_>, store: &mut Store<'_>, 
 /// As [`integer`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn products<const KIND: u8>(job: &Integer<'_>, store: &mut Store<'_>) {
+    if job.rows > 1 && narrow::suits(job) {
+        // SAFETY: the caller vouches for the lengths.
+        return unsafe { narrow::rows::<KIND>(job, store) };
+    }
     let panels = job.panels().count();
     if job.rows == 1 {
         let mut panel = 0;
@@ -246,8 +250,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
             }
         }
         for p in 0..P {
-            let (panel, at) = (panel + p, (panel + p) * LANES);
-            put(sums[0][p], panel, lanes(job.outputs, panel), at, store);
+            put([sums[0][p]], job, 0, panel + p, store);
         }
     }
     P
@@ -259,7 +262,7 @@ unsafe fn integer_row<const P: usize, const U: usize, const KIND: u8>(
 ///
 /// As [`integer`], and the rows and panels exist.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn integer_tile<const M: usize, const P: usize, const KIND: u8>(
+pub(super) unsafe fn integer_tile<const M: usize, const P: usize, const KIND: u8>(
     job: &Integer<'_>,
     row: usize,
     panel: usize,
@@ -307,25 +310,18 @@ unsafe fn integer_tile<const M: usize, const P: usize, const KIND: u8>(
                 }
             }
         }
-        // Through memory, because sums stay in registers only as long as no loop picks among them.
-        let mut stored = [[[0i32; LANES]; P]; M];
-        for m in 0..M {
-            for p in 0..P {
-                _mm512_storeu_si512(stored[m][p].as_mut_ptr().cast(), sums[m][p]);
+        for p in 0..P {
+            let mut column = [_mm512_setzero_si512(); M];
+            for m in 0..M {
+                column[m] = sums[m][p];
             }
-        }
-        for (m, stored) in stored.iter().enumerate() {
-            for (p, sum) in stored.iter().enumerate() {
-                let at = (row + m) * job.y_stride + (panel + p) * LANES;
-                let sum = _mm512_loadu_si512(sum.as_ptr().cast());
-                put(sum, panel + p, lanes(job.outputs, panel + p), at, store);
-            }
+            put(column, job, row, panel + p, store);
         }
     }
 }
 
 /// For each row what is left behind its last whole step, filled up with zeros.
-fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
+pub(super) fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
     let (start, length) = (job.bytes / STEP_BYTES * STEP_BYTES, job.bytes % STEP_BYTES);
     core::array::from_fn(|m| {
         let x = &job.x[(row + m) * job.x_stride + start..][..length];
@@ -338,48 +334,98 @@ fn rest<const M: usize>(job: &Integer<'_>, row: usize) -> [i32; M] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn broadcast<const KIND: u8>(x: i32) -> __m512i {
-    let x = _mm512_set1_epi32(x);
+    unsigned::<KIND>(_mm512_set1_epi32(x))
+}
+
+/// Bytes with their sign moved away.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn unsigned<const KIND: u8>(x: __m512i) -> __m512i {
     if KIND == BYTES { _mm512_xor_si512(x, _mm512_set1_epi8(i8::MIN)) } else { x }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiply<const KIND: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+pub(super) fn multiply<const KIND: u8>(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
     if KIND == WORDS { _mm512_dpwssd_epi32(sum, x, w) } else { _mm512_dpbusd_epi32(sum, x, w) }
 }
 
-/// Stores the results of one row and panel.
+/// Stores the results of rows from `row` on and one panel.
 ///
 /// # Safety
 ///
-/// The lanes of `mask` lie within the output from `at` on, and the panel has its parameters.
+/// The rows and the panel exist, and the slices are as long as the job says.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn put(sum: __m512i, panel: usize, mask: u16, at: usize, store: &mut Store<'_>) {
+pub(super) unsafe fn put<const M: usize>(
+    sums: [__m512i; M],
+    job: &Integer<'_>,
+    row: usize,
+    panel: usize,
+    store: &mut Store<'_>,
+) {
+    let (first, mask) = (panel * LANES, lanes(job.outputs, panel));
+    let at = row * job.y_stride + first;
     match store {
         Store::Real { y, scale } => {
-            // SAFETY: the caller vouches for both.
+            // SAFETY: the scales fill a panel, and the lanes of a row lie within it.
             unsafe {
-                let scale = _mm512_loadu_ps(scale.as_ptr().add(panel * LANES));
-                let real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
-                store_real(y.as_mut_ptr().add(at), mask, real);
+                let scale = _mm512_loadu_ps(scale.as_ptr().add(first));
+                let mut to = y.as_mut_ptr().add(at);
+                for m in 0..M {
+                    store_real(to, mask, _mm512_mul_ps(_mm512_cvtepi32_ps(sums[m]), scale));
+                    to = to.wrapping_add(job.y_stride);
+                }
             }
         }
-        Store::Bytes { y, multiplier, zero_point, clamp: [low, high] } => {
-            // SAFETY: the caller vouches for both.
+        Store::Bytes { y, multiplier, zero_point, clamp } => {
+            // SAFETY: the multipliers fill a panel, and the lanes of a row lie within it.
             unsafe {
-                let m = _mm512_loadu_si512(multiplier.as_ptr().add(panel * LANES).cast());
-                let half = _mm512_set1_epi64(1 << 31);
-                let even = _mm512_add_epi64(_mm512_mul_epi32(sum, m), half);
-                let (sum, m) = (_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(m));
-                let odd = _mm512_add_epi64(_mm512_mul_epi32(sum, m), half);
-                // The upper halves of both, each in its lane.
-                let steps = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64::<32>(even), odd);
-                let y32 = _mm512_add_epi32(steps, _mm512_set1_epi32((*zero_point).into()));
-                let y32 = _mm512_max_epi32(y32, _mm512_set1_epi32((*low).into()));
-                let y32 = _mm512_min_epi32(y32, _mm512_set1_epi32((*high).into()));
-                store_bytes(y.as_mut_ptr().add(at), mask, _mm512_cvtepi32_epi8(y32));
+                let multiplier = _mm512_loadu_si512(multiplier.as_ptr().add(first).cast());
+                let steps = Steps::new(multiplier, *zero_point, *clamp);
+                let mut to = y.as_mut_ptr().add(at);
+                for m in 0..M {
+                    store_bytes(to, mask, steps.of(sums[m]));
+                    to = to.wrapping_add(job.y_stride);
+                }
             }
         }
+    }
+}
+
+/// What makes bytes of sums.
+pub(super) struct Steps {
+    /// Of even lanes and of odd ones, each in the lower half of its word.
+    multipliers: [__m512i; 2],
+    zero_point: __m512i,
+    clamp: [__m128i; 2],
+}
+
+impl Steps {
+    /// For sums of sixteen lanes.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub(super) fn new(multiplier: __m512i, zero_point: i8, [low, high]: [i8; 2]) -> Self {
+        Self {
+            multipliers: [multiplier, _mm512_srli_epi64::<32>(multiplier)],
+            zero_point: _mm512_set1_epi32(zero_point.into()),
+            clamp: [_mm_set1_epi8(low), _mm_set1_epi8(high)],
+        }
+    }
+
+    /// As [`requantize`](crate::kernels::quantized::requantize), of each lane.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub(super) fn of(&self, sums: __m512i) -> __m128i {
+        let half = _mm512_set1_epi64(1 << 31);
+        let [even, odd] = self.multipliers;
+        let even = _mm512_add_epi64(_mm512_mul_epi32(sums, even), half);
+        let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), odd);
+        let odd = _mm512_add_epi64(odd, half);
+        // The upper halves of both, each in its lane.
+        let steps = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64::<32>(even), odd);
+        let bytes = _mm512_cvtsepi32_epi8(_mm512_add_epi32(steps, self.zero_point));
+        let [low, high] = self.clamp;
+        _mm_min_epi8(_mm_max_epi8(bytes, low), high)
     }
 }

@@ -11,15 +11,12 @@
 use core::{
     arch::{
         asm,
-        x86_64::{_mm512_add_epi32, _mm512_loadu_si512},
+        x86_64::{__m512i, _mm512_add_epi32, _mm512_loadu_si512},
     },
     ptr,
 };
 
-use super::{
-    integer::{NEAR, put},
-    lanes,
-};
+use super::integer::{NEAR, put};
 use crate::fast::{
     panels::{LANES, PANEL_BYTES, STEP_BYTES},
     tile::{Integer, Store},
@@ -304,14 +301,29 @@ unsafe fn finish(
 ) {
     let panels = panel..job.panels().count().min(panel + 2);
     for (panel, sums) in panels.zip(&near.sums) {
-        let mask = lanes(job.outputs, panel);
+        let (some, rest) = sums[..count].as_chunks::<4>();
         // SAFETY: the panel has its biases, and the rows and outputs exist.
         unsafe {
             let bias = _mm512_loadu_si512(job.signed.as_ptr().add(panel * LANES).cast());
-            for (m, sum) in sums[..count].iter().enumerate() {
-                let sum = _mm512_add_epi32(_mm512_loadu_si512(sum.as_ptr().cast()), bias);
-                put(sum, panel, mask, (row + m) * job.y_stride + panel * LANES, store);
+            for (i, sums) in some.iter().enumerate() {
+                put(biased(sums, bias), job, row + 4 * i, panel, store);
+            }
+            for (i, sum) in rest.iter().enumerate() {
+                put(biased(&[*sum], bias), job, row + 4 * some.len() + i, panel, store);
             }
         }
     }
+}
+
+/// Sums of rows in registers, with what is added to each of them.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn biased<const M: usize>(sums: &[[i32; LANES]; M], bias: __m512i) -> [__m512i; M] {
+    let mut all = [bias; M];
+    for m in 0..M {
+        // SAFETY: each row of sums fills a register.
+        let sum = unsafe { _mm512_loadu_si512(sums[m].as_ptr().cast()) };
+        all[m] = _mm512_add_epi32(sum, bias);
+    }
+    all
 }
