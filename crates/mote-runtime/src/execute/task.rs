@@ -170,7 +170,8 @@ impl Move<'_> {
         }
     }
 
-    /// The same for rows of `N` bytes, which a register or two hold.
+    /// The same for rows of `N` bytes, which a register or two hold. By itself, so that its places stay in registers.
+    #[inline(never)]
     fn short<const N: usize>(&self, x: &[u8], y: &mut [u8]) {
         let (mut from, mut to) = (0, 0);
         for _ in 0..self.rows {

@@ -14,6 +14,8 @@ use crate::kernels::{self, greater};
 const ROWS: usize = 8;
 /// Lanes of a sum or a maximum.
 const LANES: usize = 8;
+/// Columns that are folded at a time where there are so many.
+const BROAD: usize = 32;
 /// Columns that are worth folding some at a time: rows of more are read one after the other.
 const WIDE: usize = 512;
 
@@ -109,11 +111,39 @@ fn columns(
     if inner < LANES {
         return few_columns(x, length, inner, y, f, last);
     }
+    let broad = inner / BROAD * BROAD;
     for (x, y) in x.chunks_exact(length * inner).zip(y.chunks_exact_mut(inner)) {
-        for start in (0..inner).step_by(LANES).map(|start| start.min(inner - LANES)) {
-            let rows = x[start..].chunks(inner).filter_map(|row| row.first_chunk());
-            y[start..start + LANES].copy_from_slice(&column(rows, &f, &last));
+        for start in (0..broad).step_by(BROAD) {
+            strip::<BROAD>(x, inner, start, y, &f, &last);
         }
+        for start in (broad..inner).step_by(LANES) {
+            strip::<LANES>(x, inner, start.min(inner - LANES), y, &f, &last);
+        }
+    }
+}
+
+/// `N` columns of all rows of a block, from `start` on.
+#[inline(always)]
+fn strip<const N: usize>(
+    x: &[f32],
+    inner: usize,
+    start: usize,
+    y: &mut [f32],
+    f: impl Fn(f32, f32) -> f32,
+    last: impl Fn(f32) -> f32,
+) {
+    let mut folded = [0.0; N];
+    folded.copy_from_slice(&x[start..][..N]);
+    // By place: an iterator of such rows takes longer than to fold them.
+    for from in (start + inner..x.len()).step_by(inner) {
+        let row = &x[from..][..N];
+        for i in 0..N {
+            folded[i] = f(folded[i], row[i]);
+        }
+    }
+    let y = &mut y[start..][..N];
+    for i in 0..N {
+        y[i] = last(folded[i]);
     }
 }
 

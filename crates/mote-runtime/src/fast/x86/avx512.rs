@@ -6,6 +6,7 @@ mod functions;
 mod integer;
 mod narrow;
 mod real;
+mod sums;
 mod tiles;
 
 use core::arch::x86_64::{

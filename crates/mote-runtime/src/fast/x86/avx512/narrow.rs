@@ -19,8 +19,9 @@ use core::arch::x86_64::{
 
 use super::{
     by_rows,
-    integer::{Steps, integer_tile, multiply, rest, unsigned},
+    integer::{integer_tile, multiply, rest, unsigned},
     store_bytes,
+    sums::Steps,
 };
 use crate::fast::{
     panels::{LANES, STEP_BYTES},

@@ -9,14 +9,14 @@
 )]
 
 use core::{
-    arch::{
-        asm,
-        x86_64::{__m512i, _mm512_add_epi32, _mm512_loadu_si512},
-    },
+    arch::{asm, x86_64::_mm512_loadu_si512},
     ptr,
 };
 
-use super::integer::{NEAR, put};
+use super::{
+    integer::NEAR,
+    sums::{biased, put},
+};
 use crate::fast::{
     panels::{LANES, PANEL_BYTES, STEP_BYTES},
     tile::{Integer, Store},
@@ -313,17 +313,4 @@ unsafe fn finish(
             }
         }
     }
-}
-
-/// Sums of rows in registers, with what is added to each of them.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn biased<const M: usize>(sums: &[[i32; LANES]; M], bias: __m512i) -> [__m512i; M] {
-    let mut all = [bias; M];
-    for m in 0..M {
-        // SAFETY: each row of sums fills a register.
-        let sum = unsafe { _mm512_loadu_si512(sums[m].as_ptr().cast()) };
-        all[m] = _mm512_add_epi32(sum, bias);
-    }
-    all
 }
