@@ -26,7 +26,7 @@ pub struct Machine {
 }
 
 /// Of the kinds of work and their units.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Times that all drills are run. What else a machine does comes and goes in seconds, and slows all kinds of
 /// operations down about alike; so what counts of a drill is the median of its times as quotients to a

@@ -284,12 +284,12 @@ fn what_cannot_be_made_smaller_is_refused() {
     refused(&["--latency", "soon"], 2, "wanted a time such as 20us or 1.5ms");
     fs::write(
         folder.join("wrong.json"),
-        r#"{"version":3,"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#,
+        r#"{"version":4,"name":"x","rates":{"kinds":{"relu":[-1,0,0,0,0]}}}"#,
     )
     .expect("written");
     let wrong = ["--machine", "wrong.json"];
     refused(&wrong, 2, "wrong.json: wanted a machine that `mote bench --measure` wrote, found -1");
-    fs::write(folder.join("wrong.json"), r#"{"version":3,"name":"x","rates":{"kinds":{}}}"#)
+    fs::write(folder.join("wrong.json"), r#"{"version":4,"name":"x","rates":{"kinds":{}}}"#)
         .expect("written");
     refused(&wrong, 2, "wanted rates of x for `");
     fs::write(folder.join("wrong.json"), r#"{"name":"x","rates":{"kinds":{}}}"#).expect("written");

@@ -229,13 +229,16 @@ impl Layer {
         // Reading out real numbers takes another time than reading out bytes.
         let real_weights = matches!(program.dtype(w), Dtype::F32 | Dtype::F16);
         let real = if !real_weights && program.dtype(y) == Dtype::F32 { " to reals" } else { "" };
+        // Where half a register is enough, two rows may share one.
+        let few = !real_weights && rows > 1 && outputs <= REGISTER / 2;
+        let few = if few { " of few outputs" } else { "" };
         // One window is one row of a linear layer, and takes another way than many.
         let name = match (rows, phases, outside) {
             (1, 1, 0) if real_weights => "row",
             (1, 1, 0) => "quantized row",
             _ => op.name(),
         };
-        let kind = format!("{name}{width}{real}");
+        let kind = format!("{name}{width}{few}{real}");
         Self { kind, phases, rows, outputs, inputs, outside: outside.min(rows) }
     }
 

@@ -19,7 +19,7 @@ pub(super) struct Drill {
 /// Times that an operation is in its drill.
 const COPIES: usize = 5;
 /// Rows, channels, and outputs of layers.
-const LAYERS: [[usize; 3]; 20] = [
+const LAYERS: [[usize; 3]; 23] = [
     [1, 8, 8],
     [1, 16, 24],
     [1, 32, 32],
@@ -32,12 +32,15 @@ const LAYERS: [[usize; 3]; 20] = [
     [4, 40, 24],
     [8, 16, 32],
     [10, 32, 32],
+    [12, 16, 8],
     [16, 8, 8],
     [20, 32, 16],
     [24, 24, 40],
+    [24, 48, 8],
     [32, 8, 32],
     [32, 32, 8],
     [32, 32, 32],
+    [40, 8, 8],
     [40, 16, 64],
     [48, 64, 48],
 ];
