@@ -109,7 +109,9 @@ fn a_time_is_predicted_and_kept() {
     for (kind, rates) in kinds.iter_mut().filter(|(kind, _)| *kind != "run") {
         let all: Vec<f64> =
             rates.as_array().into_iter().flatten().filter_map(|r| r.as_f64()).collect();
-        assert!(all.iter().sum::<f64>() > 0.0, "{kind} takes no time: {rates}");
+        // What comes on top of operations may be nothing.
+        let on_top = kind == "chain" || kind.starts_with("far weights");
+        assert!(on_top || all.iter().sum::<f64>() > 0.0, "{kind} takes no time: {rates}");
         *rates = serde_json::json!([10.0, 0.1, 0.02, 0.0, 0.0]);
     }
     fs::write(folder.join("machine.json"), machine.to_string()).expect("written");
