@@ -92,7 +92,7 @@ unsafe fn tile<const M: usize, const KIND: u8>(
             x = x.wrapping_add(job.tap_stride);
             w = w.wrapping_add(whole * stride);
         }
-        if job.bytes % STEP_BYTES > 0 {
+        if !job.bytes.is_multiple_of(STEP_BYTES) {
             let weights = twice(_mm512_loadu_si512(w.cast()));
             for m in 0..M {
                 let [a, b] = rest::<2>(job, row + 2 * m);
