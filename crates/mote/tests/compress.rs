@@ -185,7 +185,7 @@ fn a_student_has_the_ports_of_its_teacher_and_fewer_weights() {
 }
 
 /// The density of what comes last, given what came before, of a flow that tells two sensors in an order: over a fine
-/// grid it adds up to the same for the whole model and for its student, whatever that has learned.
+/// grid it adds up to the same for the whole model and for its student. What is never to be told stays zero.
 #[test]
 fn a_student_of_a_flow_is_a_density() {
     let folder = trained();
@@ -207,6 +207,21 @@ fn a_student_of_a_flow_is_a_density() {
     let [whole, thin] =
         ["flow.mote", "thin.mote"].map(|file| mass_of_the_last(&folder.join(file), &past));
     assert!((thin / whole - 1.0).abs() < 0.02, "{thin}, of the whole model {whole}");
+    let [whole, thin] = ["flow.mote", "thin.mote"].map(|file| zeros(&folder.join(file)));
+    assert!(whole.iter().any(|(_, share)| *share > 0.2), "{whole:?}");
+    assert_eq!(thin.len(), whole.len(), "{thin:?} {whole:?}");
+    for ((name, whole), (_, thin)) in whole.iter().zip(&thin) {
+        assert!((whole - thin).abs() < 0.1, "{name}: {thin} of the weights, of the whole {whole}");
+    }
+}
+
+/// For each matrix of weights the share that is zero.
+fn zeros(file: &Path) -> Vec<(String, f64)> {
+    let mapped = mote::files::Mapped::open(file).expect("the model");
+    let model = mapped.model().expect("a good model");
+    let matrices = model.tensors.iter().filter(|(_, tensor)| tensor.shape.len() > 1);
+    let share = |w: Vec<f32>| w.iter().filter(|w| **w == 0.0).count() as f64 / w.len() as f64;
+    matrices.filter_map(|(name, w)| Some((name.clone(), share(w.reals()?)))).collect()
 }
 
 /// What the densities of all values of the last row of a window of two sensors add up to.
